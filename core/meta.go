@@ -1,0 +1,234 @@
+package core
+
+import (
+	"context"
+
+	"trivium/core/content"
+)
+
+// MetaStore keeps every row that is not content. Transactions are serializable. The logic stays in core; a
+// store does small row operations. The suite for it is core/meta/metatest.
+type MetaStore interface {
+	// View runs fn on one snapshot. fn may run more than once: it must be pure, do no I/O besides tx and
+	// reset its outputs. tx must not be used after fn returned, and its writing methods fail.
+	View(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error
+
+	// Update runs fn in a transaction that shares its commit with others (group commit). fn may run more than
+	// once, as in View. Update returns after the commit is durable, or with the error of fn (nothing of it
+	// stays) or of the commit (nothing of it stays either). Once queued it waits for the outcome whatever
+	// happens to ctx. A panic of fn is re-raised in the caller alone. A View or Update inside fn (with the ctx
+	// that fn got) is an error. A full disk is an error of Code NoSpace.
+	Update(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error
+
+	// Lookup reads one live or hidden entry in a single statement, with its inline data or, when its list
+	// has exactly one extent, that blob's row: the hot path of GET and HEAD (S32).
+	Lookup(ctx context.Context, bucketID int64, key string, withContent bool) (Found, error)
+
+	// Close waits for running transactions and closes the store.
+	Close() error
+}
+
+// Found is the answer of Lookup. Exists is false when there is no entry, live or hidden.
+type Found struct {
+	Exists      bool
+	Entry       Entry
+	Inline      []byte // the whole content when it is inline and was asked for
+	InlineSum   uint64 // as stored by PutInline
+	Extents     []Extent
+	Blob        *Blob // of Extents[0] when there is exactly one
+	ConfigEpoch int64
+}
+
+// MetaTx is one transaction. Lookups answer (row, false, nil) when there is no such row. Put inserts or
+// replaces the whole row; Delete of a missing row is no error.
+type MetaTx interface {
+	AccountTx
+	BucketTx
+	EntryTx
+	VersionTx
+	ContentTx
+	BlobTx
+	UploadTx
+	UpkeepTx
+	SpaceTx
+	SystemTx
+}
+
+// AccountTx keeps users, access keys and grants. User names are unique (bytewise).
+type AccountTx interface {
+	PutUser(ctx context.Context, u User) error
+	User(ctx context.Context, id int64) (User, bool, error)
+	UserByName(ctx context.Context, name string) (User, bool, error)
+	Users(ctx context.Context, afterID int64, limit int) ([]User, error) // by ID
+	PutKey(ctx context.Context, k AccessKey) error
+	Key(ctx context.Context, id string) (AccessKey, bool, error)
+	Keys(ctx context.Context, userID int64) ([]AccessKey, error) // by ID; userID 0: all
+	DeleteKey(ctx context.Context, id string) error
+	SetGrants(ctx context.Context, bucketID int64, grants []Grant) error // replaces all of the bucket's
+	Grants(ctx context.Context, bucketID int64) ([]Grant, error)         // by user
+}
+
+// BucketTx keeps buckets and packages. Names of buckets that are not Deleting are unique; so are the names of
+// a bucket's packages.
+type BucketTx interface {
+	PutBucket(ctx context.Context, b Bucket) error
+	Bucket(ctx context.Context, id int64) (Bucket, bool, error)
+	BucketByName(ctx context.Context, name string) (Bucket, bool, error) // never a Deleting one
+	// Buckets lists by name, after the given one; Deleting ones are left out unless deleting is true, which
+	// lists only those.
+	Buckets(ctx context.Context, after string, limit int, deleting bool) ([]Bucket, error)
+	DeleteBucket(ctx context.Context, id int64) error // the row alone, with grants, documents and usage
+	PutPackage(ctx context.Context, p Package) error
+	Package(ctx context.Context, id int64) (Package, bool, error)
+	PackageByName(ctx context.Context, bucketID int64, name string) (Package, bool, error)
+	Packages(ctx context.Context, bucketID, afterID int64, limit int) ([]Package, error) // by ID
+	DeletePackage(ctx context.Context, id int64) error
+}
+
+// ListQuery selects entries of one bucket in bytewise key order.
+type ListQuery struct {
+	BucketID int64
+	Prefix   string
+	// Delimiter, when not empty, folds keys that contain it behind Prefix into common prefixes, each found by
+	// a seek past it, so that cost follows the answer.
+	Delimiter string
+	From      string // only keys >= From
+	Before    string // only keys < Before; "" is no bound
+	// SkipPrefix, when not empty: keys that begin with it are left out (the common prefix a page ended with).
+	SkipPrefix string
+	Limit      int
+	Which      Which
+	// Brief leaves Entry.Version.Attrs empty.
+	Brief bool
+}
+
+// Which selects live entries, hidden ones (the current version is a delete marker), or both merged.
+type Which int
+
+// The selections.
+const (
+	Live Which = iota
+	Hidden
+	LiveAndHidden
+)
+
+// ListItem is a common prefix (CommonPrefix not empty) or an entry.
+type ListItem struct {
+	CommonPrefix string
+	Entry        Entry
+}
+
+// EntryTx keeps the entries: (bucket, key) with the whole current version. An entry is live or hidden by its
+// Version.Marker; PutEntry moves it between the two. ObjectIDs are unique.
+type EntryTx interface {
+	Entry(ctx context.Context, bucketID int64, key string) (Entry, bool, error)
+	EntryByID(ctx context.Context, objectID int64) (Entry, bool, error)
+	PutEntry(ctx context.Context, e Entry) error // replaces the entry at (BucketID, Key), whatever its ObjectID
+	DeleteEntry(ctx context.Context, bucketID int64, key string) error
+	List(ctx context.Context, q ListQuery) ([]ListItem, error)
+	// MoveEntries renames every entry, live and hidden, whose key begins with from to begin with to in bucket
+	// toBucket; ObjectIDs stay. The target range must be free of those keys. It returns how many moved.
+	MoveEntries(ctx context.Context, bucketID int64, from string, toBucket int64, to string) (int64, error)
+	// CountEntries counts live and hidden entries with the prefix, up to limit.
+	CountEntries(ctx context.Context, bucketID int64, prefix string, limit int) (int, error)
+	// Expired lists live entries whose current version's Expiry is in (0, now], by expiry.
+	Expired(ctx context.Context, now int64, limit int) ([]Entry, error)
+}
+
+// VersionTx keeps the older versions of objects: every one but the entry's current.
+type VersionTx interface {
+	PutVersion(ctx context.Context, objectID int64, v Version) error                           // by Seq
+	Version(ctx context.Context, objectID, versionID int64) (Version, bool, error)             // by ID
+	NullVersion(ctx context.Context, objectID int64) (Version, bool, error)                    //
+	Versions(ctx context.Context, objectID, beforeSeq int64, limit int) ([]Version, error)     // newest first
+	DeleteVersion(ctx context.Context, objectID, seq int64) error                              //
+	MoveVersions(ctx context.Context, fromObject, toObject, addSeq int64) error                // Seq += addSeq
+	VersionsOf(ctx context.Context, objectIDs []int64, limit int) (map[int64][]Version, error) // newest first, limit each
+}
+
+// ContentTx keeps inline data and lists of extents.
+type ContentTx interface {
+	// PutInline stores data; sum is a CRC64NVME over (id, big-endian) ‖ data that core made and checks.
+	PutInline(ctx context.Context, id int64, sum uint64, data []byte) error
+	Inline(ctx context.Context, id int64) (data []byte, sum uint64, found bool, err error)
+	DeleteInline(ctx context.Context, id int64) error
+	Inlines(ctx context.Context, afterID int64, limit int) ([]int64, error) // IDs, ascending
+	PutList(ctx context.Context, l List) error
+	ListByID(ctx context.Context, id int64) (List, bool, error)
+	AddListRefs(ctx context.Context, id, delta int64) (refs int64, err error) // the count after it
+	DeleteList(ctx context.Context, id int64) error
+	Lists(ctx context.Context, afterID int64, limit int) ([]List, error) // ascending
+}
+
+// BlobTx keeps blobs and the index by digest.
+type BlobTx interface {
+	PutBlob(ctx context.Context, b Blob) error // with its row in the digest index when it has a SHA-256
+	Blob(ctx context.Context, id content.BlobID) (Blob, bool, error)
+	AddBlobRefs(ctx context.Context, id content.BlobID, delta int64) (refs int64, err error)
+	// FindBlob finds a blob of the class with this size and SHA-256 that may be referenced again: state not
+	// in collection, no repair row.
+	FindBlob(ctx context.Context, class, size int64, sha256 [32]byte) (Blob, bool, error)
+	DeleteBlob(ctx context.Context, id content.BlobID) error // with its row in the digest index
+	Blobs(ctx context.Context, after content.BlobID, limit int) ([]Blob, error)
+	// Unreferenced lists blobs with Refs = 0.
+	Unreferenced(ctx context.Context, limit int) ([]Blob, error)
+	BlobsIn(ctx context.Context, state BlobState, class int64, limit int) ([]Blob, error) // class 0: any
+	PutClass(ctx context.Context, c Class) (Class, error)                                 // finds an equal one, or makes it with ID c.ID
+	Class(ctx context.Context, id int64) (Class, bool, error)
+}
+
+// UploadTx keeps multipart uploads and their parts.
+type UploadTx interface {
+	PutUpload(ctx context.Context, u Upload) error
+	Upload(ctx context.Context, id string) (Upload, bool, error)
+	DeleteUpload(ctx context.Context, id string) error // the row alone; its parts must be gone
+	// Uploads lists by (key, id), after that pair, keys with prefix.
+	Uploads(ctx context.Context, bucketID int64, prefix, afterKey, afterID string, limit int) ([]Upload, error)
+	IdleUploads(ctx context.Context, before int64, limit int) ([]Upload, error) // ActiveTime < before
+	PutPart(ctx context.Context, p UploadPart) error
+	Part(ctx context.Context, uploadID string, number int) (UploadPart, bool, error)
+	Parts(ctx context.Context, uploadID string, after, limit int) ([]UploadPart, error) // by number
+	DeletePart(ctx context.Context, uploadID string, number int) error
+}
+
+// UpkeepTx keeps the queues of the background and its jobs.
+type UpkeepTx interface {
+	QueueGarbage(ctx context.Context, g Garbage) error
+	// DueGarbage lists rows by ID, after that one, whose NotBefore <= now.
+	DueGarbage(ctx context.Context, now, afterID int64, limit int) ([]Garbage, error)
+	DeleteGarbage(ctx context.Context, id int64) error
+	PutRepair(ctx context.Context, r RepairRow) error // keyed by (blob, segment, index)
+	DueRepairs(ctx context.Context, now int64, limit int) ([]RepairRow, error)
+	DeleteRepair(ctx context.Context, blob content.BlobID, segment, index int) error
+	PutJob(ctx context.Context, j Job) error
+	Job(ctx context.Context, name string) (Job, bool, error)
+	Jobs(ctx context.Context, prefix string, limit int) ([]Job, error)
+	DeleteJob(ctx context.Context, name string) error
+}
+
+// SpaceTx keeps spaces and the leases of writers.
+type SpaceTx interface {
+	PutSpace(ctx context.Context, s Space) error
+	Spaces(ctx context.Context) ([]Space, error) // by ID
+	DeleteSpace(ctx context.Context, id content.SpaceID) error
+	PutLease(ctx context.Context, l Lease) error
+	Lease(ctx context.Context, incarnation uint64) (Lease, bool, error)
+	Leases(ctx context.Context) ([]Lease, error)
+	DeleteLease(ctx context.Context, incarnation uint64) error
+}
+
+// SystemTx keeps the stamp, id sequences, usage and bucket documents.
+type SystemTx interface {
+	Stamp(ctx context.Context) (Stamp, error)
+	SetStamp(ctx context.Context, s Stamp) error
+	BumpConfig(ctx context.Context) error // ConfigEpoch + 1
+	// ReserveIDs takes n numbers of the named sequence and returns the first; sequences start at 1.
+	ReserveIDs(ctx context.Context, sequence string, n int64) (int64, error)
+	AddUsage(ctx context.Context, bucketID int64, delta Usage) error
+	Usage(ctx context.Context, bucketID int64) (Usage, error)
+	PutDoc(ctx context.Context, bucketID int64, kind string, body []byte) error // nil deletes
+	Doc(ctx context.Context, bucketID int64, kind string) ([]byte, bool, error)
+	// PutSetting keeps a small named value of the installation (nil deletes); Setting reads it.
+	PutSetting(ctx context.Context, name string, value []byte) error
+	Setting(ctx context.Context, name string) ([]byte, bool, error)
+}
