@@ -68,6 +68,21 @@ func (c *Combiner) Unbind(id Identity, block uint32, bound uint64, length int64)
 	return c.Bind(id, block, bound, length) // addition is its own inverse: both add the lengthened prefix
 }
 
+// TrimZeros returns the CRC of A, given that of A followed by n zero bytes: the padding of a tail stripe,
+// fewer than K bytes. It takes 8 steps for each of them; n must not be negative.
+func (c *Combiner) TrimZeros(crc uint64, n int) uint64 {
+	ones := c.one<<1 - 1
+	state := crc ^ ones // a CRC is the inverse of the register, which each zero bit multiplies by x
+	for range 8 * n {
+		if state&c.one == 0 {
+			state <<= 1
+		} else {
+			state = (state^c.poly)<<1 | 1
+		}
+	}
+	return state ^ ones
+}
+
 // lengthen multiplies crc by x^(8n).
 func (c *Combiner) lengthen(crc uint64, n int64) uint64 {
 	for left := uint64(max(n, 0)); left != 0 && crc != 0; left &= left - 1 {
