@@ -1,0 +1,62 @@
+package content
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+// Config is what a Store works with. Spaces, Budget and StoreID are required.
+type Config struct {
+	StoreID     [16]byte // in every shard: shards of another store do not pass
+	Incarnation uint64   // random per process start: first half of the blob ids
+	Spaces      *Spaces
+	Budget      *Budget
+	// Key returns the 32 byte content key of that id. nil: nothing sealed can be written or read.
+	Key func(keyID uint32) ([]byte, error)
+	// Garbage gets blobs whose shards no commit will ever refer to, after every Put of theirs has returned.
+	// It may be called on a goroutine of the store. nil: they are forgotten (orphans).
+	Garbage func(Blob)
+	// Damage hears of shards that could not be used in a read: missing, unreadable or with bytes that do not
+	// match their checksum. It is called by the reader's goroutine and must not block. May be nil.
+	Damage func(BlobID, ShardRef, error)
+	// Hook is called at named points: "shard.put.before", "shard.put.after", "put.done",
+	// "shard.remove.before", "shard.remove.after", "repair.done". nil in production.
+	Hook func(point string)
+	// MaxBlob is the size at which a stream goes on in a next blob; 0: 5 GiB. For tests.
+	MaxBlob int64
+}
+
+// Store writes, reads and repairs blobs. All methods may be called concurrently.
+type Store struct {
+	cfg     Config
+	counter atomic.Uint64
+	late    sync.WaitGroup // Puts that outlived their upload's answer
+}
+
+// New makes a store. It does no I/O and starts no goroutine.
+func New(cfg Config) (*Store, error) {
+	if cfg.Spaces == nil || cfg.Budget == nil {
+		return nil, errors.New("content store: spaces and budget are required")
+	}
+	if cfg.MaxBlob == 0 {
+		cfg.MaxBlob = MaxBlob
+	}
+	return &Store{cfg: cfg}, nil
+}
+
+// Wait returns when no Put of an answered or abandoned upload is running any more. Call it before the drivers
+// are closed, when no new work comes in.
+func (s *Store) Wait() { s.late.Wait() }
+
+// nextID returns the ID of a new blob.
+func (s *Store) nextID() BlobID {
+	return BlobID{Incarnation: s.cfg.Incarnation, Counter: s.counter.Add(1)}
+}
+
+// hook marks a named point for crash and fault tests.
+func (s *Store) hook(point string) {
+	if s.cfg.Hook != nil {
+		s.cfg.Hook(point)
+	}
+}
