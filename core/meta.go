@@ -191,11 +191,17 @@ type UploadTx interface {
 	DeletePart(ctx context.Context, uploadID string, number int) error
 }
 
+// GarbageQuery selects rows of gc_queue with NotBefore <= Due and ID > AfterID, at most Limit of them.
+type GarbageQuery struct {
+	Due, AfterID int64
+	Blob         content.BlobID // zero: of any blob
+	Limit        int
+}
+
 // UpkeepTx keeps the queues of the background and its jobs.
 type UpkeepTx interface {
 	QueueGarbage(ctx context.Context, g Garbage) error
-	// DueGarbage lists rows by ID, after that one, whose NotBefore <= now.
-	DueGarbage(ctx context.Context, now, afterID int64, limit int) ([]Garbage, error)
+	Garbage(ctx context.Context, q GarbageQuery) ([]Garbage, error) // by ID
 	DeleteGarbage(ctx context.Context, id int64) error
 	PutRepair(ctx context.Context, r RepairRow) error // keyed by (blob, segment, index)
 	DueRepairs(ctx context.Context, now int64, limit int) ([]RepairRow, error)

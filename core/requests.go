@@ -1,0 +1,200 @@
+package core
+
+import (
+	"io"
+
+	"trivium/core/content"
+)
+
+// Digests and DigestSet are content's: what was computed over a body while it was received.
+type (
+	// Digests are the digests and checksums of a body.
+	Digests = content.Digests
+	// DigestSet names which of them are wanted.
+	DigestSet = content.DigestSet
+)
+
+// Conditions are the preconditions of a request (RFC 9110 §13), judged inside the transaction that reads or
+// writes. ETags are without quotes; "*" stands alone. Empty slices and zero times are absent conditions.
+type Conditions struct {
+	IfMatch           []string
+	IfNoneMatch       []string
+	IfModifiedSince   int64 // ns since 1970; 0 absent; compared in whole seconds
+	IfUnmodifiedSince int64
+	// IfSize and IfUpdateTime are S3's x-amz-if-match-size and -last-modified-time of DeleteObject.
+	IfSize       *int64
+	IfUpdateTime int64
+}
+
+// Empty tells whether there is no condition at all.
+func (c *Conditions) Empty() bool {
+	return len(c.IfMatch) == 0 && len(c.IfNoneMatch) == 0 && c.IfModifiedSince == 0 &&
+		c.IfUnmodifiedSince == 0 && c.IfSize == nil && c.IfUpdateTime == 0
+}
+
+// PutOptions modify PutObject and CreateUpload. The zero value is the common case.
+type PutOptions struct {
+	Attrs      Attrs // Checksum and Parts are ignored here
+	MTime      int64 // the client's time; 0 is taken as absent, use MTimeSet for 1970
+	MTimeSet   bool
+	Class      string
+	Conditions Conditions
+	// Digests asks for more than MD5, SHA-256 and CRC64NVME.
+	Digests DigestSet
+	// Checksum names the algorithm whose value is kept with the version ("" : none kept).
+	Checksum string
+	// Verify judges the digests after the last byte; its error refuses the write whole. It may be called on
+	// another goroutine, before PutObject returns.
+	Verify func(Digests) error
+	// MustBeFile refuses the clash of a file with a folder of the same name and a missing parent folder
+	// (doors that show trees).
+	Tree bool
+}
+
+// PutResult is what a write leaves behind.
+type PutResult struct {
+	Entry   Entry // with its new current version
+	Digests Digests
+}
+
+// Range is a byte range as asked for: First < 0 is a suffix of -First bytes; Last < 0 is to the end.
+type Range struct {
+	First, Last int64
+}
+
+// GetOptions modify StatObject and OpenObject.
+type GetOptions struct {
+	VersionID  string // "" the current one, "null", or decimal
+	Conditions Conditions
+	Range      *Range
+	PartNumber int // S3: read this part of a completed upload; 0 is none
+}
+
+// Object is one version of an object as a caller sees it.
+type Object struct {
+	Bucket Bucket
+	Entry  Entry // Version is the one that was asked for
+	Latest bool
+	// Offset and Length of what Body holds: the whole, or the range clipped to the content.
+	Offset, Length int64
+	Ranged         bool
+	PartCount      int // of a completed upload; 0 otherwise
+}
+
+// Reader is an opened object. Body reads exactly Length verified bytes; it is an io.WriterTo as well. The
+// caller closes it. An error in mid-read means that the rest cannot be served: cut the connection.
+type Reader struct {
+	Object
+	Body io.ReadCloser
+}
+
+// DeleteOptions modify DeleteObject.
+type DeleteOptions struct {
+	VersionID  string // "" deletes the object (a marker in versioned buckets)
+	Conditions Conditions
+}
+
+// DeleteItem is one object of DeleteObjects.
+type DeleteItem struct {
+	Key string
+	DeleteOptions
+}
+
+// DeleteResult is the outcome of one deletion.
+type DeleteResult struct {
+	// MarkerMade: a delete marker with VersionID was added. Otherwise, with VersionID not empty, that version
+	// was removed, and WasMarker tells whether it was a delete marker.
+	MarkerMade, WasMarker bool
+	VersionID             string
+	Err                   error // only in the results of DeleteObjects
+}
+
+// CopyOptions modify CopyObject. Metadata travels along unless Replace is set.
+type CopyOptions struct {
+	SourceVersionID  string
+	SourceConditions Conditions
+	Replace          bool // take Put.Attrs, MTime, Class instead of the source's
+	Put              PutOptions
+}
+
+// ListOptions select a page of a listing.
+type ListOptions struct {
+	Prefix, Delimiter string
+	// After: only names greater than it; with AfterPrefix it is a common prefix and everything below it is
+	// left out too.
+	After       string
+	AfterPrefix bool
+	Limit       int // 1..1000; 0 gives an empty page
+}
+
+// ListPage is one page, keys and common prefixes merged in byte order.
+type ListPage struct {
+	Items     []ListItem
+	Truncated bool
+	// Next and NextPrefix go into After and AfterPrefix of the next page when Truncated.
+	Next       string
+	NextPrefix bool
+}
+
+// VersionListOptions select a page of versions.
+type VersionListOptions struct {
+	Prefix, Delimiter string
+	AfterKey          string
+	AfterVersionID    string // with AfterKey: go on behind this version of it; "" is behind the key
+	AfterPrefix       bool   // AfterKey is a common prefix
+	Limit             int
+}
+
+// VersionItem is a common prefix or one version.
+type VersionItem struct {
+	CommonPrefix string
+	Key          string
+	ObjectID     int64
+	Version      Version
+	Latest       bool
+}
+
+// VersionPage is one page of versions: by key, newest first within a key.
+type VersionPage struct {
+	Items         []VersionItem
+	Truncated     bool
+	NextKey       string
+	NextVersionID string
+	NextPrefix    bool
+}
+
+// CompletePart names one part of a completion. ETag and Checksum are checked when not empty; Size when >= 0.
+type CompletePart struct {
+	Number   int
+	ETag     string
+	Checksum string
+}
+
+// CompleteOptions modify CompleteUpload.
+type CompleteOptions struct {
+	Conditions Conditions
+	// MinPart is the least size of every part but the last (S3: 5 MiB); 0 is no minimum.
+	MinPart int64
+	// AnyOrder takes parts in the order given, repeats allowed (native); else numbers must ascend (S3).
+	AnyOrder bool
+	// Size, when >= 0, must be the size of the whole (x-amz-mp-object-size). Use -1 for none.
+	Size int64
+	// Checksum, when not empty, is the whole object's value the client declared.
+	Checksum string
+}
+
+// UploadListOptions select a page of uploads.
+type UploadListOptions struct {
+	Prefix, Delimiter string
+	AfterKey, AfterID string
+	Limit             int
+}
+
+// UploadPage is one page of uploads, by key, then by age.
+type UploadPage struct {
+	Uploads        []Upload
+	CommonPrefixes []string
+	Truncated      bool
+	NextKey        string
+	NextID         string
+}
