@@ -90,7 +90,7 @@ func lateness(seed [16]byte, s Space) float64 {
 	return float64(negLog2(binary.BigEndian.Uint64(sum[:]))) / s.Weight
 }
 
-// negLog2 returns -log2((u + 1) / 2^64) in units of 2^-32, rounded up. It works on integers, because
+// negLog2 returns -log2((u + 1) / 2^64) in units of 2^-32, exact to a few units. It works on integers, because
 // math.Log may differ in its last bit between architectures and a placement must not.
 func negLog2(u uint64) uint64 {
 	if u == math.MaxUint64 {
