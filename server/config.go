@@ -1,0 +1,50 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Config is what Listen needs. Only Address is required.
+type Config struct {
+	Address  string // TCP "host:port"; port 0 takes a free one
+	CertFile string // PEM; with KeyFile: the listener speaks TLS, and HTTP/2 where the client can
+	KeyFile  string
+	// Log gets one line per request at level info, and what went wrong at warn and error. The zero value
+	// writes nothing.
+	Log zerolog.Logger
+	// MaxConns bounds open connections; 0: 2048. Further ones wait until one ends; idle ones make room.
+	MaxConns int
+	// Progress is how long a client may take for its next byte of a body, or to take ours; 0: 60 s.
+	Progress time.Duration
+	// Drain is how long Serve waits for running requests when it is told to stop; 0: 30 s.
+	Drain time.Duration
+}
+
+// Doors are the handlers behind the wall. A nil door is answered as not built yet; S3 is required.
+type Doors struct {
+	S3       http.Handler // everything that belongs to no other door
+	Native   http.Handler // below /v1
+	Generic  http.Handler // below /generic
+	KooDrive http.Handler // below /koodrive
+	DAV      http.Handler // below /dav
+	// Ready returns nil when reads and writes work. Its error goes to the log, never to the client.
+	Ready func(ctx context.Context) error
+}
+
+// defaults fills in what is zero.
+func (c Config) defaults() Config {
+	if c.MaxConns == 0 {
+		c.MaxConns = 2048
+	}
+	if c.Progress == 0 {
+		c.Progress = time.Minute
+	}
+	if c.Drain == 0 {
+		c.Drain = 30 * time.Second
+	}
+	return c
+}

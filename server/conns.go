@@ -1,0 +1,145 @@
+package server
+
+import (
+	"container/list"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// listener bounds open connections and watches writes on each. The last answer of a request is flushed after its
+// handler has returned, so the handler's own watch cannot see a client that does not take it.
+type listener struct {
+	net.Listener
+	slots   chan struct{}
+	idle    *idleConns
+	watcher *watcher
+	closed  chan struct{}
+	once    sync.Once
+}
+
+// newListener wraps inner.
+func newListener(inner net.Listener, limit int, w *watcher) *listener {
+	return &listener{
+		Listener: inner, watcher: w, slots: make(chan struct{}, limit), closed: make(chan struct{}),
+		idle: &idleConns{order: list.New(), at: make(map[net.Conn]*list.Element)},
+	}
+}
+
+// Accept waits for a free slot, then for a connection. With no slot free the connection that is idle for
+// longest is closed.
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	default:
+		l.idle.evict()
+		select {
+		case l.slots <- struct{}{}:
+		case <-l.closed:
+			return nil, net.ErrClosed
+		}
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	wc := &conn{Conn: c, l: l}
+	l.watcher.add(&wc.writes, func() { _ = c.SetWriteDeadline(time.Unix(1, 0)) })
+	return wc, nil
+}
+
+// Close stops accepting.
+func (l *listener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// conn is one accepted connection.
+type conn struct {
+	net.Conn
+	l      *listener
+	once   sync.Once
+	writes stall
+}
+
+// Write sends p in pieces, each of which must make progress.
+func (c *conn) Write(p []byte) (int, error) {
+	sent := 0
+	for {
+		c.writes.enter()
+		n, err := c.Conn.Write(p[sent:min(len(p), sent+writePiece)])
+		c.writes.leave()
+		sent += n
+		if err != nil || sent == len(p) {
+			return sent, err
+		}
+	}
+}
+
+// CloseWrite ends the sending side; net/http uses it to let an early answer arrive.
+func (c *conn) CloseWrite() error {
+	if cw, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return cw.CloseWrite()
+	}
+	return nil
+}
+
+// Close closes the connection and frees its slot.
+func (c *conn) Close() error {
+	c.once.Do(func() {
+		c.l.watcher.drop(&c.writes)
+		<-c.l.slots
+	})
+	return c.Conn.Close()
+}
+
+// idleConns are the connections between two requests, the one that is idle for longest first.
+type idleConns struct {
+	mu      sync.Mutex
+	order   *list.List
+	at      map[net.Conn]*list.Element
+	waiting bool // Accept found no slot: the next connection that falls idle makes room
+}
+
+// state is the http.Server's ConnState hook.
+func (ic *idleConns) state(c net.Conn, s http.ConnState) {
+	ic.mu.Lock()
+	defer ic.mu.Unlock()
+	if e, ok := ic.at[c]; ok {
+		ic.order.Remove(e)
+		delete(ic.at, c)
+	}
+	if s != http.StateIdle {
+		return
+	}
+	ic.at[c] = ic.order.PushBack(c)
+	if ic.waiting {
+		ic.waiting = false
+		ic.closeOldest()
+	}
+}
+
+// evict closes the connection that is idle for longest, or the next that falls idle.
+func (ic *idleConns) evict() {
+	ic.mu.Lock()
+	defer ic.mu.Unlock()
+	ic.waiting = !ic.closeOldest()
+}
+
+// closeOldest closes one idle connection, if there is one. The caller holds the lock.
+func (ic *idleConns) closeOldest() bool {
+	e := ic.order.Front()
+	if e == nil {
+		return false
+	}
+	ic.order.Remove(e)
+	c, ok := e.Value.(net.Conn)
+	if !ok {
+		return false
+	}
+	delete(ic.at, c)
+	_ = c.Close()
+	return true
+}

@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// exchange is one request while it runs: what its log line will say and what watches its progress.
+type exchange struct {
+	id            string
+	start         time.Time
+	door          string
+	principal, op string
+	status        int
+	in, out       int64 // bytes of bodies
+	reads, writes stall
+}
+
+type exchangeKey struct{}
+
+// exchangeOf returns the running exchange of ctx, or nil outside of this server's requests.
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// RequestID returns the identity the server gave to the request of ctx: 16 upper-case hex digits, or "" when
+// ctx belongs to no request. It is never taken from the client.
+func RequestID(ctx context.Context) string {
+	if x := exchangeOf(ctx); x != nil {
+		return x.id
+	}
+	return ""
+}
+
+// Note tells the log who makes the request of ctx and what it does ("PutObject"). A door calls it on the
+// goroutine of its handler; an empty string leaves what was noted before.
+func Note(ctx context.Context, principal, op string) {
+	x := exchangeOf(ctx)
+	if x == nil {
+		return
+	}
+	if principal != "" {
+		x.principal = principal
+	}
+	if op != "" {
+		x.op = op
+	}
+}
+
+// newID makes a request id.
+func newID() string {
+	var b [8]byte
+	// Read of crypto/rand never fails: it ends the process instead.
+	_, _ = rand.Read(b[:])
+	return strings.ToUpper(hex.EncodeToString(b[:]))
+}
+
+// body counts what the client sends and lets the watcher see a Read that waits.
+type body struct {
+	io.ReadCloser
+	x *exchange
+}
+
+// Read reads from the client.
+func (b *body) Read(p []byte) (int, error) {
+	b.x.reads.enter()
+	n, err := b.ReadCloser.Read(p)
+	b.x.reads.leave()
+	b.x.in += int64(n)
+	return n, err
+}
+
+// writePiece is the most that one watched write hands on: a client at 64 KiB/s takes it well within the
+// progress time, so a slow but living one is not cut.
+const writePiece = 256 << 10
+
+// response counts what is sent and lets the watcher see a Write that waits. It is no Flusher or Hijacker by
+// type: http.NewResponseController finds what is below.
+type response struct {
+	http.ResponseWriter
+	x *exchange
+}
+
+// Unwrap returns the writer below, for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader sends the head. Informational ones are not the answer's status.
+func (w *response) WriteHeader(status int) {
+	if status >= 200 && w.x.status == 0 {
+		w.x.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends p in pieces, each of which must make progress.
+func (w *response) Write(p []byte) (int, error) {
+	if w.x.status == 0 {
+		w.x.status = http.StatusOK
+	}
+	sent := 0
+	for {
+		piece := p[sent:min(len(p), sent+writePiece)]
+		w.x.writes.enter()
+		n, err := w.ResponseWriter.Write(piece)
+		w.x.writes.leave()
+		sent += n
+		w.x.out += int64(n)
+		if err != nil || sent == len(p) {
+			return sent, err
+		}
+	}
+}
+
+// FlushError sends what is buffered.
+func (w *response) FlushError() error {
+	if w.x.status == 0 {
+		w.x.status = http.StatusOK
+	}
+	w.x.writes.enter()
+	defer w.x.writes.leave()
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// maxLoggedPath bounds what a log line keeps of a path: the longest key, escaped, would be three times that.
+const maxLoggedPath = 1200
+
+// ServeHTTP gives the request its identity, watches its progress, hands it to its door and logs it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.running.Add(1)
+	defer s.running.Add(-1)
+	x := &exchange{id: newID(), start: time.Now()}
+	rc := http.NewResponseController(w)
+	past := time.Unix(1, 0)
+	s.watcher.add(&x.writes, func() { _ = rc.SetWriteDeadline(past) })
+	defer s.watcher.drop(&x.writes)
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	if r.Body != nil && r.Body != http.NoBody {
+		s.watcher.add(&x.reads, func() { _ = rc.SetReadDeadline(past) })
+		defer s.watcher.drop(&x.reads)
+		r.Body = &body{ReadCloser: r.Body, x: x}
+	}
+	door, h := s.route(r)
+	x.door = door
+	s.guard(&response{ResponseWriter: w, x: x}, r, h)
+	if r.ProtoMajor == 2 {
+		// What is buffered is sent after this return, when nobody watches the stream any more.
+		_ = rc.SetWriteDeadline(time.Now().Add(s.cfg.Progress))
+	}
+}
+
+// guard runs h and logs the exchange, however h ends. A panic is logged and answered, or, when the answer has
+// begun, cuts the connection; http.ErrAbortHandler passes.
+func (s *Server) guard(w *response, r *http.Request, h http.Handler) {
+	defer func() {
+		p := recover()
+		err, _ := p.(error)
+		aborted := p != nil && errors.Is(err, http.ErrAbortHandler)
+		if p != nil && !aborted {
+			s.cfg.Log.Error().Str("req", w.x.id).Interface("panic", p).Bytes("stack", debug.Stack()).Msg("panic")
+			if aborted = w.x.status != 0; !aborted {
+				w.Header().Set("Connection", "close")
+				writeText(w, http.StatusInternalServerError, "internal error, request "+w.x.id+"\n")
+			}
+		}
+		s.logLine(w.x, r, aborted)
+		if aborted {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	h.ServeHTTP(w, r)
+}
+
+// logLine writes the exchange's line. The query is left out: presigned URLs carry signatures there.
+func (s *Server) logLine(x *exchange, r *http.Request, aborted bool) {
+	e := s.cfg.Log.Info()
+	if !e.Enabled() {
+		return
+	}
+	path := r.URL.EscapedPath()
+	if len(path) > maxLoggedPath {
+		path = path[:maxLoggedPath]
+	}
+	status := x.status
+	if status == 0 && !aborted {
+		status = http.StatusOK
+	}
+	e = e.Str("req", x.id).Str("remote", r.RemoteAddr).Str("principal", x.principal).Str("door", x.door).
+		Str("op", x.op).Str("method", r.Method).Str("path", path).Int("status", status).
+		Int64("in", x.in).Int64("out", x.out).Dur("ms", time.Since(x.start))
+	if aborted {
+		e = e.Bool("cut", true)
+	}
+	e.Msg("request")
+}

@@ -1,0 +1,213 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// start serves door on a real listener until the test ends.
+func start(t *testing.T, cfg Config, door http.HandlerFunc) *Server {
+	t.Helper()
+	cfg.Address = "127.0.0.1:0"
+	s, err := Listen(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Open(Doors{S3: door})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Serve = %v", err)
+		}
+	})
+	return s
+}
+
+func TestListenRefusals(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	cert, key := writeCert(t, dir, 1)
+	other, otherKey := t.TempDir(), ""
+	_, otherKey = writeCert(t, other, 2)
+	for _, tt := range []struct {
+		name string
+		cfg  Config
+		want string
+		is   error
+	}{
+		{"port in use", Config{Address: taken.Addr().String()}, "choose another --listen", ErrInUse},
+		{"no such address", Config{Address: "nonsense"}, "listen on nonsense", nil},
+		{"half of TLS", Config{Address: "127.0.0.1:0", CertFile: cert}, "--tls-key", nil},
+		{"missing certificate", Config{Address: "127.0.0.1:0", CertFile: cert + "x", KeyFile: key}, "cert.pemx", os.ErrNotExist},
+		{"key of another certificate", Config{Address: "127.0.0.1:0", CertFile: cert, KeyFile: otherKey}, "cert.pem", nil},
+		{"no PEM", Config{Address: "127.0.0.1:0", CertFile: key, KeyFile: key}, "key.pem", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := Listen(t.Context(), tt.cfg)
+			if err == nil {
+				_ = s.Close()
+				t.Fatal("Listen = nil")
+			}
+			if !strings.Contains(err.Error(), tt.want) || (tt.is != nil && !errors.Is(err, tt.is)) {
+				t.Errorf("Listen = %q, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := writeCert(t, dir, 1)
+	s := start(t, Config{CertFile: cert, KeyFile: key}, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Proto)
+	})
+	if !strings.HasPrefix(s.URL(), "https://127.0.0.1:") {
+		t.Errorf("URL = %s", s.URL())
+	}
+	get := func(h2 bool) (proto string, serial int64) {
+		t.Helper()
+		tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: h2}
+		defer tr.CloseIdleConnections()
+		resp, err := (&http.Client{Transport: tr}).Get(s.URL() + "/b/k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		return string(b), resp.TLS.PeerCertificates[0].SerialNumber.Int64()
+	}
+	if p, n := get(true); p != "HTTP/2.0" || n != 1 {
+		t.Errorf("with HTTP/2: %s, serial %d, want HTTP/2.0 and 1", p, n)
+	}
+	if p, _ := get(false); p != "HTTP/1.1" {
+		t.Errorf("without HTTP/2: %s, want HTTP/1.1", p)
+	}
+	recheck := func() { s.tls.mu.Lock(); s.tls.checked = time.Time{}; s.tls.mu.Unlock() }
+
+	// Half a change: the certificate is new, the key is old.
+	fresh := t.TempDir()
+	newCert, newKey := writeCert(t, fresh, 2)
+	if err := os.Rename(newCert, filepath.Join(dir, "cert.pem")); err != nil {
+		t.Fatal(err)
+	}
+	recheck()
+	if _, n := get(true); n != 1 {
+		t.Errorf("with half of a new pair: serial %d, want the old 1", n)
+	}
+	if err := os.Rename(newKey, filepath.Join(dir, "key.pem")); err != nil {
+		t.Fatal(err)
+	}
+	recheck()
+	if _, n := get(true); n != 2 {
+		t.Errorf("after the change: serial %d, want 2", n)
+	}
+}
+
+func TestConnectionLimit(t *testing.T) {
+	release := make(chan struct{})
+	s := start(t, Config{MaxConns: 2}, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/b/wait" {
+			<-release
+		}
+	})
+	open := func(path string) net.Conn {
+		t.Helper()
+		c, err := net.Dial("tcp", s.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		_, _ = io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: h\r\n\r\n")
+		return c
+	}
+	answered := func(c net.Conn) bool {
+		_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		n, err := c.Read(make([]byte, 4096))
+		return n > 0 && err == nil
+	}
+	idle := open("/b/k")
+	if !answered(idle) {
+		t.Fatal("no answer on the first connection")
+	}
+	busy := open("/b/wait")
+	third := open("/b/k") // the idle one makes room
+	if !answered(third) {
+		t.Error("no answer on a third connection while one was idle")
+	}
+	if answered(idle) {
+		t.Error("the idle connection is still open")
+	}
+	fourth := open("/b/k")
+	if !answered(fourth) {
+		t.Error("no answer on a fourth connection after the third fell idle")
+	}
+	close(release)
+	if !answered(busy) {
+		t.Error("a busy connection was closed to make room")
+	}
+	if n := len(s.ln.slots); n > 2 {
+		t.Errorf("%d connections are open, want at most 2", n)
+	}
+}
+
+func TestHTTP2StalledReaderIsCut(t *testing.T) {
+	cert, key := writeCert(t, t.TempDir(), 1)
+	failed := make(chan error, 1)
+	s := start(t, Config{CertFile: cert, KeyFile: key, Progress: 120 * time.Millisecond, Log: zerolog.Nop()},
+		func(w http.ResponseWriter, _ *http.Request) {
+			var err error
+			for err == nil {
+				_, err = w.Write(make([]byte, 1<<20))
+			}
+			failed <- err
+		})
+	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	defer tr.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: tr}).Get(s.URL() + "/b/k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	select {
+	case err := <-failed:
+		if err == nil {
+			t.Error("the write ended without an error")
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("a client that takes nothing was not cut")
+	}
+}
+
+func TestHeaderLimit(t *testing.T) {
+	s := start(t, Config{}, func(http.ResponseWriter, *http.Request) {})
+	req, _ := http.NewRequestWithContext(t.Context(), "GET", s.URL()+"/b/k", nil)
+	req.Header.Set("X-Amz-Meta-Long", strings.Repeat("x", maxHeader+8192))
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: tr}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a header of 72 KiB = %d, want 431", resp.StatusCode)
+	}
+}

@@ -1,0 +1,190 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// bubble runs a server with door on in-memory connections, in fake time, and f as its client.
+func bubble(t *testing.T, door http.HandlerFunc, f func(dial func() net.Conn)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		pipes := newPipes()
+		s := newServer(Config{Log: zerolog.Nop()}, pipes, nil)
+		s.Open(Doors{S3: door})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx) }()
+		f(func() net.Conn { return pipes.dial(t) })
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Serve = %v, want nil", err)
+		}
+	})
+}
+
+func TestStalledBodyIsCut(t *testing.T) {
+	var took time.Duration
+	var got error
+	bubble(t, func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		_, got = io.Copy(io.Discard, r.Body)
+		took = time.Since(start)
+		w.WriteHeader(http.StatusRequestTimeout)
+	}, func(dial func() net.Conn) {
+		c := dial()
+		_, _ = io.WriteString(c, "PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf")
+		answer, _ := io.ReadAll(c)
+		if !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") {
+			t.Errorf("answer %q, want 408", answer)
+		}
+	})
+	if !errors.Is(got, os.ErrDeadlineExceeded) {
+		t.Errorf("Read of a stalled body = %v, want a deadline error", got)
+	}
+	if took < time.Minute || took > 72*time.Second {
+		t.Errorf("a stalled body was cut after %v, want 60 s to 72 s", took)
+	}
+}
+
+func TestSlowButLivingBodyIsServed(t *testing.T) {
+	var n int64
+	var err error
+	bubble(t, func(_ http.ResponseWriter, r *http.Request) {
+		n, err = io.Copy(io.Discard, r.Body)
+	}, func(dial func() net.Conn) {
+		c := dial()
+		go func() {
+			_, _ = io.WriteString(c, "PUT /b/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 10\r\n\r\n")
+			for range 10 {
+				time.Sleep(50 * time.Second)
+				_, _ = c.Write([]byte("x"))
+			}
+		}()
+		_, _ = io.ReadAll(c)
+	})
+	if n != 10 || err != nil {
+		t.Errorf("body of 500 s = %d bytes, %v, want 10 bytes", n, err)
+	}
+}
+
+func TestServersOwnWorkIsNotCut(t *testing.T) {
+	const body = "0123456789"
+	bubble(t, func(w http.ResponseWriter, r *http.Request) {
+		half := make([]byte, 5)
+		_, _ = io.ReadFull(r.Body, half)
+		time.Sleep(time.Hour) // between two reads
+		rest, err := io.ReadAll(r.Body)
+		time.Sleep(time.Hour) // between the body and the answer
+		if r.Context().Err() != nil || err != nil {
+			t.Errorf("after the server's own work: read %v, context %v", err, r.Context().Err())
+		}
+		_, _ = w.Write(half)
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(time.Hour) // between two writes
+		_, _ = w.Write(rest)
+	}, func(dial func() net.Conn) {
+		c := dial()
+		go func() { _, _ = io.WriteString(c, "PUT /b/k HTTP/1.0\r\nContent-Length: 10\r\n\r\n"+body) }()
+		answer, err := io.ReadAll(c)
+		if err != nil || !strings.HasSuffix(string(answer), body) {
+			t.Errorf("answer %q, %v, want the body", answer, err)
+		}
+	})
+}
+
+func TestStalledReaderIsCut(t *testing.T) {
+	for _, size := range []int{1, 4096, 1 << 20} { // sent at the handler's end, in its last Write, in mid-answer
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			bubble(t, func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write(make([]byte, size))
+			}, func(dial func() net.Conn) {
+				c := dial()
+				_, _ = io.WriteString(c, "GET /b/k HTTP/1.1\r\nHost: h\r\n\r\n")
+				time.Sleep(73 * time.Second)
+				answer, err := io.ReadAll(c)
+				if len(answer) != 0 || err != nil {
+					t.Errorf("after 73 s of not reading: %d bytes, %v, want a closed connection", len(answer), err)
+				}
+			})
+		})
+	}
+}
+
+func TestSlowHeaderIsCut(t *testing.T) {
+	bubble(t, func(http.ResponseWriter, *http.Request) { t.Error("reached the door") }, func(dial func() net.Conn) {
+		c := dial()
+		start := time.Now()
+		_, _ = io.WriteString(c, "GET /b/k HTTP/1.1\r\nHost: h\r\n")
+		_, _ = io.ReadAll(c)
+		if took := time.Since(start); took != headerTimeout {
+			t.Errorf("half a header was cut after %v, want %v", took, headerTimeout)
+		}
+	})
+}
+
+func TestDrain(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		work     time.Duration
+		want     string
+		tookLess time.Duration
+	}{
+		{"waits for the running request", 20 * time.Second, "200 OK", 21 * time.Second},
+		{"cuts after its limit", time.Hour, "", 36 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				pipes := newPipes()
+				s := newServer(Config{}, pipes, nil)
+				s.Open(Doors{S3: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					select {
+					case <-time.After(tt.work):
+					case <-r.Context().Done():
+					}
+				})})
+				ctx, stop := context.WithCancel(t.Context())
+				done := make(chan error, 1)
+				go func() { done <- s.Serve(ctx) }()
+				c := pipes.dial(t)
+				_, _ = io.WriteString(c, "GET /b/k HTTP/1.1\r\nHost: h\r\n\r\n")
+				synctest.Wait()
+				start := time.Now()
+				stop()
+				synctest.Wait()
+				if s.readiness(t.Context()) != "stopping" {
+					t.Error("ready while draining")
+				}
+				select {
+				case <-pipes.closed:
+				default:
+					t.Error("still accepting while draining")
+				}
+				answer, _ := io.ReadAll(c)
+				if !strings.Contains(string(answer), tt.want) || (tt.want == "") != (len(answer) == 0) {
+					t.Errorf("answer %q, want %q", answer, tt.want)
+				}
+				if err := <-done; err != nil {
+					t.Errorf("Serve = %v, want nil", err)
+				}
+				if took := time.Since(start); took > tt.tookLess {
+					t.Errorf("drained in %v, want less than %v", took, tt.tookLess)
+				}
+				if n := s.running.Load(); n != 0 {
+					t.Errorf("%d handlers run after Serve", n)
+				}
+			})
+		})
+	}
+}

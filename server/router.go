@@ -1,0 +1,116 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// route finds the door of a request by the first segment of its path. A host name that belongs to a door or
+// to a bucket will be looked up before, since every path is a key there.
+func (s *Server) route(r *http.Request) (door string, h http.Handler) {
+	d := s.doors.Load()
+	switch seg := firstSegment(r.URL); {
+	case seg == "-":
+		return "server", http.HandlerFunc(s.ownPages)
+	case d == nil:
+		return "server", http.HandlerFunc(starting)
+	case seg == "v1":
+		return "native", orJSON(d.Native)
+	case seg == "generic":
+		return "generic", orJSON(d.Generic)
+	case seg == "koodrive":
+		return "koodrive", orJSON(d.KooDrive)
+	case seg == "dav":
+		return "dav", orText(d.DAV)
+	case seg == "" && isBrowser(r):
+		return "server", http.HandlerFunc(frontPage)
+	default:
+		return "s3", d.S3
+	}
+}
+
+// firstSegment returns what stands before the second slash of the path, unescaped as a whole: "/dav%2Fx" is
+// one segment and no request to /dav.
+func firstSegment(u *url.URL) string {
+	seg, _, _ := strings.Cut(strings.TrimPrefix(u.EscapedPath(), "/"), "/")
+	if plain, err := url.PathUnescape(seg); err == nil {
+		return plain
+	}
+	return seg
+}
+
+// isBrowser tells a person's GET of "/" from an S3 client's ListBuckets: it asks for HTML and carries nothing
+// of a signature.
+func isBrowser(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.URL.Path == "/" && r.URL.RawQuery == "" &&
+		r.Header.Get("Authorization") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// orJSON returns h, or what a door of the JSON APIs answers before it is built.
+func orJSON(h http.Handler) http.Handler {
+	if h != nil {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusNotImplemented, map[string]string{
+			"code": "NotImplemented", "message": "this door is not built yet; the S3 door answers on /",
+		})
+	})
+}
+
+// orText returns h, or what a door that speaks no JSON answers before it is built.
+func orText(h http.Handler) http.Handler {
+	if h != nil {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeText(w, http.StatusNotImplemented, "the WebDAV door is not built yet; the S3 door answers on /\n")
+	})
+}
+
+// starting answers every door while the store opens.
+func starting(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Retry-After", "1")
+	writeText(w, http.StatusServiceUnavailable, "starting\n")
+}
+
+// page is what a browser sees.
+const page = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Trivium</title>
+<p>Trivium runs here. This address is an S3 endpoint for aws, rclone and other clients.
+<p>There is no console yet. State: <a href="/-/health/ready">/-/health/ready</a>.
+</html>
+`
+
+// frontPage answers a browser's GET of "/".
+func frontPage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	write(w, http.StatusOK, "text/html; charset=utf-8", []byte(page))
+}
+
+// writeText sends a short text.
+func writeText(w http.ResponseWriter, status int, text string) {
+	write(w, status, "text/plain; charset=utf-8", []byte(text))
+}
+
+// writeJSON sends v.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		writeText(w, http.StatusInternalServerError, "internal error\n")
+		return
+	}
+	write(w, status, "application/json", append(b, '\n'))
+}
+
+// write sends b. That the client is gone is seen by whoever looks at the connection next.
+func write(w http.ResponseWriter, status int, contentType string, b []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+}

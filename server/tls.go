@@ -1,0 +1,90 @@
+package server
+
+import (
+	"crypto/tls"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// certStep is how long a loaded certificate is used before its files are looked at again.
+const certStep = time.Second
+
+// certFiles serves a certificate from two files and follows their changes. While the files are unreadable or do
+// not fit each other (one is replaced before the other) the certificate loaded before stays in use.
+type certFiles struct {
+	cert, key string
+	log       zerolog.Logger
+	mu        sync.Mutex
+	loaded    *tls.Certificate
+	stamp     [2]fileStamp
+	checked   time.Time
+}
+
+// fileStamp tells one state of a file from another.
+type fileStamp struct {
+	size    int64
+	modTime time.Time
+}
+
+// loadCert reads both files. Its error names the file and the next step.
+func loadCert(cert, key string, log zerolog.Logger) (*certFiles, error) {
+	c := &certFiles{cert: cert, key: key, log: log}
+	stamp, err := c.stat()
+	if err != nil {
+		return nil, err
+	}
+	return c, c.load(stamp)
+}
+
+// config returns the TLS settings of the listener.
+func (c *certFiles) config() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+}
+
+// get returns the certificate for a handshake.
+func (c *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.checked) < certStep {
+		return c.loaded, nil
+	}
+	stamp, err := c.stat()
+	c.checked = time.Now()
+	if err == nil && stamp != c.stamp {
+		err = c.load(stamp)
+		if err == nil {
+			c.log.Info().Str("file", c.cert).Msg("certificate reloaded")
+		}
+	}
+	if err != nil {
+		c.log.Warn().Err(err).Msg("certificate not reloaded, the one before stays in use")
+	}
+	return c.loaded, nil
+}
+
+// stat looks at both files.
+func (c *certFiles) stat() ([2]fileStamp, error) {
+	var out [2]fileStamp
+	for i, name := range []string{c.cert, c.key} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return out, fmt.Errorf("read TLS file: %w; check --tls-cert and --tls-key", err)
+		}
+		out[i] = fileStamp{size: info.Size(), modTime: info.ModTime()}
+	}
+	return out, nil
+}
+
+// load reads the pair as it is at stamp.
+func (c *certFiles) load(stamp [2]fileStamp) error {
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		return fmt.Errorf("load TLS certificate %s with key %s: %w", c.cert, c.key, err)
+	}
+	c.loaded, c.stamp, c.checked = &pair, stamp, time.Now()
+	return nil
+}
