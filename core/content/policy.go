@@ -2,6 +2,8 @@ package content
 
 import (
 	"fmt"
+
+	"trivium/core/shardfile"
 )
 
 // Redundancy is a way to keep content against loss.
@@ -103,9 +105,10 @@ func validateGroups(k, n int, groups []int) error {
 		}
 		sum += g
 	}
-	if k < 1 || n > MaxShards || len(groups) == 0 || sum != k || n < k+len(groups) {
-		return fmt.Errorf("k %d, n %d, groups %v: the groups must sum up to k and leave a shard each within n: %w",
-			k, n, groups, ErrPolicy)
+	if k < 1 || n > MaxShards || len(groups) == 0 || len(groups) > shardfile.MaxGroups || sum != k ||
+		n <= k+len(groups) {
+		return fmt.Errorf("k %d, n %d, groups %v: up to %d groups must sum up to k, n must exceed k by more than "+
+			"one for each and be at most %d: %w", k, n, groups, shardfile.MaxGroups, MaxShards, ErrPolicy)
 	}
 	return nil
 }
@@ -161,4 +164,25 @@ func (p Policy) copies() Policy {
 		c.Redundancy = None
 	}
 	return c
+}
+
+// effective returns the policy content is written with, whatever its size: a code of one data shard is copies.
+func (p Policy) effective() Policy {
+	if p.Redundancy != None && p.Data() == 1 {
+		return Policy{
+			Redundancy: Copies, N: p.Total(), ChunkSize: p.Chunk(), Strict: p.Strict, DegradedWrites: p.DegradedWrites,
+		}
+	}
+	return p
+}
+
+// block returns the length of a full block, in bytes of content.
+func (p Policy) block() int64 { return min(BlockSize, p.Chunk()) }
+
+// width returns how many pieces of memory a stripe takes: copies share theirs.
+func (p Policy) width() int {
+	if p.Data() == 1 {
+		return 1
+	}
+	return p.Total()
 }

@@ -2,8 +2,10 @@ package content
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"sync"
 )
 
 // PutRequest says what is to be written where.
@@ -33,7 +35,11 @@ type Written struct {
 	// Repairs are the shards that were not durable when Put returned.
 	Repairs []Repair
 
-	s *Store
+	s       *Store
+	lane    *lane
+	pieces  []*piece       // that Inline lies in
+	puts    sync.WaitGroup // Puts that outlive the answer
+	settled bool
 }
 
 // Repair names a shard that must be written anew.
@@ -50,16 +56,54 @@ type Repair struct {
 // ErrUnavailable, ErrNoSpace, ErrPolicy, ErrKey or the context's error. After an error the shards that were
 // written have been handed to Config.Garbage, or will be when the last Put has returned; nothing needs closing.
 func (s *Store) Put(ctx context.Context, body io.Reader, req PutRequest) (*Written, error) {
-	return nil, errors.New("not yet")
+	if err := req.Target.Policy.Validate(); err != nil {
+		return nil, err
+	}
+	if req.Inline > BlockSize {
+		return nil, fmt.Errorf("inline limit %d is over %d: %w", req.Inline, BlockSize, ErrPolicy)
+	}
+	u := s.upload(body, req)
+	err := u.run(ctx)
+	w := u.written
+	s.recycle(u)
+	s.hook("put.done")
+	if err != nil {
+		w.Blobs = slices.DeleteFunc(w.Blobs, func(b Blob) bool { return len(b.Layout.Base) == 0 })
+		w.Abandon()
+		w.Close()
+		return nil, err
+	}
+	return w, nil
 }
 
 // Committed says that metadata refers to the blobs now.
-func (w *Written) Committed() {}
+func (w *Written) Committed() { w.settled = true }
 
 // Abandon says that nothing will ever refer to the blobs: they go to Config.Garbage once every Put of theirs
-// has returned. It must not be called after Committed, nor when the outcome of a commit is unknown.
-func (w *Written) Abandon() {}
+// has returned. After Committed or a first Abandon it does nothing. It must not be called when the outcome of
+// a commit is unknown.
+func (w *Written) Abandon() {
+	if w.settled {
+		return
+	}
+	w.settled = true
+	garbage, blobs := w.s.cfg.Garbage, w.Blobs
+	if garbage == nil || len(blobs) == 0 {
+		return
+	}
+	w.s.late.Go(func() {
+		w.puts.Wait()
+		for _, b := range blobs {
+			garbage(b)
+		}
+	})
+}
 
 // Close gives buffers back; Inline is invalid afterwards. Without Committed or Abandon before it the shards
 // stay where they are, as orphans. Close may be called twice.
-func (w *Written) Close() {}
+func (w *Written) Close() {
+	if w.lane != nil {
+		w.lane.release(w.pieces)
+	}
+	w.pieces, w.lane, w.Inline = nil, nil, nil
+}

@@ -2,8 +2,12 @@ package content
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"trivium/core/erasure"
+	"trivium/core/shardfile"
 )
 
 // Config is what a Store works with. Spaces, Budget and StoreID are required.
@@ -30,8 +34,18 @@ type Config struct {
 // Store writes, reads and repairs blobs. All methods may be called concurrently.
 type Store struct {
 	cfg     Config
+	crc     *shardfile.Combiner
 	counter atomic.Uint64
 	late    sync.WaitGroup // Puts that outlived their upload's answer
+	uploads sync.Pool      // of *upload
+	codes   sync.Map       // codeKey → *erasure.Code
+}
+
+// codeKey names a code: its matrix is made once.
+type codeKey struct {
+	redundancy Redundancy
+	k, n       int
+	groups     string
 }
 
 // New makes a store. It does no I/O and starts no goroutine.
@@ -42,7 +56,26 @@ func New(cfg Config) (*Store, error) {
 	if cfg.MaxBlob == 0 {
 		cfg.MaxBlob = MaxBlob
 	}
-	return &Store{cfg: cfg}, nil
+	return &Store{cfg: cfg, crc: shardfile.NewCombiner(shardfile.CRC64NVME)}, nil
+}
+
+// code returns the code that a blob is written with; nil if all its shards are the same.
+func (s *Store) code(l *Layout) (*erasure.Code, error) {
+	if l.Redundancy == None || l.Redundancy == Copies {
+		return nil, nil //nolint:nilnil // no code, no error: every caller means it
+	}
+	key := codeKey{l.Redundancy, l.K, l.N, fmt.Sprint(l.Groups)}
+	if found, ok := s.codes.Load(key); ok {
+		if code, ok := found.(*erasure.Code); ok {
+			return code, nil
+		}
+	}
+	code, err := erasure.New(l.scheme())
+	if err != nil {
+		return nil, fmt.Errorf("code: %w: %w", ErrPolicy, err)
+	}
+	s.codes.Store(key, code)
+	return code, nil
 }
 
 // Wait returns when no Put of an answered or abandoned upload is running any more. Call it before the drivers
