@@ -1,0 +1,234 @@
+package core
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// loginMemory is how long a verified password is remembered.
+const loginMemory = 5 * time.Minute
+
+// Principal is who a caller is. Login, KeyCredentials, Anonymous and System make it; Door and RequestID are
+// filled in by the door.
+type Principal struct {
+	UserID    int64
+	Name      string
+	Admin     bool
+	KeyID     string // the access key that was used, or ""
+	Door      string
+	RequestID string
+	Anonymous bool
+}
+
+// Anonymous returns the principal of a request without credentials: it may do what is public.
+func Anonymous() Principal { return Principal{Name: "anonymous", Anonymous: true} }
+
+// System returns an administrator that is no user, for the CLI and upkeep. It owns nothing.
+func System(name string) Principal { return Principal{Name: name, Admin: true} }
+
+// Credentials are an access key's principal and secret. They never show their secret in formatted output.
+type Credentials struct {
+	Principal Principal
+	Secret    string
+}
+
+// String hides the secret.
+func (c Credentials) String() string { return "credentials of " + c.Principal.Name }
+
+// Format hides the secret from every verb.
+func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+
+// LogValue hides the secret.
+func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// logins verifies names and passwords.
+type logins struct {
+	passwords passwords
+	throttle  throttle
+	verified  limited[string, verifiedLogin] // by name
+	macKey    [32]byte                       // of this process: a dump of the map is no list of passwords
+}
+
+// verifiedLogin remembers that a password was right for a stored hash; a changed password or a disabled user is
+// another row, so that it never passes.
+type verifiedLogin struct {
+	mac    [sha256.Size]byte
+	stored string
+	until  int64
+}
+
+// init makes l ready.
+func (l *logins) init() {
+	_, _ = rand.Read(l.macKey[:]) // never fails
+	l.passwords.init(defaultCost())
+}
+
+// mac returns what is remembered of a password.
+func (l *logins) mac(name, password string) [sha256.Size]byte {
+	h := hmac.New(sha256.New, l.macKey[:])
+	msg := make([]byte, 0, 128)
+	msg = binary.BigEndian.AppendUint32(msg, uint32(len(name)))
+	msg = append(append(msg, name...), password...)
+	h.Write(msg)
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// KeyCredentials returns what is needed to verify a signature made with an access key. For a key that is unknown
+// or disabled, or whose user is, the error is Unauthorized and the Credentials hold a secret that nobody knows,
+// the same each time: the door verifies against it all the same and answers as for a wrong signature. Other
+// errors mean that nothing is known.
+func (s *Service) KeyCredentials(ctx context.Context, accessKey string) (Credentials, error) {
+	gen := s.cache.current()
+	if c, ok := gen.keys.get(accessKey); ok {
+		return *c, nil
+	}
+	if c, ok := gen.unknown.get(accessKey); ok {
+		return *c, unauthorized()
+	}
+	c, known, err := s.loadKey(ctx, accessKey)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("access key: %w", err)
+	}
+	if known {
+		gen.keys.put(accessKey, c)
+		return *c, nil
+	}
+	// Long names are not worth the memory: no key has one.
+	if len(accessKey) <= maxKeyID {
+		gen.unknown.put(accessKey, c)
+	}
+	return *c, unauthorized()
+}
+
+// loadKey reads and unseals one key. An unknown one gets a dummy secret.
+func (s *Service) loadKey(ctx context.Context, accessKey string) (*Credentials, bool, error) {
+	var key AccessKey
+	var user User
+	var found bool
+	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		var err error
+		if key, found, err = tx.Key(ctx, accessKey); err != nil {
+			return err
+		}
+		// Also for an unknown key: both cost the same.
+		var ok bool
+		user, ok, err = tx.User(ctx, key.UserID)
+		found = found && ok && !key.Disabled && !user.Disabled
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	dummy := s.keys.Sign(LabelSecrets, []byte("unknown access key "+accessKey))
+	if !found {
+		return &Credentials{Secret: base64.RawStdEncoding.EncodeToString(dummy)[:40]}, false, nil
+	}
+	secret, err := s.keys.Unseal(keySecret(accessKey), key.Secret)
+	if err != nil {
+		return nil, false, err
+	}
+	p := principalOf(user)
+	p.KeyID = accessKey
+	return &Credentials{Principal: p, Secret: string(secret)}, true, nil
+}
+
+// keySecret names the owner of a sealed secret.
+func keySecret(id string) string { return "key " + id }
+
+// principalOf makes the principal of a user.
+func principalOf(u User) Principal { return Principal{UserID: u.ID, Name: u.Name, Admin: u.Admin} }
+
+// unauthorized is the one answer to all that is wrong with credentials.
+func unauthorized() error {
+	return &Error{Code: Unauthorized, Msg: "the credentials are not valid"}
+}
+
+// Login verifies a user's password, or an access key's secret given as the password of its id. A password that
+// was verified is remembered for 5 min (as an HMAC) unless the user changes; others take an argon2id
+// computation, of which two run at once. A name that fails too often waits, which holds up neither passwords that
+// are remembered nor keys. Errors: Unauthorized for all that is wrong, after the same work; Overloaded when the
+// name failed 10 times (one is forgotten every 6 s) or too many logins wait; Canceled.
+func (s *Service) Login(ctx context.Context, name, password string) (Principal, error) {
+	u, known, err := s.userByName(ctx, name)
+	if err != nil {
+		return Principal{}, err
+	}
+	sum := s.logins.mac(name, password)
+	if known && s.remembered(name, sum, u.Password) {
+		return principalOf(u), nil
+	}
+	c, err := s.KeyCredentials(ctx, name)
+	if err != nil && CodeOf(err) != Unauthorized {
+		return Principal{}, err
+	}
+	if same := s.sameSecret(c.Secret, password); same && err == nil {
+		return c.Principal, nil
+	}
+	if err := s.logins.throttle.admit(name, s.now()); err != nil {
+		return Principal{}, err
+	}
+	ok, err := s.logins.passwords.verify(ctx, u.Password, password)
+	if err != nil || ok {
+		s.logins.throttle.forgive(name, s.now())
+	}
+	if err != nil {
+		return Principal{}, fmt.Errorf("verify password: %w", err)
+	}
+	if !ok {
+		return Principal{}, unauthorized()
+	}
+	s.logins.verified.put(name, verifiedLogin{mac: sum, stored: u.Password, until: s.now() + int64(loginMemory)})
+	return principalOf(u), nil
+}
+
+// sameSecret compares in a time that tells nothing of either, lengths included.
+func (s *Service) sameSecret(a, b string) bool {
+	x, y := s.logins.mac("", a), s.logins.mac("", b)
+	return hmac.Equal(x[:], y[:])
+}
+
+// remembered tells whether this password was right lately for the hash that is stored now.
+func (s *Service) remembered(name string, sum [sha256.Size]byte, stored string) bool {
+	v, ok := s.logins.verified.get(name)
+	return ok && hmac.Equal(v.mac[:], sum[:]) && v.stored == stored && s.now() < v.until
+}
+
+// userByName returns an enabled user; the zero User if there is none.
+func (s *Service) userByName(ctx context.Context, name string) (User, bool, error) {
+	gen := s.cache.current()
+	u, known := gen.users.get(name)
+	if !known {
+		err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+			var err error
+			u, known, err = tx.UserByName(ctx, name)
+			return err
+		})
+		if err != nil {
+			return User{}, false, fmt.Errorf("user: %w", err)
+		}
+		if known {
+			gen.users.put(name, u)
+		}
+	}
+	if !known || u.Disabled {
+		return User{}, false, nil
+	}
+	return u, true, nil
+}
+
+// secretText draws n characters of A-Z and 2-7: 5 random bits each.
+func secretText(n int) string {
+	var text string
+	for len(text) < n {
+		text += rand.Text()
+	}
+	return text[:n]
+}

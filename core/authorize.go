@@ -1,0 +1,113 @@
+package core
+
+import (
+	"context"
+)
+
+// authorize is the one place where it is decided who may do what in a bucket: administrators and the owner
+// everything, others what a grant allows, everybody reading where PublicRead is set. It returns the bucket as
+// of the cache's config epoch; a commit looks it up again with bucketIn.
+//
+// Errors: NoSuchBucket; Forbidden, with Hidden set if the caller has no right on the bucket at all.
+func (se *Session) authorize(ctx context.Context, bucketName string, need Access) (Bucket, error) {
+	st, err := se.s.bucketState(ctx, bucketName)
+	if err != nil {
+		return Bucket{}, err
+	}
+	have := se.accessTo(st)
+	if have >= need {
+		return st.bucket, nil
+	}
+	return Bucket{}, &Error{
+		Code: Forbidden, Path: bucketName, Hidden: have == AccessNone,
+		Msg: "you have no right to do this in the bucket; its owner can grant it",
+	}
+}
+
+// accessTo returns the caller's right on a bucket.
+func (se *Session) accessTo(st *bucketState) Access {
+	have := AccessNone
+	switch {
+	case se.p.Anonymous:
+	case se.p.Admin, se.p.UserID == st.bucket.Owner:
+		return AccessOwner
+	default:
+		have = st.grants[se.p.UserID]
+	}
+	if have == AccessNone && st.bucket.Policy.PublicRead {
+		have = AccessRead
+	}
+	return have
+}
+
+// requireAdmin refuses everybody but administrators.
+func (se *Session) requireAdmin() error {
+	if se.p.Admin && !se.p.Anonymous {
+		return nil
+	}
+	return &Error{Code: Forbidden, Msg: "only administrators may do this"}
+}
+
+// requireUser refuses everybody but that user and administrators.
+func (se *Session) requireUser(userID int64) error {
+	if !se.p.Anonymous && (se.p.Admin || se.p.UserID == userID) {
+		return nil
+	}
+	return &Error{Code: Forbidden, Msg: "only the user and administrators may do this"}
+}
+
+// bucketState returns the named bucket with its grants, from the cache or the store; NoSuchBucket.
+func (s *Service) bucketState(ctx context.Context, name string) (*bucketState, error) {
+	gen := s.cache.current()
+	if st, ok := gen.buckets.get(name); ok {
+		return st, nil
+	}
+	var st *bucketState
+	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		b, ok, err := tx.BucketByName(ctx, name)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return noSuchBucket(name)
+		}
+		st, err = loadBucketState(ctx, tx, b)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	gen.buckets.put(name, st)
+	return st, nil
+}
+
+// loadBucketState adds the grants to a bucket.
+func loadBucketState(ctx context.Context, tx MetaTx, b Bucket) (*bucketState, error) {
+	grants, err := tx.Grants(ctx, b.ID)
+	if err != nil {
+		return nil, err
+	}
+	st := &bucketState{bucket: b, grants: make(map[int64]Access, len(grants))}
+	for _, g := range grants {
+		st.grants[g.UserID] = g.Access
+	}
+	return st, nil
+}
+
+// bucketIn returns b as the transaction sees it: a bucket that went since it was authorized is NoSuchBucket, so
+// that nothing is ever written into one that is being deleted.
+func (s *Service) bucketIn(ctx context.Context, tx MetaTx, b Bucket) (Bucket, error) {
+	now, ok, err := tx.Bucket(ctx, b.ID)
+	if err != nil {
+		return Bucket{}, err
+	}
+	if !ok || now.Deleting {
+		return Bucket{}, noSuchBucket(b.Name)
+	}
+	return now, nil
+}
+
+// noSuchBucket is the error for a missing bucket.
+func noSuchBucket(name string) error {
+	return &Error{Code: NoSuchBucket, Path: name, Msg: "there is no such bucket"}
+}

@@ -1,0 +1,216 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Settings of the installation that hold the recovery key.
+const (
+	settingWrapped  = "recovery.wrapped" // master keys, wrapped by the recovery key: what backups carry
+	settingRecovery = "recovery.sealed"  // the recovery key, sealed by the master key: to wrap later master keys
+)
+
+// BootstrapOptions name the first administrator, as given by flags or the environment. What is empty is generated
+// on the first start and left alone on later ones.
+type BootstrapOptions struct {
+	User      string // "": root
+	Password  string
+	AccessKey string
+	SecretKey string
+}
+
+// BootstrapResult says what was made or changed. Secrets are there only when this call made them up or took
+// them over; show them once. They never show in formatted output.
+type BootstrapResult struct {
+	User            string
+	Password        string
+	AccessKey       string
+	SecretKey       string
+	RecoveryKey     string // printed form, on the first start only
+	PasswordChanged bool   // a later start gave another password than the stored one
+	KeyAdded        bool   // a later start gave a key that was not there
+	SecretChanged   bool   // a later start gave another secret for a key that was there
+}
+
+// String hides the secrets.
+func (r BootstrapResult) String() string { return "bootstrap of " + r.User }
+
+// Format hides the secrets from every verb.
+func (r BootstrapResult) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
+
+// LogValue hides the secrets.
+func (r BootstrapResult) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// Bootstrap makes the first administrator, an access key and the recovery key when the store has no user, in one
+// transaction, and tells so by made. On a later start what opts names wins over what is stored, as operators
+// expect of an environment: another password is set, a missing key is added, another secret is set; the result
+// says which. What opts leaves empty is not touched, so an unchanged start changes nothing. Errors: BadArgument;
+// Conflict when the named user is missing, no administrator, or the key is somebody else's.
+func (s *Service) Bootstrap(ctx context.Context, opts BootstrapOptions) (made bool, res BootstrapResult, err error) {
+	if opts.User == "" {
+		opts.User = "root"
+	}
+	if opts.SecretKey != "" && opts.AccessKey == "" {
+		return false, res, Errorf(BadArgument, "", "secretKey: it needs an access key beside it")
+	}
+	var first bool
+	err = s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		users, err := tx.Users(ctx, 0, 1)
+		first = len(users) == 0
+		return err
+	})
+	if err != nil {
+		return false, res, fail("bootstrap", "", err)
+	}
+	if first {
+		res, made, err = s.firstStart(ctx, opts)
+		if made || err != nil {
+			return made, res, fail("bootstrap", opts.User, err)
+		}
+	}
+	res, err = s.laterStart(ctx, opts)
+	return false, res, fail("bootstrap", opts.User, err)
+}
+
+// firstStart makes everything; made is false when somebody else was faster.
+func (s *Service) firstStart(ctx context.Context, opts BootstrapOptions) (res BootstrapResult, made bool, err error) {
+	if opts.Password == "" {
+		opts.Password = secretText(20)
+	}
+	user, err := s.newUser(ctx, opts.User, opts.Password, true)
+	if err != nil {
+		return res, false, err
+	}
+	key, secret, err := s.newKey(user.ID, opts.AccessKey, opts.SecretKey)
+	if err != nil {
+		return res, false, err
+	}
+	recovery := NewRecoveryKey()
+	err = s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+		users, err := tx.Users(ctx, 0, 1)
+		if err != nil {
+			return err
+		}
+		if made = len(users) == 0; !made {
+			return nil
+		}
+		if err := tx.PutUser(ctx, user); err != nil {
+			return err
+		}
+		if err := tx.PutKey(ctx, key); err != nil {
+			return err
+		}
+		return s.putRecovery(ctx, tx, recovery)
+	})
+	if err != nil || !made {
+		return res, false, err
+	}
+	return BootstrapResult{
+		User: user.Name, Password: opts.Password, AccessKey: key.ID, SecretKey: secret,
+		RecoveryKey: recovery.Reveal(),
+	}, true, nil
+}
+
+// putRecovery keeps the wrapped master keys, and the recovery key for wrapping later ones.
+func (s *Service) putRecovery(ctx context.Context, tx MetaTx, r RecoveryKey) error {
+	if err := tx.PutSetting(ctx, settingWrapped, r.Wrap(s.keys)); err != nil {
+		return err
+	}
+	return tx.PutSetting(ctx, settingRecovery, s.keys.Seal(settingRecovery, r.secret[:]))
+}
+
+// laterStart brings a named user and key up to what opts says.
+func (s *Service) laterStart(ctx context.Context, opts BootstrapOptions) (BootstrapResult, error) {
+	if opts.Password == "" && opts.AccessKey == "" {
+		return BootstrapResult{}, nil
+	}
+	user, key, err := s.bootstrapRows(ctx, opts)
+	if err != nil {
+		return BootstrapResult{}, err
+	}
+	res := BootstrapResult{User: user.Name}
+	if opts.Password != "" {
+		same, err := s.logins.passwords.verify(ctx, user.Password, opts.Password)
+		if err != nil {
+			return res, err
+		}
+		if !same {
+			if user.Password, err = s.newPassword(ctx, opts.Password); err != nil {
+				return res, err
+			}
+			res.PasswordChanged, res.Password = true, opts.Password
+		}
+	}
+	if opts.AccessKey != "" {
+		if err := s.bootstrapKey(opts, user.ID, &key, &res); err != nil {
+			return res, err
+		}
+	}
+	if !res.PasswordChanged && !res.KeyAdded && !res.SecretChanged {
+		return res, nil
+	}
+	return res, s.putBootstrap(ctx, user, key, res)
+}
+
+// bootstrapRows reads the user, who must be an administrator, and the key if it is there.
+func (s *Service) bootstrapRows(ctx context.Context, opts BootstrapOptions) (user User, key AccessKey, err error) {
+	err = s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		var ok bool
+		var err error
+		if user, ok, err = tx.UserByName(ctx, opts.User); err != nil {
+			return err
+		}
+		if !ok || !user.Admin {
+			return &Error{Code: Conflict, Path: opts.User, Msg: "the store has users, but this one is no administrator among them"}
+		}
+		key, _, err = tx.Key(ctx, opts.AccessKey)
+		return err
+	})
+	return user, key, err
+}
+
+// bootstrapKey makes key what opts says; a key without a given secret is only made if it is missing.
+func (s *Service) bootstrapKey(opts BootstrapOptions, userID int64, key *AccessKey, res *BootstrapResult) error {
+	if key.ID != "" && key.UserID != userID {
+		return &Error{Code: Conflict, Path: opts.AccessKey, Msg: "the access key belongs to another user"}
+	}
+	if key.ID != "" {
+		if opts.SecretKey == "" {
+			return nil
+		}
+		stored, err := s.keys.Unseal(keySecret(key.ID), key.Secret)
+		if err == nil && bytes.Equal(stored, []byte(opts.SecretKey)) {
+			return nil
+		}
+	}
+	fresh, secret, err := s.newKey(userID, opts.AccessKey, opts.SecretKey)
+	if err != nil {
+		return err
+	}
+	res.KeyAdded, res.SecretChanged = key.ID == "", key.ID != ""
+	res.AccessKey, res.SecretKey = fresh.ID, secret
+	if key.ID != "" {
+		fresh.CreateTime, fresh.Disabled = key.CreateTime, key.Disabled
+	}
+	*key = fresh
+	return nil
+}
+
+// putBootstrap writes what changed.
+func (s *Service) putBootstrap(ctx context.Context, user User, key AccessKey, res BootstrapResult) error {
+	return s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+		if res.PasswordChanged {
+			if err := tx.PutUser(ctx, user); err != nil {
+				return err
+			}
+		}
+		if res.KeyAdded || res.SecretChanged {
+			return tx.PutKey(ctx, key)
+		}
+		return nil
+	})
+}

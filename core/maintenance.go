@@ -1,0 +1,57 @@
+package core
+
+import (
+	"context"
+	"log/slog"
+
+	"trivium/core/content"
+)
+
+// Maintenance is what core/upkeep works with: rows and content without sessions.
+type Maintenance struct {
+	Meta        MetaStore
+	Content     *content.Store
+	Spaces      *content.Spaces
+	Pins        *content.Pins
+	Log         *slog.Logger
+	StoreID     [16]byte
+	Epoch       int64
+	Incarnation uint64
+
+	s *Service
+}
+
+// Maintenance returns what upkeep needs. It is valid until Close.
+func (s *Service) Maintenance() *Maintenance {
+	return &Maintenance{
+		Meta: s.meta, Content: s.content, Spaces: s.spaces, Pins: s.pins, Log: s.log,
+		StoreID: s.stamp.StoreID, Epoch: s.stamp.Epoch, Incarnation: s.incarnation, s: s,
+	}
+}
+
+// Now returns the time in ns since 1970 by the Service's clock.
+func (m *Maintenance) Now() int64 { return m.s.now() }
+
+// NextIDs reserves n ids of the named sequence in a row and returns the first. Not inside a transaction.
+func (m *Maintenance) NextIDs(ctx context.Context, seq string, n int64) (int64, error) {
+	return m.s.nextIDs(ctx, seq, n)
+}
+
+// CheckWriter returns ReadOnly when this process may not change anything that refers to content (S16). Every
+// transaction of upkeep calls it.
+func (m *Maintenance) CheckWriter(ctx context.Context, tx MetaTx) error {
+	return m.s.checkWriter(ctx, tx)
+}
+
+// CheckMarkers reads the marker of every space again (S25) and returns ReadOnly when one belongs to another
+// store or a newer epoch, then and ever after: nothing may be deleted. Collect calls it before each batch.
+func (m *Maintenance) CheckMarkers(ctx context.Context) error {
+	m.s.rereadMarkers(ctx)
+	return m.s.checkMarkers()
+}
+
+// Hook marks a named point for crash and fault tests.
+func (m *Maintenance) Hook(point string) { m.s.hook(point) }
+
+// Reserve returns NoSpace when the metadata disk has less than its reserve left (S20).
+func (m *Maintenance) Reserve() error { return m.s.checkReserve() }

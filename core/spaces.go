@@ -1,0 +1,387 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"trivium/core/content"
+	"trivium/drivers"
+)
+
+// spacePatience is how long one space may take to open: a cloud that hangs must not hold up the start.
+const spacePatience = 15 * time.Second
+
+// SpaceSeed describes a space that is made on the first start. Config holds secrets, which are sealed before
+// they are kept.
+type SpaceSeed struct {
+	Name, Kind string
+	Config     drivers.Config
+	// Domain is the failure domain; "": one for each path, or endpoint and account (S27).
+	Domain     string
+	WorkingDir string
+	Weight     float64 // 0: 1
+}
+
+// openSpaces keeps the rows of spaces and the drivers that are open.
+type openSpaces struct {
+	mu      sync.RWMutex
+	rows    []Space
+	shared  map[content.SpaceID]bool // of administrators: they take content of other users too
+	drivers map[content.SpaceID]drivers.Driver
+}
+
+// usable returns the spaces that content of owner may go to, of those named or, with none named, of all, and
+// tells whether one of them demands that content is sealed.
+func (o *openSpaces) usable(owner int64, named []content.SpaceID) (ids []content.SpaceID, sealed bool) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	for _, row := range o.rows {
+		if row.Owner != owner && !o.shared[row.ID] {
+			continue
+		}
+		if len(named) > 0 && !slices.Contains(named, row.ID) {
+			continue
+		}
+		ids = append(ids, row.ID)
+		sealed = sealed || row.Sealed
+	}
+	return ids, sealed
+}
+
+// domains counts the failure domains of spaces.
+func (o *openSpaces) domains(ids []content.SpaceID) int {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	seen := make(map[string]bool)
+	for _, row := range o.rows {
+		if slices.Contains(ids, row.ID) {
+			seen[row.Domain] = true
+		}
+	}
+	return len(seen)
+}
+
+// name returns the name of a space, for people.
+func (o *openSpaces) name(id content.SpaceID) string {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	for _, row := range o.rows {
+		if row.ID == id {
+			return row.Name
+		}
+	}
+	return fmt.Sprintf("space %d", id)
+}
+
+// keep remembers the driver of a space; Close of the Service closes it.
+func (o *openSpaces) keep(id content.SpaceID, d drivers.Driver) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.drivers == nil {
+		o.drivers = make(map[content.SpaceID]drivers.Driver)
+	}
+	o.drivers[id] = d
+}
+
+// waiting returns the rows whose driver is not open.
+func (o *openSpaces) waiting() []Space {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	var rows []Space
+	for _, row := range o.rows {
+		if o.drivers[row.ID] == nil {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// close closes all drivers.
+func (o *openSpaces) close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var errs []error
+	for _, d := range o.drivers {
+		errs = append(errs, d.Close())
+	}
+	o.drivers = nil
+	return errors.Join(errs...)
+}
+
+// openSpaces opens what the store knows, or makes the seeds when it knows nothing.
+func (s *Service) openSpaces(ctx context.Context, seeds []SpaceSeed) error {
+	if err := s.loadSpaces(ctx); err != nil {
+		return err
+	}
+	if len(s.opened.waiting()) == 0 {
+		return s.seedSpaces(ctx, seeds)
+	}
+	s.reopenSpaces(ctx)
+	return nil
+}
+
+// loadSpaces reads the rows.
+func (s *Service) loadSpaces(ctx context.Context) error {
+	var rows []Space
+	var shared map[content.SpaceID]bool
+	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		var err error
+		if rows, err = tx.Spaces(ctx); err != nil {
+			return err
+		}
+		shared = make(map[content.SpaceID]bool)
+		for _, row := range rows {
+			u, _, err := tx.User(ctx, row.Owner)
+			if err != nil {
+				return err
+			}
+			shared[row.ID] = row.Owner == 0 || u.Admin
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.opened.mu.Lock()
+	defer s.opened.mu.Unlock()
+	s.opened.rows, s.opened.shared = rows, shared
+	return nil
+}
+
+// reopenSpaces opens every space whose driver is not, all at once. One that fails is down until the next try.
+func (s *Service) reopenSpaces(ctx context.Context) {
+	var wait sync.WaitGroup
+	for _, row := range s.opened.waiting() {
+		wait.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, spacePatience)
+			defer cancel()
+			if err := s.openSpace(ctx, row); err != nil {
+				s.log.Warn("space is down", "space", row.Name, "error", err)
+				s.spaces.Set(contentSpace(row, nil))
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// openSpace opens one space of a row and looks whether it is still this store's.
+func (s *Service) openSpace(ctx context.Context, row Space) error {
+	d, err := s.connect(ctx, row)
+	if err != nil {
+		return err
+	}
+	sp := contentSpace(row, d)
+	if err := s.checkSpace(ctx, sp); err != nil {
+		me, ok := errors.AsType[*content.MarkerError](err)
+		if !ok {
+			return errors.Join(err, d.Close())
+		}
+		// Its shards carry the store's id, so reading what is ours is safe.
+		s.turnReadOnly(markerReadOnly(row.Name, me))
+		sp.State = content.ReadOnly
+	}
+	s.opened.keep(row.ID, d)
+	s.spaces.Set(sp)
+	return nil
+}
+
+// checkSpace compares the marker of a space that was claimed when it was made. A missing one is an error, so that
+// nothing is written into the empty mount point of a disk that is not there; only content that ends with the
+// process begins anew. An older epoch is raised (S25).
+func (s *Service) checkSpace(ctx context.Context, sp content.Space) error {
+	m, err := content.CheckMarker(ctx, sp, s.stamp.StoreID, s.stamp.Epoch)
+	switch {
+	case errors.Is(err, drivers.ErrNotExist) && sp.Driver.Traits().Volatile:
+	case errors.Is(err, drivers.ErrNotExist):
+		return fmt.Errorf("trivium.json is missing (is the disk mounted?): %w", err)
+	case err != nil:
+		return err
+	case m.Epoch >= s.stamp.Epoch:
+		return nil
+	}
+	_, err = content.ClaimSpace(ctx, sp, s.stamp.StoreID, s.stamp.Epoch)
+	return err
+}
+
+// connect opens the driver of a row.
+func (s *Service) connect(ctx context.Context, row Space) (drivers.Driver, error) {
+	kind, ok := s.kinds[row.Kind]
+	if !ok {
+		return nil, fmt.Errorf("space %s: no kind is called %q", row.Name, row.Kind)
+	}
+	cfg := make(drivers.Config, len(row.Config))
+	for k, v := range row.Config {
+		cfg[k] = v
+	}
+	if len(row.Secrets) > 0 {
+		secrets, err := s.keys.Unseal(spaceSecrets(row.ID), row.Secrets)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(secrets, &cfg); err != nil {
+			// Not wrapped: its text may quote the secret.
+			return nil, fmt.Errorf("space %s: secrets are not a JSON object", row.Name)
+		}
+	}
+	d, err := kind.Open(ctx, row.Name, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open space %s: %w", row.Name, err)
+	}
+	if d.Traits().Volatile && !s.volatile {
+		return nil, errors.Join(
+			fmt.Errorf("space %s of kind %s would lose its content with the process", row.Name, row.Kind), d.Close())
+	}
+	return d, nil
+}
+
+// contentSpace is a row as content sees it; without a driver it is down.
+func contentSpace(row Space, d drivers.Driver) content.Space {
+	sp := content.Space{
+		ID: row.ID, Driver: d, WorkingDir: row.WorkingDir, Domain: row.Domain,
+		Weight: row.Weight, State: spaceState(row.State), Sealed: row.Sealed,
+	}
+	if d == nil {
+		sp.State = content.Down
+	}
+	return sp
+}
+
+// spaceState reads the state of a row; an unknown one is read-only.
+func spaceState(name string) content.SpaceState {
+	switch name {
+	case "active":
+		return content.Active
+	case "draining":
+		return content.Draining
+	case "down":
+		return content.Down
+	}
+	return content.ReadOnly
+}
+
+// spaceSecrets names the owner of sealed secrets.
+func spaceSecrets(id content.SpaceID) string { return fmt.Sprintf("space %d", id) }
+
+// seedSpaces makes the first spaces: each is opened and claimed before any row is written, so that a start that
+// fails leaves nothing that the next one would find half-made.
+func (s *Service) seedSpaces(ctx context.Context, seeds []SpaceSeed) error {
+	rows := make([]Space, 0, len(seeds))
+	for _, seed := range seeds {
+		row, err := s.seedSpace(ctx, seed)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) == 0 || s.checkMarkers() != nil {
+		return nil
+	}
+	err := s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+		for _, row := range rows {
+			if err := tx.PutSpace(ctx, row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.loadSpaces(ctx)
+}
+
+// seedSpace opens and claims one space.
+func (s *Service) seedSpace(ctx context.Context, seed SpaceSeed) (Space, error) {
+	row, err := s.spaceRow(ctx, seed)
+	if err != nil {
+		return Space{}, err
+	}
+	d, err := s.connect(ctx, row)
+	if err != nil {
+		return Space{}, err
+	}
+	sp := contentSpace(row, d)
+	s.opened.keep(row.ID, d)
+	if _, err := content.ClaimSpace(ctx, sp, s.stamp.StoreID, s.stamp.Epoch); err != nil {
+		me, ok := errors.AsType[*content.MarkerError](err)
+		if !ok {
+			return Space{}, fmt.Errorf("claim space %s: %w", row.Name, err)
+		}
+		s.turnReadOnly(markerReadOnly(row.Name, me))
+		sp.State = content.ReadOnly
+	}
+	s.spaces.Set(sp)
+	return row, nil
+}
+
+// spaceRow makes the row of a seed, secrets sealed.
+func (s *Service) spaceRow(ctx context.Context, seed SpaceSeed) (Space, error) {
+	kind, ok := s.kinds[seed.Kind]
+	if !ok {
+		return Space{}, fmt.Errorf("space %s: no kind is called %q", seed.Name, seed.Kind)
+	}
+	if kind.Validate != nil {
+		if err := kind.Validate(seed.Config); err != nil {
+			return Space{}, fmt.Errorf("space %s: %w", seed.Name, err)
+		}
+	}
+	id, err := s.nextID(ctx, "space")
+	if err != nil {
+		return Space{}, err
+	}
+	row := Space{
+		ID: content.SpaceID(id), Name: seed.Name, Kind: seed.Kind, WorkingDir: seed.WorkingDir,
+		Domain: seed.Domain, Weight: seed.Weight, State: "active", Sealed: !kind.Trusted, Revision: 1,
+	}
+	if row.Weight == 0 {
+		row.Weight = 1
+	}
+	if row.Domain == "" {
+		row.Domain = defaultDomain(seed)
+	}
+	row.Config, row.Secrets, err = s.sealConfig(row.ID, kind, seed.Config)
+	return row, err
+}
+
+// sealConfig parts the settings of a space into those that may be shown and the sealed others.
+func (s *Service) sealConfig(id content.SpaceID, kind drivers.Kind, cfg drivers.Config) (map[string]string, []byte, error) {
+	open, secret := make(map[string]string), make(map[string]string)
+	names := kind.Secrets()
+	for k, v := range cfg {
+		if slices.Contains(names, k) {
+			secret[k] = v
+		} else {
+			open[k] = v
+		}
+	}
+	if len(secret) == 0 {
+		return open, nil, nil
+	}
+	data, err := json.Marshal(secret)
+	if err != nil {
+		return nil, nil, fmt.Errorf("secrets of space %d: %w", id, err)
+	}
+	return open, s.keys.Seal(spaceSecrets(id), data), nil
+}
+
+// defaultDomain is one for each path, or for each endpoint and account; a space with neither stands alone.
+func defaultDomain(seed SpaceSeed) string {
+	parts := []string{strings.ToLower(seed.Kind)}
+	for _, field := range []string{
+		"path", "endpoint", "url", "host", "port", "region", "account", "accessKeyId", "user", "projectID", "remote",
+	} {
+		if v := seed.Config[field]; v != "" {
+			parts = append(parts, v)
+		}
+	}
+	if len(parts) == 1 {
+		parts = append(parts, seed.Name)
+	}
+	return strings.Join(parts, " ")
+}

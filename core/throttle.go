@@ -1,0 +1,94 @@
+package core
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// A name may fail to log in throttleBurst times, then once each throttlePace. Names are forgotten when their
+// failures have faded, and the least failing ones when there are too many.
+const (
+	throttleBurst = 10
+	throttlePace  = 6 * time.Second
+	throttleNames = 4096
+)
+
+// throttle counts failed logins by name. It keeps digests of the names, so that their length costs nothing.
+type throttle struct {
+	mu    sync.Mutex
+	names map[[16]byte]failures
+}
+
+// failures fade at throttlePace each.
+type failures struct {
+	count float64
+	at    int64 // ns since 1970
+}
+
+// throttleName is the digest of a name.
+func throttleName(name string) [16]byte {
+	sum := sha256.Sum256([]byte(name))
+	return [16]byte(sum[:16])
+}
+
+// faded returns the failures that are left at now.
+func (f failures) faded(now int64) float64 {
+	return max(0, f.count-float64(max(0, now-f.at))/float64(throttlePace))
+}
+
+// admit returns Overloaded when name failed too often. Else the attempt counts as failed until forgive, so that
+// attempts at once cannot outrun the count.
+func (t *throttle) admit(name string, now int64) error {
+	key := throttleName(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f := t.names[key]
+	left := f.faded(now)
+	if left+1 > throttleBurst {
+		wait := time.Duration((left + 1 - throttleBurst) * float64(throttlePace)).Round(time.Second)
+		return &Error{
+			Code: Overloaded, Msg: fmt.Sprintf("too many failed logins; try again in %v", max(wait, time.Second)),
+		}
+	}
+	if _, ok := t.names[key]; !ok && len(t.names) >= throttleNames {
+		t.makeRoom(now)
+	}
+	if t.names == nil {
+		t.names = make(map[[16]byte]failures)
+	}
+	t.names[key] = failures{count: left + 1, at: now}
+	return nil
+}
+
+// forgive takes back what admit counted: the login was right, or nobody can say.
+func (t *throttle) forgive(name string, now int64) {
+	key := throttleName(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f := t.names[key]
+	if left := f.faded(now) - 1; left > 0 {
+		t.names[key] = failures{count: left, at: now}
+	} else {
+		delete(t.names, key)
+	}
+}
+
+// makeRoom forgets names without failures, or the one with the least.
+func (t *throttle) makeRoom(now int64) {
+	var least [16]byte
+	best := float64(throttleBurst) + 1
+	for key, f := range t.names {
+		left := f.faded(now)
+		if left == 0 {
+			delete(t.names, key)
+		}
+		if left < best {
+			least, best = key, left
+		}
+	}
+	if len(t.names) >= throttleNames {
+		delete(t.names, least)
+	}
+}
