@@ -1,0 +1,123 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"strings"
+)
+
+const (
+	maxGrants  = 1000
+	maxDocKind = 32
+	maxDoc     = 1 << 20 // bytes: a thousand lifecycle rules fit
+)
+
+// Grants returns who else may use a bucket, by user. Errors: NoSuchBucket, Forbidden for all but its owner.
+func (se *Session) Grants(ctx context.Context, bucket string) ([]Grant, error) {
+	b, err := se.authorize(ctx, bucket, AccessOwner)
+	if err != nil {
+		return nil, err
+	}
+	var grants []Grant
+	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		var err error
+		grants, err = tx.Grants(ctx, b.ID)
+		return err
+	})
+	return grants, fail("grants", bucket, err)
+}
+
+// SetGrants replaces all grants of a bucket; their BucketID is filled in. Errors: NoSuchBucket, Forbidden;
+// BadArgument for an unknown or no access, a user named twice, or too many; NotFound for an unknown user.
+func (se *Session) SetGrants(ctx context.Context, bucket string, grants []Grant) error {
+	if len(grants) > maxGrants {
+		return Errorf(BadArgument, bucket, "grants: %d are given, at most %d are allowed", len(grants), maxGrants)
+	}
+	return se.changeBucket(ctx, bucket, func(ctx context.Context, tx MetaTx, b *Bucket) error {
+		seen := make(map[int64]bool, len(grants))
+		rows := make([]Grant, 0, len(grants))
+		for _, g := range grants {
+			if g.Access <= AccessNone || g.Access > AccessOwner || seen[g.UserID] {
+				return Errorf(BadArgument, bucket, "grants: one of read, write and owner for each user")
+			}
+			if _, err := userIn(ctx, tx, g.UserID); err != nil {
+				return err
+			}
+			seen[g.UserID] = true
+			rows = append(rows, Grant{BucketID: b.ID, UserID: g.UserID, Access: g.Access})
+		}
+		return tx.SetGrants(ctx, b.ID, rows)
+	})
+}
+
+// Policy returns what the owner of a bucket has set. Errors: NoSuchBucket, Forbidden for all but the owner.
+func (se *Session) Policy(ctx context.Context, bucket string) (BucketPolicy, error) {
+	b, err := se.authorize(ctx, bucket, AccessOwner)
+	return b.Policy, err
+}
+
+// SetPolicy sets how new content of a bucket is kept, and whether everybody may read. Errors: NoSuchBucket,
+// Forbidden; BadArgument for a policy that makes no sense, names spaces that the owner may not use, or needs
+// more failure domains than those spaces have.
+func (se *Session) SetPolicy(ctx context.Context, bucket string, p BucketPolicy) error {
+	if err := p.Redundancy.Validate(); err != nil {
+		return &Error{Code: BadArgument, Path: bucket, Msg: "redundancy: " + err.Error(), Err: err}
+	}
+	return se.changeBucket(ctx, bucket, func(_ context.Context, _ MetaTx, b *Bucket) error {
+		spaces, _ := se.s.opened.usable(b.Owner, p.Spaces)
+		if len(p.Spaces) > 0 && len(spaces) < len(p.Spaces) {
+			return Errorf(BadArgument, bucket, "spaces: the owner may use %d of the %d that are named", len(spaces), len(p.Spaces))
+		}
+		if n := se.s.opened.domains(spaces); n < p.Redundancy.Total() {
+			return Errorf(BadArgument, bucket,
+				"redundancy: it needs %d spaces in distinct failure domains, the bucket may use %d", p.Redundancy.Total(), n)
+		}
+		b.Policy = p
+		return nil
+	})
+}
+
+// Doc returns a document of a bucket, such as its CORS rules, by the kind it was stored under, and whether there
+// is one. The bytes must not be changed. Errors: NoSuchBucket; Forbidden for all but the owner: a door that
+// applies a document on behalf of anybody reads it in a System session.
+func (se *Session) Doc(ctx context.Context, bucket, kind string) ([]byte, bool, error) {
+	b, err := se.authorize(ctx, bucket, AccessOwner)
+	if err != nil {
+		return nil, false, err
+	}
+	gen, name := se.s.cache.current(), docName{b.ID, kind}
+	if body, ok := gen.docs.get(name); ok {
+		return body, body != nil, nil
+	}
+	var body []byte
+	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		var found bool
+		var err error
+		if body, found, err = tx.Doc(ctx, b.ID, kind); !found {
+			body = nil
+		} else if body == nil {
+			body = []byte{}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, false, fail("document", bucket, err)
+	}
+	gen.docs.put(name, body)
+	return body, body != nil, nil
+}
+
+// SetDoc stores a document of a bucket; nil deletes it. The kind is a word of a-z. Errors: NoSuchBucket,
+// Forbidden for all but the owner; BadArgument; TooLarge over 1 MiB.
+func (se *Session) SetDoc(ctx context.Context, bucket, kind string, body []byte) error {
+	odd := func(r rune) bool { return r < 'a' || r > 'z' }
+	if kind == "" || len(kind) > maxDocKind || strings.ContainsFunc(kind, odd) {
+		return Errorf(BadArgument, bucket, "kind: a document's kind is a word of a to z")
+	}
+	if len(body) > maxDoc {
+		return Errorf(TooLarge, bucket, "the document has %d bytes, at most %d are allowed", len(body), maxDoc)
+	}
+	return se.changeBucket(ctx, bucket, func(ctx context.Context, tx MetaTx, b *Bucket) error {
+		return tx.PutDoc(ctx, b.ID, kind, bytes.Clone(body))
+	})
+}

@@ -1,0 +1,114 @@
+package core
+
+import (
+	"context"
+	"fmt"
+)
+
+// SweepBuckets does a step of emptying buckets that were deleted with force: it removes up to limit rows of one
+// of them, in one transaction, and at last the bucket's own. It returns how many; 0 means that none is left to
+// empty.
+func (m *Maintenance) SweepBuckets(ctx context.Context, limit int) (int, error) {
+	var swept int
+	err := m.Meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+		swept = 0
+		if err := m.s.checkWriter(ctx, tx); err != nil {
+			return err
+		}
+		doomed, err := tx.Buckets(ctx, "", 1, true)
+		if err != nil || len(doomed) == 0 {
+			return err
+		}
+		w := sweeper{m: mutation{s: m.s, tx: tx, bucket: doomed[0], now: m.s.now()}, left: limit}
+		err = w.bucket(ctx)
+		swept = limit - w.left
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("sweep bucket: %w", err)
+	}
+	return swept, nil
+}
+
+// sweeper removes rows of one bucket until it has done enough.
+type sweeper struct {
+	m    mutation // never finished: usage and packages go with the bucket
+	left int
+}
+
+// bucket removes rows in the order that keeps references whole, the bucket's own last.
+func (w *sweeper) bucket(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{w.entries, w.uploads, w.packages} {
+		if err := step(ctx); err != nil || w.left <= 0 {
+			return err
+		}
+	}
+	w.left--
+	return w.m.tx.DeleteBucket(ctx, w.m.bucket.ID)
+}
+
+// entries ends entries with all their versions.
+func (w *sweeper) entries(ctx context.Context) error {
+	items, err := w.m.tx.List(ctx, ListQuery{BucketID: w.m.bucket.ID, Limit: w.left, Which: LiveAndHidden})
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		if err := w.m.purge(ctx, it.Entry); err != nil {
+			return err
+		}
+		w.left--
+	}
+	return nil
+}
+
+// uploads ends pending uploads.
+func (w *sweeper) uploads(ctx context.Context) error {
+	uploads, err := w.m.tx.Uploads(ctx, w.m.bucket.ID, "", "", "", w.left)
+	if err != nil {
+		return err
+	}
+	for _, u := range uploads {
+		if err := w.parts(ctx, u.ID); err != nil || w.left <= 0 {
+			return err
+		}
+		if err := w.m.tx.DeleteUpload(ctx, u.ID); err != nil {
+			return err
+		}
+		w.left--
+	}
+	return nil
+}
+
+// parts ends parts of one upload; there may be more than may be done.
+func (w *sweeper) parts(ctx context.Context, uploadID string) error {
+	parts, err := w.m.tx.Parts(ctx, uploadID, -1, w.left)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if err := w.m.release(ctx, p.Content); err != nil {
+			return err
+		}
+		if err := w.m.tx.DeletePart(ctx, uploadID, p.Number); err != nil {
+			return err
+		}
+		w.left--
+	}
+	return nil
+}
+
+// packages removes rows of packages.
+func (w *sweeper) packages(ctx context.Context) error {
+	packages, err := w.m.tx.Packages(ctx, w.m.bucket.ID, 0, w.left)
+	if err != nil {
+		return err
+	}
+	for _, p := range packages {
+		if err := w.m.tx.DeletePackage(ctx, p.ID); err != nil {
+			return err
+		}
+		w.left--
+	}
+	return nil
+}
