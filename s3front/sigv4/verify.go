@@ -1,0 +1,204 @@
+package sigv4
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Kind says how a request authenticates.
+type Kind int
+
+// The kinds.
+const (
+	Anonymous Kind = iota // no credentials at all
+	Header                // the Authorization header
+	Presigned             // X-Amz-* parameters in the query
+)
+
+// Lookup finds the secret of an access key. For an unknown key it returns known = false with any stable
+// secret: the signature is then checked against that, so that an unknown key and a wrong secret take the same
+// path and time. An error ends the verification and is returned as it is.
+type Lookup func(ctx context.Context, accessKey string) (secret string, known bool, err error)
+
+// Config says what a Verifier accepts. The zero value verifies for S3.
+type Config struct {
+	Services []string         // allowed in the credential's scope; empty: "s3"
+	Now      func() time.Time // nil: time.Now
+	Keys     int              // how many derived keys are remembered; 0: 1024
+}
+
+// Verifier verifies requests. It is safe for concurrent use.
+type Verifier struct {
+	services []string
+	now      func() time.Time
+	keys     *keyCache
+	buffers  sync.Pool // *[]byte, of canonical requests
+}
+
+// New makes a Verifier.
+func New(cfg Config) *Verifier {
+	v := &Verifier{services: cfg.Services, now: cfg.Now, keys: newKeyCache(cfg.Keys)}
+	if len(v.services) == 0 {
+		v.services = []string{"s3"}
+	}
+	if v.now == nil {
+		v.now = time.Now
+	}
+	v.buffers.New = func() any {
+		b := make([]byte, 0, 2048)
+		return &b
+	}
+	return v
+}
+
+// Auth is what a verified request has proved, and how its body is to be read.
+type Auth struct {
+	Kind        Kind
+	AccessKey   string // "" when anonymous
+	Region      string // of the scope
+	Payload     Payload
+	PayloadHash string // of Hashed: 64 hex digits, still to be compared with the body's
+
+	stamp, scope, seed string
+	key                [32]byte
+}
+
+// Verify judges the request's signature; q is its parsed query. Without any credentials it returns an Auth of
+// kind Anonymous. The body is not read: what Auth says about it is left to Auth.Body and, for Hashed, to the
+// caller. Every refusal is an *Error; errors of lookup are returned as they are.
+func (v *Verifier) Verify(r *http.Request, q Query, lookup Lookup) (Auth, error) {
+	kind, err := kindOf(r, q)
+	if err != nil {
+		return Auth{}, err
+	}
+	payload, hash, err := payloadOf(r, q, kind)
+	if err != nil {
+		return Auth{}, err
+	}
+	a := Auth{Kind: kind, Payload: payload}
+	if payload == Hashed {
+		a.PayloadHash = hash
+	}
+	if kind == Anonymous {
+		return a, nil
+	}
+	var c claim
+	if kind == Header {
+		c, err = v.parseHeader(r)
+	} else {
+		c, err = v.parseQuery(q)
+	}
+	if err != nil {
+		return Auth{}, err
+	}
+	if err := c.checkTime(v.now()); err != nil {
+		return Auth{}, err
+	}
+	if err := checkSigned(r, c.signed); err != nil {
+		return Auth{}, err
+	}
+	a.AccessKey, a.Region, a.stamp, a.scope, a.seed = c.accessKey, c.region, c.stamp, c.scope, c.signature
+	secret, known, err := lookup(r.Context(), c.accessKey)
+	if err != nil {
+		return Auth{}, err
+	}
+	return a, v.compare(r, q, known, &signing{claim: &c, auth: &a, hash: hash, secret: secret})
+}
+
+// signing is what compare works on.
+type signing struct {
+	claim  *claim
+	auth   *Auth
+	hash   string
+	secret string
+}
+
+// compare computes the signature and compares it in constant time. It leaves the signing key in auth.
+func (v *Verifier) compare(r *http.Request, q Query, known bool, s *signing) error {
+	c := s.claim
+	var cached bool
+	s.auth.key, cached = v.keys.get(c, s.secret)
+	if !cached {
+		s.auth.key = signingKey(s.secret, c.date, c.region, c.service)
+	}
+	buf, _ := v.buffers.Get().(*[]byte)
+	defer v.buffers.Put(buf)
+	canonical, err := appendCanonical((*buf)[:0], r, q, canonicalParts{signed: c.signed, payload: s.hash})
+	if err != nil {
+		return err
+	}
+	n := len(canonical)
+	all := appendStringToSign(canonical, algorithm, c.stamp, c.scope)
+	sum := sha256.Sum256(canonical[:n])
+	all = hex.AppendEncode(all, sum[:])
+	*buf = all
+	want := sign(s.auth.key, all[n:])
+	if subtle.ConstantTimeCompare(want[:], []byte(c.signature)) != 1 || !known {
+		return &Error{
+			Reason: Mismatch, Key: c.accessKey, Provided: c.signature,
+			Msg:          "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+			StringToSign: string(all[n:]), CanonicalRequest: string(all[:n]),
+		}
+	}
+	if !cached {
+		v.keys.put(c, s.secret, s.auth.key)
+	}
+	return nil
+}
+
+// checkSigned refuses a request whose host or x-amz-* headers are not all covered by the signature. Whoever
+// is on the way could add or change the others.
+func checkSigned(r *http.Request, signed string) error {
+	if !signs(signed, "host") {
+		return refuse(UnsignedHeaders, "There were headers present in the request which were not signed: host")
+	}
+	for name := range r.Header {
+		if len(name) > 6 && strings.EqualFold(name[:6], "X-Amz-") && !signs(signed, name) {
+			return refuse(UnsignedHeaders, "There were headers present in the request which were not signed: %s", strings.ToLower(name))
+		}
+	}
+	return nil
+}
+
+// signs tells whether the list holds name, in any case.
+func signs(signed, name string) bool {
+	for len(signed) >= len(name) {
+		item, rest, _ := strings.Cut(signed, ";")
+		if len(item) == len(name) && strings.EqualFold(item, name) {
+			return true
+		}
+		signed = rest
+	}
+	return false
+}
+
+// signingKey derives the key of one day, region and service.
+func signingKey(secret, date, region, service string) [32]byte {
+	k := sum([]byte("AWS4"+secret), date)
+	k = sum(k[:], region)
+	k = sum(k[:], service)
+	return sum(k[:], terminator)
+}
+
+func sum(key []byte, s string) (out [32]byte) {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(s))
+	h.Sum(out[:0])
+	return out
+}
+
+// sign returns the signature of text as 64 hex digits.
+func sign(key [32]byte, text []byte) (out [64]byte) {
+	h := hmac.New(sha256.New, key[:])
+	h.Write(text)
+	var raw [32]byte
+	hex.Encode(out[:], h.Sum(raw[:0]))
+	return out
+}
