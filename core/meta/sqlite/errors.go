@@ -1,0 +1,55 @@
+package sqlite
+
+import (
+	"fmt"
+
+	"modernc.org/libc"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"trivium/core"
+)
+
+// fail makes the error of a result code and remembers it when SQLite may have ended the transaction.
+func (c *conn) fail(rc int32) error {
+	msg := libc.GoString(sqlite3.Xsqlite3_errmsg(c.tls, c.db))
+	err := codeError(rc, msg)
+	if endsBatch(rc) && c.broken == nil {
+		c.broken = err
+	}
+	return err
+}
+
+// endsBatch tells whether SQLite rolls back the whole transaction, or may have, when a statement ends with rc.
+func endsBatch(rc int32) bool {
+	switch rc & 0xff {
+	case sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT,
+		sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOTADB:
+		return true
+	}
+	return false
+}
+
+// codeError says in core's words what a result code means.
+func codeError(rc int32, msg string) error {
+	e := &core.Error{Err: fmt.Errorf("sqlite: %s (%d)", msg, rc)}
+	switch rc & 0xff {
+	case sqlite3.SQLITE_FULL:
+		e.Code, e.Msg = core.NoSpace, "no room left for metadata: free space on the disk of the data directory"
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		e.Code, e.Msg = core.Corrupt, "the metadata store is damaged: restore it from a backup (trivium recover)"
+	case sqlite3.SQLITE_CONSTRAINT:
+		e.Code, e.Msg = constraint(rc)
+	default:
+		e.Code, e.Msg = core.Internal, "the metadata store failed"
+	}
+	return e
+}
+
+// constraint tells a taken name from a broken rule.
+func constraint(rc int32) (core.Code, string) {
+	switch rc {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+		return core.Exists, "there is one already"
+	}
+	return core.Internal, "a rule of the metadata store was broken"
+}

@@ -1,0 +1,146 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"trivium/core"
+	"trivium/core/meta/sqlmeta"
+)
+
+// dialect is the SQL that only SQLite speaks: || makes TEXT of BLOBs.
+func dialect() *sqlmeta.Dialect {
+	const move = ` SET bucket_id = ?1, key = CAST(?2 || substr(key, ?3) AS BLOB)
+		WHERE bucket_id = ?4 AND key >= ?5 AND key < ?6`
+	return &sqlmeta.Dialect{MoveLive: `UPDATE objects` + move, MoveHidden: `UPDATE hidden` + move}
+}
+
+// Open opens the store at o.Path, makes it if there is none, and migrates an older one after copying it. A file
+// that is of a newer version, of another program or damaged is refused with a *core.Error that says what to do:
+// Conflict or Corrupt. The store has no lock of its own against another process; the data directory has.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	path, err := filepath.Abs(o.Path)
+	if err != nil {
+		return nil, fmt.Errorf("open metadata store: %w", err)
+	}
+	o.Path = path
+	files, err := migrations()
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareFile(ctx, path, files); err != nil {
+		return nil, err
+	}
+	s := newStore(o)
+	if err := s.connect(); err != nil {
+		return nil, errors.Join(err, s.closeConns())
+	}
+	if err := s.ensureStamp(ctx); err != nil {
+		return nil, errors.Join(err, s.closeConns())
+	}
+	s.start()
+	return s, nil
+}
+
+// connect opens the connections and checks that the file is kept as it must be.
+func (s *Store) connect() (err error) {
+	if s.writer, err = s.open(writeCache); err != nil {
+		return err
+	}
+	if s.opts.MaxPages > 0 {
+		if _, err := s.writer.pragma("PRAGMA max_page_count = " + strconv.Itoa(s.opts.MaxPages)); err != nil {
+			return err
+		}
+	}
+	if s.checkpointer, err = s.open(readCache); err != nil {
+		return err
+	}
+	if err := s.checkpointer.run(fmt.Sprintf("PRAGMA busy_timeout = %d", checkpointWait.Milliseconds())); err != nil {
+		return err
+	}
+	for range s.opts.readConns() {
+		c, err := s.open(readCache)
+		if err != nil {
+			return err
+		}
+		s.readers <- c
+		if err := c.run("PRAGMA query_only = 1"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open opens one connection with the pragmas of all.
+func (s *Store) open(cacheKiB int) (*conn, error) {
+	c, err := openConn(s.opts.Path, sqlite3.SQLITE_OPEN_READWRITE)
+	if err != nil {
+		return nil, err
+	}
+	mmap := mmapSize
+	if s.opts.NoMMap {
+		mmap = 0
+	}
+	for _, text := range []string{
+		fmt.Sprintf("PRAGMA busy_timeout = %d", busyTimeout.Milliseconds()),
+		"PRAGMA synchronous = FULL",
+		"PRAGMA foreign_keys = 0",
+		"PRAGMA wal_autocheckpoint = 0", // the checkpointer does it, beside the writer
+		fmt.Sprintf("PRAGMA cache_size = -%d", cacheKiB),
+		fmt.Sprintf("PRAGMA mmap_size = %d", mmap),
+	} {
+		if err := c.run(text); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	if err := c.check(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// check reads back what durability depends on: SQLite ignores a pragma it cannot obey.
+func (c *conn) check() error {
+	for _, want := range [][2]string{
+		{"journal_mode", "wal"},
+		{"synchronous", "2"},
+		{"page_size", strconv.Itoa(pageSize)},
+	} {
+		got, err := c.pragma("PRAGMA " + want[0])
+		if err != nil {
+			return err
+		}
+		if got != want[1] {
+			return core.Errorf(core.Conflict, "", "the metadata store has %s %s, not %s: its file system or the "+
+				"program that made it does not allow safe writes", want[0], got, want[1])
+		}
+	}
+	return nil
+}
+
+// ensureStamp gives a new store its identity and refuses a format that this program does not know.
+func (s *Store) ensureStamp(ctx context.Context) error {
+	tx := sqlmeta.New(s.writer, s.dialect, &s.deltas)
+	n, err := s.writer.pragma("SELECT count(*) FROM meta")
+	if err != nil {
+		return err
+	}
+	if n == "0" {
+		stamp := core.Stamp{Format: Format, Epoch: 1}
+		if _, err := rand.Read(stamp.StoreID[:]); err != nil {
+			return fmt.Errorf("make a store id: %w", err)
+		}
+		return tx.SetStamp(ctx, stamp)
+	}
+	stamp, err := tx.Stamp(ctx)
+	if err == nil && stamp.Format > Format {
+		err = newer(s.opts.Path, stamp.Format, Format)
+	}
+	return err
+}

@@ -1,0 +1,49 @@
+// Package sqlite keeps the metadata of one process in an SQLite file: one writer goroutine with group commit,
+// a pool of readers, a checkpointer, migrations. The SQL is in sqlmeta.
+package sqlite
+
+import (
+	"runtime"
+	"time"
+)
+
+// Options say where the store is and how it is opened. Path is required.
+type Options struct {
+	// Path of the database; it is made when it is not there. Files beside it: -wal, -shm and
+	// .before-<version>, copies made before migrations.
+	Path string
+	// ReadConns is how many Views can run at a time; 0: twice the cores, at least 4.
+	ReadConns int
+	// NoMMap reads through system calls instead of mapping the file, for file systems where an I/O error in a
+	// mapping would kill the process.
+	NoMMap bool
+	// Hook is called by the writer at named points: "commit.before" and "commit.after". nil in production.
+	Hook func(point string)
+	// MaxPages makes the disk full at so many pages of 8 KiB, for tests; 0: no limit.
+	MaxPages int
+}
+
+const (
+	pageSize = 8192
+	mmapSize = 1 << 31 // the most that SQLite maps
+	// applicationID marks the file as Trivium's: "Triv".
+	applicationID = 0x54726976
+	busyTimeout   = 5 * time.Second
+	// Sizes of page caches, in KiB: readers have the mapping, the writer holds what it changes.
+	readCache, writeCache = 2 << 10, 64 << 10
+)
+
+// readConns is the size of the pool of readers.
+func (o *Options) readConns() int {
+	if o.ReadConns > 0 {
+		return o.ReadConns
+	}
+	return max(4, 2*runtime.GOMAXPROCS(0))
+}
+
+// hook marks a named point.
+func (o *Options) hook(point string) {
+	if o.Hook != nil {
+		o.Hook(point)
+	}
+}

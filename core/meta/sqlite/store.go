@@ -1,0 +1,175 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"trivium/core"
+	"trivium/core/meta/sqlmeta"
+)
+
+// Store is a core.MetaStore in one SQLite file. All methods may be called concurrently.
+type Store struct {
+	opts    Options
+	dialect *sqlmeta.Dialect
+
+	readers chan *conn
+	// gate is held by Views and Lookups for reading; the checkpointer takes it when the WAL has grown too long.
+	gate sync.RWMutex
+
+	queue  chan *member
+	writer *conn
+	deltas sqlmeta.Deltas
+	// writing is held during a batch, and by the checkpointer while it needs the writer to rest.
+	writing sync.Mutex
+
+	checkpointer *conn
+	wake         chan struct{} // tells the checkpointer that something was written
+	// walRest and walBlock are the constants, less in tests.
+	walRest, walBlock int64
+
+	closeMu sync.RWMutex // held for reading while a call is queued or runs
+	closed  bool
+	stop    chan struct{}
+	running sync.WaitGroup
+}
+
+var _ core.MetaStore = (*Store)(nil)
+
+// mark is the key under which the ctx of a transaction carries its store.
+type mark struct{}
+
+func newStore(o Options) *Store {
+	return &Store{
+		opts: o, dialect: dialect(), readers: make(chan *conn, o.readConns()),
+		walRest: walRest, walBlock: walBlock,
+		queue: make(chan *member, maxMembers), wake: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
+}
+
+// start starts the store's goroutines, which end in Close.
+func (s *Store) start() {
+	s.running.Go(s.write)
+	s.running.Go(s.checkpoints)
+}
+
+// enter admits a call: neither after Close nor inside a transaction of this store.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return &core.Error{Code: core.Canceled, Msg: "the request was given up", Err: err}
+	}
+	if ctx.Value(mark{}) == s {
+		return core.Errorf(core.Internal, "", "a transaction was begun inside another one")
+	}
+	s.closeMu.RLock()
+	if s.closed {
+		s.closeMu.RUnlock()
+		return core.Errorf(core.Unavailable, "", "the metadata store is closed")
+	}
+	return nil
+}
+
+// leave ends what enter began.
+func (s *Store) leave() { s.closeMu.RUnlock() }
+
+// inside is the ctx that a transaction's function gets: values are kept, cancellation is not.
+func (s *Store) inside(ctx context.Context) context.Context {
+	return context.WithValue(context.WithoutCancel(ctx), mark{}, s)
+}
+
+// View implements core.MetaStore.
+func (s *Store) View(ctx context.Context, fn func(ctx context.Context, tx core.MetaTx) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	c := s.borrow()
+	defer s.giveBack(c)
+	if err := c.exec("BEGIN DEFERRED"); err != nil {
+		return err
+	}
+	defer c.end()
+	return fn(s.inside(ctx), sqlmeta.New(c, s.dialect, nil))
+}
+
+// Lookup implements core.MetaStore.
+func (s *Store) Lookup(ctx context.Context, bucketID int64, key string, withContent bool) (core.Found, error) {
+	if err := s.enter(ctx); err != nil {
+		return core.Found{}, err
+	}
+	defer s.leave()
+	c := s.borrow()
+	defer s.giveBack(c)
+	return sqlmeta.Lookup(ctx, c, bucketID, key, withContent)
+}
+
+// borrow takes a reader, waiting for one.
+func (s *Store) borrow() *conn {
+	s.gate.RLock()
+	return <-s.readers
+}
+
+// giveBack returns a reader.
+func (s *Store) giveBack(c *conn) {
+	s.readers <- c
+	s.gate.RUnlock()
+}
+
+// Close waits for running transactions, moves the WAL into the database and closes the file. Calls after it
+// fail with Unavailable; a second Close does nothing.
+func (s *Store) Close() error {
+	s.closeMu.Lock()
+	was := s.closed
+	s.closed = true
+	s.closeMu.Unlock()
+	if was {
+		return nil
+	}
+	close(s.stop)
+	s.running.Wait()
+	return s.closeConns()
+}
+
+// closeConns closes every connection, the writer last: SQLite checkpoints with the last one.
+func (s *Store) closeConns() error {
+	var errs []error
+	for len(s.readers) > 0 {
+		errs = append(errs, (<-s.readers).Close())
+	}
+	for _, c := range []*conn{s.checkpointer, s.writer} {
+		if c != nil {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// exec runs a statement of the transaction machinery.
+func (c *conn) exec(text string) error {
+	s, err := c.start(text, nil)
+	if err != nil {
+		return err
+	}
+	s.Next()
+	return s.Close()
+}
+
+// end ends a reading transaction.
+func (c *conn) end() {
+	c.resetAll()
+	if !c.autocommit() {
+		// Reading, there is nothing that could fail to be committed.
+		_ = c.exec("COMMIT")
+	}
+	c.broken = nil
+}
+
+// resetAll closes statements that a panic left open.
+func (c *conn) resetAll() {
+	for _, s := range c.stmts {
+		if s.open {
+			_ = s.Close()
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package sqlmeta
+
+import (
+	"context"
+	"strings"
+
+	"trivium/core"
+)
+
+const (
+	inRange     = ` WHERE bucket_id = ?1 AND key >= ?2 AND key < ?3`
+	inOrder     = inRange + ` ORDER BY key LIMIT ?4`
+	listLive    = `SELECT ` + wholeEntry + ` FROM objects` + inOrder
+	listHidden  = `SELECT ` + wholeEntry + ` FROM hidden` + inOrder
+	briefLive   = `SELECT ` + briefEntry + ` FROM objects` + inOrder
+	briefHidden = `SELECT ` + briefEntry + ` FROM hidden` + inOrder
+)
+
+// List implements core.EntryTx.
+func (t *Tx) List(ctx context.Context, q core.ListQuery) ([]core.ListItem, error) {
+	if q.Limit <= 0 {
+		return nil, nil
+	}
+	if q.Which != core.LiveAndHidden {
+		return t.listTable(ctx, &q, q.Which)
+	}
+	live, err := t.listTable(ctx, &q, core.Live)
+	if err != nil {
+		return nil, err
+	}
+	hidden, err := t.listTable(ctx, &q, core.Hidden)
+	if err != nil {
+		return nil, err
+	}
+	return merge(live, hidden, q.Limit), nil
+}
+
+// merge joins two listings in bytewise order; a common prefix of both is named once.
+func merge(a, b []core.ListItem, limit int) []core.ListItem {
+	if len(b) == 0 {
+		return a
+	}
+	all := make([]core.ListItem, 0, min(limit, len(a)+len(b)))
+	for len(all) < limit && len(a)+len(b) > 0 {
+		switch {
+		case len(b) == 0 || len(a) > 0 && name(&a[0]) < name(&b[0]):
+			all, a = append(all, a[0]), a[1:]
+		case len(a) == 0 || name(&b[0]) < name(&a[0]):
+			all, b = append(all, b[0]), b[1:]
+		default: // only common prefixes can be in both
+			all, a, b = append(all, a[0]), a[1:], b[1:]
+		}
+	}
+	return all
+}
+
+// name is the place of an item in the order of a listing.
+func name(it *core.ListItem) string {
+	if it.CommonPrefix != "" {
+		return it.CommonPrefix
+	}
+	return it.Entry.Key
+}
+
+// lister walks one table.
+type lister struct {
+	*core.ListQuery
+	scan   string // the statement
+	lo, hi string // what is still to be listed: [lo, hi)
+	items  []core.ListItem
+	side   []int // items whose attributes lie in the side table
+}
+
+// listTable lists live or hidden entries. Runs of entries come from one range scan; at each common prefix the
+// scan starts again behind it.
+func (t *Tx) listTable(ctx context.Context, q *core.ListQuery, which core.Which) ([]core.ListItem, error) {
+	l := lister{ListQuery: q, scan: listText(q.Brief, which), lo: max(q.Prefix, q.From), hi: after(q.Prefix)}
+	if q.Before != "" {
+		l.hi = min(l.hi, q.Before)
+	}
+	if q.Limit <= 1000 {
+		l.items = make([]core.ListItem, 0, q.Limit)
+	}
+	for len(l.items) < q.Limit && l.lo < l.hi {
+		if err := t.listRun(ctx, &l); err != nil {
+			return nil, err
+		}
+	}
+	for _, i := range l.side {
+		e := &l.items[i].Entry
+		if err := t.sideAttrs(ctx, &e.Version.Attrs, entryAttrs, e.ObjectID); err != nil {
+			return nil, err
+		}
+	}
+	return l.items, nil
+}
+
+func listText(brief bool, which core.Which) string {
+	switch {
+	case which == core.Live && brief:
+		return briefLive
+	case which == core.Live:
+		return listLive
+	case brief:
+		return briefHidden
+	default:
+		return listHidden
+	}
+}
+
+// listRun appends entries up to the next common prefix, that one included, and moves lo behind them.
+func (t *Tx) listRun(ctx context.Context, l *lister) error {
+	rows, err := t.conn.Query(ctx, l.scan, l.BucketID, Blob(l.lo), Blob(l.hi), l.Limit-len(l.items))
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		if seek := l.add(rows); seek != "" {
+			l.lo = seek
+			return rows.Close()
+		}
+		if err := l.addEntry(rows); err != nil {
+			return closeWith(rows, err)
+		}
+	}
+	l.lo = l.hi
+	return rows.Close()
+}
+
+// add looks at a row's key. When the key stands for many, it returns where to go on behind them.
+func (l *lister) add(r Rows) (seek string) {
+	if l.SkipPrefix == "" && l.Delimiter == "" {
+		return ""
+	}
+	key := r.Text(1)
+	if l.SkipPrefix != "" && strings.HasPrefix(key, l.SkipPrefix) {
+		return after(l.SkipPrefix)
+	}
+	if l.Delimiter == "" {
+		return ""
+	}
+	i := strings.Index(key[len(l.Prefix):], l.Delimiter)
+	if i < 0 {
+		return ""
+	}
+	common := key[:len(l.Prefix)+i+len(l.Delimiter)]
+	l.items = append(l.items, core.ListItem{CommonPrefix: common})
+	return after(common)
+}
+
+// addEntry appends a row as an entry.
+func (l *lister) addEntry(r Rows) error {
+	l.items = append(l.items, core.ListItem{})
+	e := &l.items[len(l.items)-1].Entry
+	side := scanBrief(r, 0, e)
+	if l.Brief {
+		return nil
+	}
+	if side {
+		l.side = append(l.side, len(l.items)-1)
+	}
+	return fromJSON(r, versionStart+attrsColumn, &e.Version.Attrs)
+}

@@ -1,0 +1,95 @@
+package sqlmeta
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"trivium/core"
+)
+
+// Flags of entries and versions, see the schema.
+const (
+	flagNull = 1 << iota
+	flagMarker
+	flagKeep
+	flagOlder
+	flagSide // attributes lie in the side table
+)
+
+// sideLimit is the size up to which attributes lie in the row itself.
+const sideLimit = 512
+
+// The columns of a version, in the order that scanVersion reads and versionArgs writes.
+const (
+	briefVersion  = `seq, version_id, flags, size, etag, sha256, update_time, mtime, expiry, revision, content_kind, content_id, class, created_by`
+	wholeVersion  = briefVersion + `, attrs`
+	updateVersion = `seq = excluded.seq, version_id = excluded.version_id, flags = excluded.flags, size = excluded.size,
+		etag = excluded.etag, sha256 = excluded.sha256, update_time = excluded.update_time, mtime = excluded.mtime,
+		expiry = excluded.expiry, revision = excluded.revision, content_kind = excluded.content_kind,
+		content_id = excluded.content_id, class = excluded.class, created_by = excluded.created_by,
+		attrs = excluded.attrs`
+	attrsColumn = 14 // of wholeVersion
+)
+
+// versionArgs appends a version's columns. side is the attributes' JSON when it belongs into the side table.
+func versionArgs(args []any, v *core.Version, flags int64) (all []any, side string, err error) {
+	attrs, err := json.Marshal(&v.Attrs)
+	if err != nil {
+		return nil, "", fmt.Errorf("attributes of version %d: %w", v.ID, err)
+	}
+	var inRow any
+	switch {
+	case len(attrs) > sideLimit:
+		side = string(attrs)
+		flags |= flagSide
+	case len(attrs) > len("{}"):
+		inRow = string(attrs)
+	}
+	var mtime any
+	if v.MTime != core.NoTime {
+		mtime = v.MTime
+	}
+	return append(args, v.Seq, v.ID, flags|versionFlags(v), v.Size, nullText(v.ETag), v.SHA256, v.UpdateTime, mtime,
+		v.Expiry, v.Revision, int64(v.Content.Kind), v.Content.ID, nullText(v.Class), v.CreatedBy, inRow), side, nil
+}
+
+func versionFlags(v *core.Version) (flags int64) {
+	if v.Null {
+		flags |= flagNull
+	}
+	if v.Marker {
+		flags |= flagMarker
+	}
+	if v.KeepFor {
+		flags |= flagKeep
+	}
+	return flags
+}
+
+// scanVersion reads a version whose columns begin at base, without its attributes, and its flags.
+func scanVersion(r Rows, base int, v *core.Version) (flags int64) {
+	flags = r.Int(base + 2)
+	v.Seq, v.ID = r.Int(base), r.Int(base+1)
+	v.Null, v.Marker, v.KeepFor = flags&flagNull != 0, flags&flagMarker != 0, flags&flagKeep != 0
+	v.Size, v.ETag, v.SHA256 = r.Int(base+3), r.Text(base+4), r.Bytes(base+5)
+	v.UpdateTime, v.MTime = r.Int(base+6), r.Int(base+7)
+	if v.MTime == 0 && r.IsNull(base+7) {
+		v.MTime = core.NoTime
+	}
+	v.Expiry, v.Revision = r.Int(base+8), r.Int(base+9)
+	v.Content = core.ContentRef{Kind: core.ContentKind(r.Int(base + 10)), ID: r.Int(base + 11)}
+	v.Class, v.CreatedBy = r.Text(base+12), r.Int(base+13)
+	return flags
+}
+
+// sideAttrs reads attributes from a side table.
+func (t *Tx) sideAttrs(ctx context.Context, a *core.Attrs, text string, args ...any) error {
+	_, found, err := queryRow(ctx, t.conn, func(r Rows) (struct{}, error) {
+		return struct{}{}, fromJSON(r, 0, a)
+	}, text, args...)
+	if err == nil && !found {
+		err = core.Errorf(core.Corrupt, "", "the attributes of an object are missing")
+	}
+	return err
+}
