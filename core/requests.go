@@ -92,6 +92,8 @@ type Reader struct {
 type DeleteOptions struct {
 	VersionID  string // "" deletes the object (a marker in versioned buckets)
 	Conditions Conditions
+	// Tree leaves a marker where an implied folder loses its last member (doors that show trees).
+	Tree bool
 }
 
 // DeleteItem is one object of DeleteObjects.
@@ -125,6 +127,8 @@ type ListOptions struct {
 	After       string
 	AfterPrefix bool
 	Limit       int // 1..1000; 0 gives an empty page
+	// Attrs fills Version.Attrs of the items, which costs time; without it they are empty.
+	Attrs bool
 }
 
 // ListPage is one page, keys and common prefixes merged in byte order.

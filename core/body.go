@@ -1,0 +1,181 @@
+package core
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"trivium/core/content"
+)
+
+// readBody is the Body of a Reader.
+type readBody interface {
+	io.ReadCloser
+	io.WriterTo
+}
+
+// memoryBody is content that is at hand, verified.
+type memoryBody struct {
+	rest []byte
+}
+
+// Read implements io.Reader.
+func (b *memoryBody) Read(p []byte) (int, error) {
+	if len(b.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+// WriteTo implements io.WriterTo.
+func (b *memoryBody) WriteTo(w io.Writer) (int64, error) {
+	if len(b.rest) == 0 {
+		return 0, nil
+	}
+	n, err := w.Write(b.rest)
+	b.rest = b.rest[n:]
+	return int64(n), err
+}
+
+// Close implements io.Closer.
+func (b *memoryBody) Close() error { return nil }
+
+// pinnedBody reads blobs and keeps them from being deleted until it is closed.
+type pinnedBody struct {
+	r   *content.Reader
+	pin *content.Pin
+}
+
+// Read implements io.Reader.
+func (b *pinnedBody) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = fail("read object", "", err)
+	}
+	return n, err
+}
+
+// WriteTo implements io.WriterTo.
+func (b *pinnedBody) WriteTo(w io.Writer) (int64, error) {
+	n, err := b.r.WriteTo(w)
+	return n, fail("read object", "", err)
+}
+
+// Close implements io.Closer.
+func (b *pinnedBody) Close() error {
+	err := b.r.Close()
+	b.pin.Release()
+	return err
+}
+
+// locator tells the content store where blobs are. It remembers the rows from before the reading began: when
+// the object is overwritten meanwhile its rows may end, but the pin keeps the shards.
+type locator struct {
+	s     *Service
+	known map[content.BlobID]Blob
+	fresh content.BlobID // whose row was read just now; served without another look, once
+}
+
+// locatePage is how many blob rows one View reads (S5).
+const locatePage = 1000
+
+// locate pins the blobs of the pieces and reads their rows; only is the row of the only one if it is at hand.
+func (s *Service) locate(
+	ctx context.Context, pieces []content.Piece, only *Blob, pin *content.Pin,
+) (*locator, error) {
+	l := &locator{s: s, known: make(map[content.BlobID]Blob, min(len(pieces), locatePage)), fresh: pieces[0].Blob}
+	ids := make([]content.BlobID, 0, len(pieces))
+	for _, p := range pieces {
+		if _, ok := l.known[p.Blob]; !ok {
+			l.known[p.Blob] = Blob{}
+			ids = append(ids, p.Blob)
+		}
+	}
+	pin.Set(ids)
+	if only != nil && len(ids) == 1 && only.ID == ids[0] && only.State == BlobStored {
+		l.known[only.ID] = *only
+		return l, nil
+	}
+	for page := range slices.Chunk(ids, locatePage) {
+		if err := l.load(ctx, page, pin); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// load reads the rows of ids, and pins the packs that they lie in.
+func (l *locator) load(ctx context.Context, ids []content.BlobID, pin *content.Pin) error {
+	rows := make([]Blob, 0, len(ids))
+	err := l.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		rows = rows[:0]
+		for _, id := range ids {
+			b, found, err := tx.Blob(ctx, id)
+			if err != nil {
+				return err
+			}
+			if !found {
+				return &Error{Code: Corrupt, Msg: "the metadata store contradicts itself: a blob is missing", Err: errMoved}
+			}
+			rows = append(rows, b)
+		}
+		return nil
+	})
+	for _, b := range rows {
+		l.known[b.ID] = b
+		if b.State == BlobPacked {
+			pin.Set([]content.BlobID{b.Pack})
+		}
+	}
+	return err
+}
+
+// resolve is a content.Resolver.
+func (l *locator) resolve(ctx context.Context, id content.BlobID) (content.Located, error) {
+	b := l.known[id]
+	if id == l.fresh && b.State == BlobStored {
+		l.fresh = content.BlobID{}
+		return content.Located{Blob: b.Blob}, nil
+	}
+	var loc content.Located
+	err := l.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		now, found, err := tx.Blob(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !found {
+			now = b
+		}
+		loc, err = locateBlob(ctx, tx, &now)
+		return err
+	})
+	return loc, err
+}
+
+// locateBlob says where b's bytes are: in shards of its own, in another blob's, or in the metadata store.
+func locateBlob(ctx context.Context, tx MetaTx, b *Blob) (content.Located, error) {
+	switch b.State {
+	case BlobBuffered:
+		data, sum, found, err := tx.Inline(ctx, b.Buffer)
+		if err != nil {
+			return content.Located{}, err
+		}
+		if !found {
+			return content.Located{}, missing("buffer", b.Buffer)
+		}
+		return content.Located{Blob: b.Blob, Data: data}, checkInline(b.Buffer, sum, data, b.Size)
+	case BlobPacked:
+		pack, found, err := tx.Blob(ctx, b.Pack)
+		if err != nil {
+			return content.Located{}, err
+		}
+		if !found {
+			return content.Located{}, &Error{Code: Corrupt, Msg: "the metadata store contradicts itself: a pack is missing"}
+		}
+		return content.Located{Blob: pack.Blob, Base: b.PackOffset}, nil
+	case BlobStored:
+	}
+	return content.Located{Blob: b.Blob}, nil
+}

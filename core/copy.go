@@ -1,0 +1,256 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"trivium/core/content"
+)
+
+// ConvertState is the state of a job "convert/<objectID>/<version>": content that a version refers to lies in
+// another class than its bucket asks for and is to be written anew (S13). The version is named by its number,
+// which the null version has too.
+type ConvertState struct {
+	BucketID int64 `json:"bucket"`
+	ObjectID int64 `json:"object"`
+	Version  int64 `json:"version"`
+	Class    int64 `json:"class"` // to convert to
+}
+
+// ConvertPrefix begins the names of convert jobs.
+const ConvertPrefix = "convert/"
+
+// CopyObject makes the content of a version of src the new current version of dst, without moving a byte
+// whatever its size (P5): a list of extents gets one more reference, inline content is duplicated. Metadata,
+// ETag, checksums and parts travel along; with opts.Replace the metadata, mtime and class come from opts.Put.
+// Conditions on the source that are false are PreconditionFailed; those of opts.Put are judged on dst. Content
+// of another class than dst's bucket asks for is converted later, by a job (status pending). src and dst may be
+// the same (S3 CopyObject).
+//
+// Errors: as PutObject and StatObject on their sides; NotModified never.
+func (se *Session) CopyObject(ctx context.Context, src, dst Path, opts CopyOptions) (PutResult, error) {
+	e, err := se.copyObject(ctx, src, dst, &opts)
+	if err != nil {
+		return PutResult{}, fail("copy object", src.String(), err)
+	}
+	se.s.hook("answer.before")
+	return PutResult{Entry: e}, nil
+}
+
+func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *CopyOptions) (Entry, error) {
+	if err := CheckKey(src.Key); err != nil {
+		return Entry{}, err
+	}
+	from, err := se.authorize(ctx, src.Bucket, AccessRead)
+	if err != nil {
+		return Entry{}, err
+	}
+	to, err := se.writable(ctx, dst)
+	if err != nil {
+		return Entry{}, err
+	}
+	if err := checkMetadata(&opts.Put.Attrs); err != nil {
+		return Entry{}, err
+	}
+	c, err := se.s.newCopying(ctx, to)
+	if err != nil {
+		return Entry{}, err
+	}
+	var e Entry
+	se.s.hook("put.commit.before")
+	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+		m, err := se.s.begin(ctx, tx, to, se.p.UserID)
+		if err != nil {
+			return err
+		}
+		source, err := m.source(ctx, from, src.Key, opts)
+		if err != nil {
+			return err
+		}
+		old, had, err := m.expect(ctx, dst.Key, &opts.Put)
+		if err != nil {
+			return err
+		}
+		if opts.Replace {
+			replaceMeta(&source, &opts.Put)
+		}
+		if e, err = c.install(ctx, m, source, &old, had, dst.Key); err != nil {
+			return err
+		}
+		return m.finish(ctx)
+	})
+	se.s.hook("put.commit.after")
+	return e, err
+}
+
+// source finds the version to copy and judges the conditions on it.
+func (m *mutation) source(ctx context.Context, from Bucket, key string, opts *CopyOptions) (Version, error) {
+	if _, err := m.s.bucketIn(ctx, m.tx, from); err != nil {
+		return Version{}, err
+	}
+	e, had, err := m.tx.Entry(ctx, from.ID, key)
+	if err != nil {
+		return Version{}, err
+	}
+	v := e.Version
+	switch {
+	case opts.SourceVersionID != "":
+		ref, err := parseVersionID(opts.SourceVersionID)
+		if err != nil {
+			return v, err
+		}
+		if v, _, err = findVersion(ctx, m.tx, &e, had, ref); err != nil {
+			return v, err
+		}
+		if v.Marker {
+			return v, &Error{Code: IsDeleteMarker, Msg: "this version is a delete marker", VersionID: v.VersionID()}
+		}
+		if expired(&v, m.now) {
+			return v, noSuchVersion(key, opts.SourceVersionID)
+		}
+	case had && v.Marker:
+		return v, hiddenKey(key, &v)
+	case m.live(&e, had) == nil:
+		return v, noSuchKey(key)
+	}
+	return v, opts.SourceConditions.judgeSource(&v)
+}
+
+// replaceMeta gives v the metadata that opts ask for in place of the source's. What describes the content stays.
+func replaceMeta(v *Version, opts *PutOptions) {
+	parts, sum := v.Attrs.Parts, v.Attrs.Checksum
+	v.Attrs = opts.Attrs
+	v.Attrs.Parts, v.Attrs.Checksum = parts, sum
+	v.MTime, v.Class = opts.mtime(), opts.Class
+}
+
+// copying is what one copy into a bucket needs from outside the transaction.
+type copying struct {
+	class Class
+	ids   newIDs
+}
+
+// newCopying reserves ids for one copy into b.
+func (s *Service) newCopying(ctx context.Context, b Bucket) (*copying, error) {
+	class, _, err := s.classFor(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := s.newIDs(ctx, ContentInline)
+	return &copying{class: class, ids: ids}, err
+}
+
+// install makes a copy of source the current version at key. Retention, legal hold, expiry and revision belong to
+// the source and do not travel.
+func (c *copying) install(
+	ctx context.Context, m *mutation, source Version, old *Entry, had bool, key string,
+) (Entry, error) {
+	v := source
+	v.UpdateTime, v.Expiry, v.KeepFor, v.Revision = m.now, 0, false, 0
+	v.Attrs.RetainUntil, v.Attrs.RetainMode, v.Attrs.LegalHold = 0, "", false
+	var err error
+	if v.Content, err = m.retain(ctx, &source, c.ids.content); err != nil {
+		return Entry{}, err
+	}
+	e, err := m.install(ctx, old, had, v, entryAt{key, c.ids})
+	if err != nil {
+		return e, err
+	}
+	return e, m.convert(ctx, &e, &e.Version, c.class)
+}
+
+// convert leaves a job for content of v that does not lie in the class its bucket asks for (S13).
+func (m *mutation) convert(ctx context.Context, e *Entry, v *Version, class Class) error {
+	foreign, err := m.foreign(ctx, v, class)
+	if err != nil || !foreign {
+		return err
+	}
+	state, err := json.Marshal(ConvertState{BucketID: e.BucketID, ObjectID: e.ObjectID, Version: v.ID, Class: class.ID})
+	if err != nil {
+		return err
+	}
+	return m.tx.PutJob(ctx, Job{
+		Name: fmt.Sprintf("%s%d/%d", ConvertPrefix, e.ObjectID, v.ID), State: state, UpdateTime: m.now,
+	})
+}
+
+// foreign tells whether v's content lies in another class; inline content fits every class without redundancy.
+// The first blob speaks for a list: a list is written in one class.
+func (m *mutation) foreign(ctx context.Context, v *Version, class Class) (bool, error) {
+	switch v.Content.Kind {
+	case ContentInline:
+		return class.Policy.Redundancy != content.None, nil
+	case ContentList:
+		l, found, err := m.tx.ListByID(ctx, v.Content.ID)
+		if err != nil || !found || len(l.Extents) == 0 {
+			return false, err
+		}
+		b, found, err := m.tx.Blob(ctx, l.Extents[0].Blob)
+		return found && b.Class != class.ID, err
+	case ContentNone:
+	}
+	return false, nil
+}
+
+// AttrsOptions say how SetAttrs changes a version.
+type AttrsOptions struct {
+	VersionID  string // "" the current one
+	Conditions Conditions
+	// Change alters v's Attrs, MTime, Expiry, KeepFor and Class; what it does to other fields is ignored. It may
+	// run more than once and does no I/O. Its error refuses the change and is returned.
+	Change func(v *Version) error
+}
+
+// SetAttrs changes the metadata of a version in place: no new version, updateTime stays. It returns the entry
+// with that version. Errors: NoSuchBucket, Forbidden, NoSuchKey, NoSuchVersion, IsDeleteMarker,
+// PreconditionFailed, MetadataTooLarge, ReadOnly, Internal.
+func (se *Session) SetAttrs(ctx context.Context, p Path, opts AttrsOptions) (Entry, error) {
+	b, err := se.writable(ctx, p)
+	if err != nil {
+		return Entry{}, fail("set attributes", p.String(), err)
+	}
+	var e Entry
+	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+		m, err := se.s.begin(ctx, tx, b, se.p.UserID)
+		if err != nil {
+			return err
+		}
+		e, err = m.setAttrs(ctx, p.Key, &opts)
+		return err
+	})
+	if err != nil {
+		return Entry{}, fail("set attributes", p.String(), err)
+	}
+	se.s.hook("answer.before")
+	return e, nil
+}
+
+func (m *mutation) setAttrs(ctx context.Context, key string, opts *AttrsOptions) (Entry, error) {
+	e, had, err := m.tx.Entry(ctx, m.bucket.ID, key)
+	if err != nil {
+		return e, err
+	}
+	source := CopyOptions{SourceVersionID: opts.VersionID, SourceConditions: opts.Conditions}
+	v, err := m.source(ctx, m.bucket, key, &source)
+	if err != nil {
+		return e, err
+	}
+	changed := v
+	changed.Attrs.Metadata, changed.Attrs.Tags = maps.Clone(v.Attrs.Metadata), maps.Clone(v.Attrs.Tags)
+	if err := opts.Change(&changed); err != nil {
+		return e, err
+	}
+	if err := checkMetadata(&changed.Attrs); err != nil {
+		return e, err
+	}
+	v.Attrs, v.MTime, v.Expiry, v.KeepFor, v.Class =
+		changed.Attrs, changed.MTime, changed.Expiry, changed.KeepFor, changed.Class
+	current := had && v.Seq == e.Version.Seq
+	e.Version = v
+	if current {
+		return e, m.tx.PutEntry(ctx, e)
+	}
+	return e, m.tx.PutVersion(ctx, e.ObjectID, v)
+}

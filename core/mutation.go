@@ -1,0 +1,116 @@
+package core
+
+import (
+	"context"
+	"slices"
+)
+
+// mutation is the work of one Update on one bucket. It gathers what is written once at the end: the change of
+// usage and the packages that may have lost their last member. It is made by begin inside fn, used there and
+// ended by finish; a fn that runs again makes a new one.
+type mutation struct {
+	s       *Service
+	tx      MetaTx
+	bucket  Bucket
+	user    int64
+	now     int64
+	usage   Usage
+	emptied []string // packages a live entry left
+}
+
+// newIDs are the ids that one new version may need, reserved outside the transaction.
+type newIDs struct {
+	object, content, pkg int64
+	folder               int64 // object id of the marker of a folder that would vanish
+}
+
+// newIDs takes the ids of one new version whose content is of that kind.
+func (s *Service) newIDs(ctx context.Context, kind ContentKind) (newIDs, error) {
+	var ids newIDs
+	var err error
+	if ids.object, err = s.nextID(ctx, "object"); err != nil {
+		return ids, err
+	}
+	if ids.pkg, err = s.nextID(ctx, "package"); err != nil {
+		return ids, err
+	}
+	switch kind {
+	case ContentInline:
+		ids.content, err = s.nextID(ctx, "inline")
+	case ContentList:
+		ids.content, err = s.nextID(ctx, "list")
+	case ContentNone:
+	}
+	return ids, err
+}
+
+// begin starts the work on a bucket that authorize returned before the transaction: it fences out a process
+// that lost its lease (S16) and sees to it that the bucket is as it is now. NoSuchBucket when it went away.
+func (s *Service) begin(ctx context.Context, tx MetaTx, b Bucket, user int64) (*mutation, error) {
+	if err := s.checkWriter(ctx, tx); err != nil {
+		return nil, err
+	}
+	b, err := s.bucketIn(ctx, tx, b)
+	if err != nil {
+		return nil, err
+	}
+	return &mutation{s: s, tx: tx, bucket: b, user: user, now: s.now()}, nil
+}
+
+// finish writes the change of usage and removes the implied packages that have no member left.
+func (m *mutation) finish(ctx context.Context) error {
+	if m.usage != (Usage{}) {
+		if err := m.tx.AddUsage(ctx, m.bucket.ID, m.usage); err != nil {
+			return err
+		}
+	}
+	slices.Sort(m.emptied)
+	for _, name := range slices.Compact(m.emptied) {
+		if err := m.dropPackage(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isLive tells whether e stands for an object that doors show at time now.
+func isLive(e *Entry, now int64) bool {
+	return !e.Version.Marker && !expired(&e.Version, now)
+}
+
+// expired tells whether v's time is over: it does not exist for any door, though its rows may.
+func expired(v *Version, now int64) bool { return v.Expiry > 0 && v.Expiry <= now }
+
+// live returns the current version when doors show it, else nil: what conditions of writes are judged on.
+func (m *mutation) live(e *Entry, had bool) *Version {
+	if !had || !isLive(e, m.now) {
+		return nil
+	}
+	return &e.Version
+}
+
+// setEntry writes e in place of old (when had) at the same key, and keeps count of live entries and packages.
+func (m *mutation) setEntry(ctx context.Context, old *Entry, had bool, e Entry, pkgID int64) error {
+	was := had && !old.Version.Marker
+	is := !e.Version.Marker
+	switch {
+	case is && !was:
+		m.usage.Objects++
+		if err := m.ensurePackage(ctx, e.Key, pkgID); err != nil {
+			return err
+		}
+	case was && !is:
+		m.usage.Objects--
+		m.leave(e.Key)
+	}
+	return m.tx.PutEntry(ctx, e)
+}
+
+// dropEntry removes the row of e, whose versions must be gone or have another home.
+func (m *mutation) dropEntry(ctx context.Context, e *Entry) error {
+	if !e.Version.Marker {
+		m.usage.Objects--
+		m.leave(e.Key)
+	}
+	return m.tx.DeleteEntry(ctx, m.bucket.ID, e.Key)
+}

@@ -1,0 +1,80 @@
+package core
+
+import (
+	"context"
+	"strings"
+)
+
+// rootScan is how many common prefixes dropPackage looks past for a member of the root package. In a bucket
+// with more packages than that the root's row may stay without a member until a later deletion finds room.
+const rootScan = 1000
+
+// ensurePackage makes the implied package of a key that becomes live, unless the package exists.
+func (m *mutation) ensurePackage(ctx context.Context, key string, id int64) error {
+	name, _ := SplitKey(key)
+	_, found, err := m.tx.PackageByName(ctx, m.bucket.ID, name)
+	if err != nil || found {
+		return err
+	}
+	return m.tx.PutPackage(ctx, Package{ID: id, BucketID: m.bucket.ID, Name: name, CreateTime: m.now})
+}
+
+// leave remembers that the package of key lost a live member.
+func (m *mutation) leave(key string) {
+	name, _ := SplitKey(key)
+	if n := len(m.emptied); n == 0 || m.emptied[n-1] != name {
+		m.emptied = append(m.emptied, name)
+	}
+}
+
+// dropPackage removes the package's row if it is implied and has no live member: a seek, not a counter (S8).
+func (m *mutation) dropPackage(ctx context.Context, name string) error {
+	var member bool
+	var err error
+	if name == "" {
+		member, err = m.rootHasMember(ctx)
+	} else {
+		member, err = hasLive(ctx, m.tx, m.bucket.ID, name+"/")
+	}
+	if err != nil || member {
+		return err
+	}
+	p, found, err := m.tx.PackageByName(ctx, m.bucket.ID, name)
+	if err != nil || !found || p.Explicit {
+		return err
+	}
+	return m.tx.DeletePackage(ctx, p.ID)
+}
+
+// hasLive tells whether a live key begins with prefix.
+func hasLive(ctx context.Context, tx MetaTx, bucketID int64, prefix string) (bool, error) {
+	items, err := tx.List(ctx, ListQuery{BucketID: bucketID, Prefix: prefix, Limit: 1, Brief: true})
+	return len(items) > 0, err
+}
+
+// rootHasMember tells whether a live key has no "/" or a leading one. Prefixes of other packages are skipped by
+// seeks; past rootScan of them the answer is yes.
+func (m *mutation) rootHasMember(ctx context.Context) (bool, error) {
+	items, err := m.tx.List(ctx, ListQuery{BucketID: m.bucket.ID, Delimiter: "/", Limit: 1, Brief: true})
+	if err != nil || len(items) == 0 {
+		return false, err
+	}
+	if isRootMember(items[0]) {
+		return true, nil
+	}
+	items, err = m.tx.List(ctx, ListQuery{BucketID: m.bucket.ID, Delimiter: "/", Limit: rootScan, Brief: true})
+	if err != nil {
+		return false, err
+	}
+	for _, it := range items {
+		if isRootMember(it) {
+			return true, nil
+		}
+	}
+	return len(items) == rootScan, nil
+}
+
+// isRootMember tells whether an item of a listing by "/" is, or folds, members of the root package.
+func isRootMember(it ListItem) bool {
+	return it.CommonPrefix == "" || strings.HasPrefix(it.CommonPrefix, "/")
+}

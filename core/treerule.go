@@ -1,0 +1,70 @@
+package core
+
+import (
+	"context"
+	"strings"
+)
+
+// treeCheck holds the preconditions of doors that show trees: the parent folder of key exists, no file is in
+// the way to it, and no folder has the name of a file to be (nor a file that of a folder marker). Conflict
+// otherwise. A folder exists by a live key below it, by its marker or, at depth one, as a package.
+func treeCheck(ctx context.Context, tx MetaTx, bucketID int64, key string) error {
+	name := strings.TrimSuffix(key, "/")
+	if err := noFileAbove(ctx, tx, bucketID, name); err != nil {
+		return err
+	}
+	if i := strings.LastIndexByte(name, '/'); i > 0 {
+		there, err := folderExists(ctx, tx, bucketID, name[:i])
+		if err != nil {
+			return err
+		}
+		if !there {
+			return Errorf(Conflict, key, "the folder %s does not exist", name[:i])
+		}
+	}
+	if name != key {
+		_, clash, err := liveEntry(ctx, tx, bucketID, name)
+		if err == nil && clash {
+			return Errorf(Conflict, key, "a file has that name")
+		}
+		return err
+	}
+	clash, err := folderExists(ctx, tx, bucketID, name)
+	if err == nil && clash {
+		return Errorf(Conflict, key, "a folder has that name")
+	}
+	return err
+}
+
+// noFileAbove returns Conflict when a proper prefix of name up to a "/" is a file.
+func noFileAbove(ctx context.Context, tx MetaTx, bucketID int64, name string) error {
+	for i := range len(name) {
+		if name[i] != '/' || i == 0 {
+			continue
+		}
+		_, there, err := liveEntry(ctx, tx, bucketID, name[:i])
+		if err != nil {
+			return err
+		}
+		if there {
+			return Errorf(Conflict, name, "%s is a file, not a folder", name[:i])
+		}
+	}
+	return nil
+}
+
+// folderExists tells whether the folder at path (without the trailing "/") exists.
+func folderExists(ctx context.Context, tx MetaTx, bucketID int64, path string) (bool, error) {
+	there, err := hasLive(ctx, tx, bucketID, path+"/")
+	if err != nil || there || strings.Contains(path, "/") {
+		return there, err
+	}
+	_, there, err = tx.PackageByName(ctx, bucketID, path)
+	return there, err
+}
+
+// liveEntry returns the entry at key unless it is hidden.
+func liveEntry(ctx context.Context, tx MetaTx, bucketID int64, key string) (Entry, bool, error) {
+	e, found, err := tx.Entry(ctx, bucketID, key)
+	return e, found && !e.Version.Marker, err
+}
