@@ -21,6 +21,8 @@ type BootstrapOptions struct {
 	Password  string
 	AccessKey string
 	SecretKey string
+	// RecoveryKey is used on the first start only; its printed form.
+	RecoveryKey string
 }
 
 // BootstrapResult says what was made or changed. Secrets are there only when this call made them up or took
@@ -90,6 +92,11 @@ func (s *Service) firstStart(ctx context.Context, opts BootstrapOptions) (res Bo
 		return res, false, err
 	}
 	recovery := NewRecoveryKey()
+	if opts.RecoveryKey != "" {
+		if recovery, err = ParseRecoveryKey(opts.RecoveryKey); err != nil {
+			return res, false, &Error{Code: BadArgument, Msg: "recoveryKey: " + err.Error()}
+		}
+	}
 	err = s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
 		users, err := tx.Users(ctx, 0, 1)
 		if err != nil {
