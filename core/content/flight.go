@@ -14,7 +14,7 @@ const (
 	// maxGrace bounds how long an upload waits for the last shards once enough are durable. minGrace keeps a
 	// scheduler's hiccup on fast spaces from being taken for a slow one.
 	maxGrace = time.Second
-	minGrace = 50 * time.Millisecond
+	minGrace = 100 * time.Millisecond
 	// putTimeout is when a Put of one of several shards counts as failed whatever the driver hopes for.
 	putTimeout = 2 * time.Minute
 )

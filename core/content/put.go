@@ -13,8 +13,8 @@ type PutRequest struct {
 	Target Target
 	// Size is the announced size in bytes; -1: unknown.
 	Size int64
-	// Inline: content of up to this many bytes is returned in Written.Inline and not stored. At most 256 KiB.
-	// The zero value stores everything but empty content.
+	// Inline: content of up to this many bytes is returned in Written.Inline and not stored. At most 256 KiB;
+	// of unknown size it must also be shorter than a segment. The zero value stores everything but empty content.
 	Inline int64
 	// Digests that are wanted beside the CRC64NVME.
 	Digests DigestSet

@@ -122,12 +122,12 @@ func (g *segment) finish(d *digester) error {
 	return nil
 }
 
-// spread lays the content of the last stripe, which was read into full blocks because nobody knew that it
+// spread lays the content of the last stripe, which was read into longer blocks because nobody knew that it
 // would be the last, out in blocks of that length. It goes backwards: no byte moves to the right of a byte that
 // is still to be moved.
 func (g *segment) spread(stripe, length int) {
-	k, full := g.layout.K, int(g.layout.BlockSize)
-	rest := int(g.size - int64(stripe)*int64(k)*int64(full))
+	k, full := g.layout.K, g.layout.geometry(g.limit).BlockLen(stripe)
+	rest := int(g.size - int64(stripe)*int64(k)*g.layout.BlockSize)
 	for i := k - 1; i >= 0; i-- {
 		from, to := min(i*length, rest), min((i+1)*length, rest)
 		dst := g.data(stripe*k + i).block(length)

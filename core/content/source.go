@@ -1,0 +1,275 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"trivium/core/shardfile"
+	"trivium/drivers"
+)
+
+// source reads verified stored blocks of one segment: one stream for each shard it uses, opened where its
+// first block is needed and read in order. It is for one goroutine.
+type source struct {
+	s       *Store
+	coder   *coder
+	layout  *Layout
+	segment int
+	geo     shardfile.Geometry
+	last    int // last stripe that is wanted,
+	lastHi  int // and the last data shard of it
+	streams []stream
+	avoid   []SpaceID // spaces that failed: they are asked last
+	deep    bool      // extra streams are read to the end: repair wants all of them
+}
+
+// stream is one shard being read. The zero value is closed.
+type stream struct {
+	rc       io.ReadCloser
+	next     int   // stripe whose block comes next
+	err      error // why the shard is of no use for the stripe that is being read
+	dead     bool  // for the others neither
+	reported bool
+}
+
+// errDown is the failure of a shard in a space that must not be called.
+var errDown = errors.New("space is down or unknown")
+
+// begin makes the source ready for a segment of which the stripes up to last are wanted.
+func (c *source) begin(cd *coder, l *Layout, segment int) {
+	c.close()
+	_, size := l.Segment(segment)
+	c.coder, c.layout, c.segment, c.geo = cd, l, segment, l.geometry(size)
+	c.last, c.lastHi = c.geo.Stripes()-1, l.K-1
+	if cap(c.streams) < l.N {
+		c.streams = make([]stream, l.N)
+	}
+	c.streams = c.streams[:l.N]
+	clear(c.streams)
+}
+
+// until says that nothing behind that byte of the segment is wanted.
+func (c *source) until(end int64) { c.last, c.lastHi, _ = c.geo.Locate(end - 1) }
+
+// close ends all streams.
+func (c *source) close() {
+	for i := range c.streams {
+		c.streams[i].close()
+	}
+}
+
+// close ends the stream.
+func (st *stream) close() {
+	if st.rc != nil {
+		_ = st.rc.Close() // what was read has been verified
+		st.rc = nil
+	}
+}
+
+// rank says how gladly a shard is read, less is better: here is where the order of spaces by their speed, the
+// hedging of late ones and a breaker belong.
+func (c *source) rank(index int) int {
+	p := c.layout.Place(c.segment, index)
+	sp, ok := c.s.cfg.Spaces.Get(p.Space)
+	switch {
+	case !ok || sp.State == Down || c.streams[index].dead:
+		return rankNever
+	case slices.Contains(c.avoid, p.Space):
+		return rankFailed
+	}
+	return rankGood
+}
+
+// Ranks of shards. Those that are never read cost no call.
+const (
+	rankGood = iota
+	rankFailed
+	rankNever
+)
+
+// order returns the shards that may be read for a stripe, best first, without those that failed for it.
+func (c *source) order() []int {
+	list := make([]int, 0, len(c.streams))
+	for rank := rankGood; rank < rankNever; rank++ {
+		for i := range c.streams {
+			if c.streams[i].err == nil && c.rank(i) == rank {
+				list = append(list, i)
+			}
+		}
+	}
+	return list
+}
+
+// stripe begins a stripe: failures of single blocks in the last one are forgotten.
+func (c *source) stripe() {
+	for i := range c.streams {
+		if !c.streams[i].dead {
+			c.streams[i].err = nil
+		}
+	}
+}
+
+// block reads and verifies one block of one shard into buf and returns it as stored. An error makes the shard
+// an erasure for this stripe and is kept in its stream.
+func (c *source) block(ctx context.Context, index, stripe int, buf *piece) ([]byte, error) {
+	st := &c.streams[index]
+	stored, err := c.tryBlock(ctx, st, index, stripe, buf)
+	if err != nil {
+		st.err = err
+		return nil, err
+	}
+	return stored, nil
+}
+
+// tryBlock is block without the bookkeeping.
+func (c *source) tryBlock(ctx context.Context, st *stream, index, stripe int, buf *piece) ([]byte, error) {
+	if st.rc == nil || st.next != stripe {
+		st.close()
+		if err := c.open(ctx, st, index, stripe); err != nil {
+			st.dead = true
+			return nil, err
+		}
+	}
+	framed := buf.block(c.geo.FramedLen(stripe))
+	if _, err := io.ReadFull(st.rc, framed); err != nil {
+		st.close()
+		st.dead = true
+		return nil, fmt.Errorf("read block %d: %w", stripe, cut(err))
+	}
+	st.next = stripe + 1
+	p := c.layout.Place(c.segment, index)
+	if _, ok := identity(c.coder.id, p).VerifyBlock(uint32(stripe), framed); !ok {
+		return nil, fmt.Errorf("block %d does not match its checksum: %w", stripe, ErrCorrupt)
+	}
+	return framed[:len(framed)-shardfile.ChecksumSize], nil
+}
+
+// cut makes damage of a shard that is shorter than it must be.
+func cut(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, drivers.ErrRange) {
+		return fmt.Errorf("%w: shard is cut: %w", ErrCorrupt, err)
+	}
+	return err
+}
+
+// open begins a stream at a stripe. At the first one the header comes along and is checked; further in the
+// checksums alone say whose blocks they are, so that a range costs one call.
+func (c *source) open(ctx context.Context, st *stream, index, stripe int) error {
+	p := c.layout.Place(c.segment, index)
+	sp, ok := c.s.cfg.Spaces.Get(p.Space)
+	if !ok || sp.State == Down {
+		return fmt.Errorf("space %d: %w", p.Space, errDown)
+	}
+	end := c.last
+	if index < c.layout.K && index > c.lastHi && !c.deep {
+		end--
+	}
+	from, to := c.geo.Offset(stripe), c.geo.Offset(max(end, stripe)+1)
+	if stripe == 0 {
+		from = 0
+	}
+	rc, err := sp.Driver.Open(ctx, ShardName(sp.WorkingDir, c.coder.id, p), from, to-from)
+	if err != nil {
+		return fmt.Errorf("open shard: %w", cut(err))
+	}
+	st.rc, st.next = rc, stripe
+	if stripe > 0 {
+		return nil
+	}
+	if err := c.header(rc, p); err != nil {
+		st.close()
+		return err
+	}
+	return nil
+}
+
+// header reads the header of a shard and compares it with what must be there.
+func (c *source) header(r io.Reader, p Place) error {
+	var raw [shardfile.HeaderSize]byte
+	if _, err := io.ReadFull(r, raw[:]); err != nil {
+		return fmt.Errorf("read header: %w", cut(err))
+	}
+	h, err := shardfile.ParseHeader(raw[:])
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if h != c.coder.header(p, c.geo.Length) {
+		return fmt.Errorf("header of another shard: %w", ErrCorrupt)
+	}
+	return nil
+}
+
+// fetch reads the blocks of several shards of a stripe at once into have, which is by index; bufs gives the
+// memory. Those that fail stay nil.
+func (c *source) fetch(ctx context.Context, stripe int, indexes []int, have [][]byte, bufs []*piece) {
+	if len(indexes) == 1 {
+		i := indexes[0]
+		have[i], _ = c.block(ctx, i, stripe, bufs[i]) // kept in the stream
+		return
+	}
+	var wg sync.WaitGroup
+	for _, i := range indexes {
+		wg.Go(func() {
+			have[i], _ = c.block(ctx, i, stripe, bufs[i]) // kept in the stream
+		})
+	}
+	wg.Wait()
+}
+
+// report tells of shards that were of no use and notes their spaces.
+func (c *source) report(ctx context.Context) {
+	for i := range c.streams {
+		st := &c.streams[i]
+		if st.err == nil || st.reported || ctx.Err() != nil || errors.Is(st.err, errDown) {
+			continue
+		}
+		st.reported = true
+		if p := c.layout.Place(c.segment, i); st.dead && !slices.Contains(c.avoid, p.Space) {
+			c.avoid = append(c.avoid, p.Space)
+		}
+		if c.s.cfg.Damage != nil {
+			c.s.cfg.Damage(c.coder.id, ShardRef{c.segment, i}, st.err)
+		}
+	}
+}
+
+// failure says why a stripe cannot be read: ErrCorrupt if it never will be, ErrUnavailable if spaces that do
+// not answer could help.
+func (c *source) failure(ctx context.Context, stripe int) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("read segment %d: %w", c.segment, ctx.Err())
+	}
+	hope := make([]bool, len(c.streams))
+	var errs []error
+	for i := range c.streams {
+		err := c.streams[i].err
+		if err == nil && c.rank(i) == rankNever {
+			err = errDown
+		}
+		hope[i] = c.layout.Place(c.segment, i).Space != 0 &&
+			!errors.Is(err, ErrCorrupt) && !errors.Is(err, drivers.ErrNotExist)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("shard %d: %w", i, err))
+		}
+	}
+	reason := ErrCorrupt
+	if decodable(c.coder.code, hope) {
+		reason = ErrUnavailable
+	}
+	return fmt.Errorf("read stripe %d of segment %d of %v: %w", stripe, c.segment, c.coder.id,
+		&readError{reason: reason, cause: errors.Join(errs...)})
+}
+
+// readError is a reason with its causes, which are for the log alone: a shard that is damaged must not make the
+// whole look corrupt when it is only unavailable.
+type readError struct{ reason, cause error }
+
+// Error names reason and causes.
+func (e *readError) Error() string { return fmt.Sprintf("%v: %v", e.reason, e.cause) }
+
+// Unwrap returns the reason.
+func (e *readError) Unwrap() error { return e.reason }
