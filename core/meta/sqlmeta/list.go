@@ -14,6 +14,8 @@ const (
 	listHidden  = `SELECT ` + wholeEntry + ` FROM hidden` + inOrder
 	briefLive   = `SELECT ` + briefEntry + ` FROM objects` + inOrder
 	briefHidden = `SELECT ` + briefEntry + ` FROM hidden` + inOrder
+	firstLive   = `SELECT key FROM objects` + inRange + ` ORDER BY key LIMIT 1`
+	firstHidden = `SELECT key FROM hidden` + inRange + ` ORDER BY key LIMIT 1`
 )
 
 // List implements core.EntryTx.
@@ -65,16 +67,20 @@ func name(it *core.ListItem) string {
 // lister walks one table.
 type lister struct {
 	*core.ListQuery
-	scan   string // the statement
-	lo, hi string // what is still to be listed: [lo, hi)
-	items  []core.ListItem
-	side   []int // items whose attributes lie in the side table
+	scan, first string // the statements
+	lo, hi      string // what is still to be listed: [lo, hi)
+	items       []core.ListItem
+	side        []int // items whose attributes lie in the side table
 }
 
-// listTable lists live or hidden entries. Runs of entries come from one range scan; at each common prefix the
-// scan starts again behind it.
+// listTable lists live or hidden entries. Runs of entries come from one range scan, runs of common prefixes
+// from a seek each.
 func (t *Tx) listTable(ctx context.Context, q *core.ListQuery, which core.Which) ([]core.ListItem, error) {
-	l := lister{ListQuery: q, scan: listText(q.Brief, which), lo: max(q.Prefix, q.From), hi: after(q.Prefix)}
+	l := lister{ListQuery: q, first: firstLive, lo: max(q.Prefix, q.From), hi: after(q.Prefix)}
+	l.scan = listText(q.Brief, which)
+	if which == core.Hidden {
+		l.first = firstHidden
+	}
 	if q.Before != "" {
 		l.hi = min(l.hi, q.Before)
 	}
@@ -108,16 +114,19 @@ func listText(brief bool, which core.Which) string {
 	}
 }
 
-// listRun appends entries up to the next common prefix, that one included, and moves lo behind them.
+// listRun appends entries and the common prefixes behind them, and moves lo to where the next entry may be.
 func (t *Tx) listRun(ctx context.Context, l *lister) error {
 	rows, err := t.conn.Query(ctx, l.scan, l.BucketID, Blob(l.lo), Blob(l.hi), l.Limit-len(l.items))
 	if err != nil {
 		return err
 	}
+	folding := l.SkipPrefix != "" || l.Delimiter != ""
 	for rows.Next() {
-		if seek := l.add(rows); seek != "" {
-			l.lo = seek
-			return rows.Close()
+		if folding && l.fold(rows.Text(1)) {
+			if err := rows.Close(); err != nil {
+				return err
+			}
+			return t.listPrefixes(ctx, l)
 		}
 		if err := l.addEntry(rows); err != nil {
 			return closeWith(rows, err)
@@ -127,30 +136,54 @@ func (t *Tx) listRun(ctx context.Context, l *lister) error {
 	return rows.Close()
 }
 
-// add looks at a row's key. When the key stands for many, it returns where to go on behind them.
-func (l *lister) add(r Rows) (seek string) {
-	if l.SkipPrefix == "" && l.Delimiter == "" {
-		return ""
+// listPrefixes appends common prefixes up to the next key that stands for itself, and moves lo to it.
+func (t *Tx) listPrefixes(ctx context.Context, l *lister) error {
+	for len(l.items) < l.Limit && l.lo < l.hi {
+		key, found, err := queryRow(ctx, t.conn, scanText, l.first, l.BucketID, Blob(l.lo), Blob(l.hi))
+		if err != nil {
+			return err
+		}
+		if !found {
+			l.lo = l.hi
+			return nil
+		}
+		if !l.fold(key) {
+			l.lo = key
+			return nil
+		}
 	}
-	key := r.Text(1)
+	return nil
+}
+
+// scanText reads a single string.
+func scanText(r Rows) (string, error) { return r.Text(0), nil }
+
+// fold tells whether key stands for many, and moves lo behind them then.
+func (l *lister) fold(key string) bool {
 	if l.SkipPrefix != "" && strings.HasPrefix(key, l.SkipPrefix) {
-		return after(l.SkipPrefix)
+		l.lo = after(l.SkipPrefix)
+		return true
 	}
 	if l.Delimiter == "" {
-		return ""
+		return false
 	}
 	i := strings.Index(key[len(l.Prefix):], l.Delimiter)
 	if i < 0 {
-		return ""
+		return false
 	}
 	common := key[:len(l.Prefix)+i+len(l.Delimiter)]
 	l.items = append(l.items, core.ListItem{CommonPrefix: common})
-	return after(common)
+	l.lo = after(common)
+	return true
 }
 
 // addEntry appends a row as an entry.
 func (l *lister) addEntry(r Rows) error {
-	l.items = append(l.items, core.ListItem{})
+	if n := len(l.items); n < cap(l.items) {
+		l.items = l.items[:n+1] // zero, as make left it
+	} else {
+		l.items = append(l.items, core.ListItem{})
+	}
 	e := &l.items[len(l.items)-1].Entry
 	side := scanBrief(r, 0, e)
 	if l.Brief {
