@@ -21,10 +21,7 @@ type stripes struct {
 // read makes the stored blocks lo..hi of the data shards of a stripe available in have. They were verified, or
 // rebuilt from verified ones.
 func (r *stripes) read(ctx context.Context, stripe, lo, hi int) error {
-	r.stripe()
-	r.free = append(r.free[:0], r.pieces...)
-	r.have = resize(r.have, r.layout.N)
-	r.bufs = resize(r.bufs, r.layout.N)
+	r.reset()
 	if r.layout.K == 1 {
 		return r.readAny(ctx, stripe)
 	}
@@ -41,6 +38,14 @@ func (r *stripes) read(ctx context.Context, stripe, lo, hi int) error {
 	err := r.rebuild(ctx, stripe, wanted)
 	r.report(ctx)
 	return err
+}
+
+// reset begins a stripe with all memory free.
+func (r *stripes) reset() {
+	r.stripe()
+	r.free = append(r.free[:0], r.pieces...)
+	r.have = resize(r.have, r.layout.N)
+	r.bufs = resize(r.bufs, r.layout.N)
 }
 
 // resize returns s with n zero elements.
