@@ -55,3 +55,6 @@ func (m *Maintenance) Hook(point string) { m.s.hook(point) }
 
 // Reserve returns NoSpace when the metadata disk has less than its reserve left (S20).
 func (m *Maintenance) Reserve() error { return m.s.checkReserve() }
+
+// System returns a session of an administrator in the name of upkeep.
+func (m *Maintenance) System() *Session { return m.s.Session(System("upkeep")) }

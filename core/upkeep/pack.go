@@ -1,0 +1,172 @@
+package upkeep
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"trivium/core"
+	"trivium/core/content"
+)
+
+// packSize is the most content, in bytes, that one pack holds (S19).
+const packSize = 16 << 20
+
+// member is a buffered blob with its bytes.
+type member struct {
+	blob   core.Blob
+	data   []byte
+	offset int64 // in the pack
+}
+
+// Pack moves buffered blobs from the metadata store into packs on spaces: blobs of one class, up to 16 MiB in
+// each. Only the rows of the blobs change, by compare-and-set; whoever refers to them notices nothing.
+func (r *Runner) Pack(ctx context.Context) (Report, error) {
+	r.packing.Lock()
+	defer r.packing.Unlock()
+	var rep Report
+	for {
+		class, members, err := r.nextPack(ctx)
+		if err != nil || len(members) == 0 {
+			return rep, err
+		}
+		n, err := r.packMembers(ctx, class, members)
+		rep.Packed += n
+		if err != nil {
+			return rep, fmt.Errorf("pack: %w", err)
+		}
+		for _, m := range members {
+			rep.Bytes += m.blob.Size
+		}
+		if n == 0 {
+			return rep, nil // all of them went away meanwhile
+		}
+	}
+}
+
+// nextPack reads the buffered blobs that make the next pack: the class of the first and what fits of it.
+func (r *Runner) nextPack(ctx context.Context) (class core.Class, members []member, err error) {
+	err = r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		members = nil
+		first, err := tx.BlobsIn(ctx, core.BlobBuffered, 0, 1)
+		if err != nil || len(first) == 0 {
+			return err
+		}
+		if class, _, err = tx.Class(ctx, first[0].Class); err != nil {
+			return err
+		}
+		blobs, err := tx.BlobsIn(ctx, core.BlobBuffered, class.ID, 1000)
+		if err != nil {
+			return err
+		}
+		members, err = readMembers(ctx, tx, blobs)
+		return err
+	})
+	return class, members, err
+}
+
+// readMembers reads the bytes of blobs, up to the size of a pack, and checks them: packing must not carry
+// damage on under a new checksum.
+func readMembers(ctx context.Context, tx core.MetaTx, blobs []core.Blob) ([]member, error) {
+	var members []member
+	var size int64
+	for _, b := range blobs {
+		if size+b.Size > packSize && len(members) > 0 {
+			break
+		}
+		data, _, found, err := tx.Inline(ctx, b.Buffer)
+		if err != nil {
+			return nil, err
+		}
+		if !found || int64(len(data)) != b.Size || b.HasSHA256 && sha256.Sum256(data) != b.SHA256 {
+			return nil, core.Errorf(core.Corrupt, b.ID.String(), "buffered blob is damaged")
+		}
+		members = append(members, member{blob: b, data: bytes.Clone(data), offset: size})
+		size += b.Size
+	}
+	return members, nil
+}
+
+// packMembers writes one pack and flips the rows of its members. It returns how many were flipped.
+func (r *Runner) packMembers(ctx context.Context, class core.Class, members []member) (int, error) {
+	var size int64
+	parts := make([]io.Reader, len(members))
+	for i, m := range members {
+		parts[i] = bytes.NewReader(m.data)
+		size += m.blob.Size
+	}
+	w, err := r.m.Content.Put(ctx, io.MultiReader(parts...), content.PutRequest{
+		Target: content.Target{Policy: class.Policy, Spaces: class.Spaces, KeyID: class.KeyID},
+		Size:   size,
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer w.Close()
+	if len(w.Blobs) != 1 {
+		w.Abandon()
+		return 0, errors.New("a pack is one blob")
+	}
+	flipped, err := r.flip(ctx, w, class, members)
+	if err != nil || flipped == 0 {
+		w.Abandon()
+		return 0, err
+	}
+	w.Committed()
+	return flipped, nil
+}
+
+// flip makes members point into the pack, those that are still buffered as they were read.
+func (r *Runner) flip(ctx context.Context, w *content.Written, class core.Class, members []member) (int, error) {
+	flipped := 0
+	r.m.Hook("pack.commit.before")
+	err := r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		flipped = 0
+		pack := core.Blob{Blob: w.Blobs[0], Class: class.ID, State: core.BlobStored}
+		pack.HasSHA256 = false // a pack is nobody's content: dedup must not find it
+		for _, m := range members {
+			b, ok, err := tx.Blob(ctx, m.blob.ID)
+			if err != nil {
+				return err
+			}
+			if !ok || b.State != core.BlobBuffered || b.Buffer != m.blob.Buffer {
+				continue
+			}
+			if err := tx.DeleteInline(ctx, b.Buffer); err != nil {
+				return err
+			}
+			b.State, b.Buffer, b.Pack, b.PackOffset = core.BlobPacked, 0, pack.ID, m.offset
+			if err := tx.PutBlob(ctx, b); err != nil {
+				return err
+			}
+			flipped++
+			pack.Refs++
+			pack.PackLive += b.Size
+		}
+		if flipped == 0 {
+			return nil
+		}
+		if err := queueRepairs(ctx, tx, w.Repairs, r.m.Now()); err != nil {
+			return err
+		}
+		return tx.PutBlob(ctx, pack)
+	})
+	r.m.Hook("pack.commit.after")
+	return flipped, err
+}
+
+// queueRepairs queues the shards that were not durable at the answer.
+func queueRepairs(ctx context.Context, tx core.MetaTx, repairs []content.Repair, now int64) error {
+	for _, p := range repairs {
+		err := tx.PutRepair(ctx, core.RepairRow{
+			Blob: p.Blob, Segment: p.Segment, Index: p.Index, Reason: "late", QueuedAt: now, NotBefore: now,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package upkeep
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"trivium/core"
+	"trivium/core/content"
+)
+
+// Repair rebuilds the shards that due rows of repair_queue name, blob by blob. A blob that cannot be repaired
+// now stays queued with a growing wait.
+func (r *Runner) Repair(ctx context.Context) (Report, error) {
+	r.repairing.Lock()
+	defer r.repairing.Unlock()
+	var rows []core.RepairRow
+	err := r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		var err error
+		rows, err = tx.DueRepairs(ctx, r.m.Now(), batch)
+		return err
+	})
+	if err != nil {
+		return Report{}, fmt.Errorf("repair: %w", err)
+	}
+	byBlob := make(map[content.BlobID][]core.RepairRow)
+	for _, row := range rows {
+		byBlob[row.Blob] = append(byBlob[row.Blob], row)
+	}
+	var rep Report
+	for id, of := range byBlob {
+		n, err := r.repairBlob(ctx, id, of)
+		rep.Repaired += n
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return rep, ctx.Err()
+		}
+		rep.Failed++
+		r.m.Log.Warn("repair", "blob", id.String(), "err", err)
+		if err := r.postpone(ctx, of, err); err != nil {
+			return rep, fmt.Errorf("repair: %w", err)
+		}
+	}
+	return rep, nil
+}
+
+// repairJob names the row that protects what a repair writes until it is swapped in (S16).
+func repairJob(id content.BlobID) string { return "repair/" + id.String() }
+
+// repairBlob rebuilds the shards of one blob and swaps the new layout in.
+func (r *Runner) repairBlob(ctx context.Context, id content.BlobID, rows []core.RepairRow) (int, error) {
+	var b core.Blob
+	var class core.Class
+	var found bool
+	err := r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		var err error
+		if b, found, err = tx.Blob(ctx, id); err != nil {
+			return err
+		}
+		if !found || b.State != core.BlobStored {
+			return dropRepairs(ctx, tx, rows)
+		}
+		if class, _, err = tx.Class(ctx, b.Class); err != nil {
+			return err
+		}
+		return tx.PutJob(ctx, core.Job{Name: repairJob(id), Incarnation: r.m.Incarnation, UpdateTime: r.m.Now()})
+	})
+	if err != nil || !found || b.State != core.BlobStored {
+		return 0, err
+	}
+	refs := make([]content.ShardRef, len(rows))
+	for i, row := range rows {
+		refs[i] = content.ShardRef{Segment: row.Segment, Index: row.Index}
+	}
+	rebuilt, failed := r.m.Content.Repair(ctx, b.Blob, refs, class.Spaces)
+	n, err := r.swap(ctx, b, rebuilt, rows, failed == nil)
+	if err != nil {
+		return 0, err
+	}
+	return n, failed
+}
+
+// swap puts the rebuilt layout in place of the one that was read, if that is still the blob's, and queues the
+// shards that nothing names any more. done says that all rows are worked off.
+func (r *Runner) swap(ctx context.Context, old core.Blob, rebuilt content.Blob, rows []core.RepairRow, done bool) (int, error) {
+	first, err := r.m.NextIDs(ctx, "gc", 1)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	r.m.Hook("repair.commit.before")
+	err = r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		n = 0
+		b, ok, err := tx.Blob(ctx, old.ID)
+		if err != nil {
+			return err
+		}
+		gone := content.Superseded(rebuilt.Layout, old.Layout)
+		if ok && reflect.DeepEqual(b.Layout, old.Layout) {
+			gone = content.Superseded(old.Layout, rebuilt.Layout)
+			b.Layout = rebuilt.Layout
+			if err := tx.PutBlob(ctx, b); err != nil {
+				return err
+			}
+			if done {
+				n = len(rows)
+				if err := dropRepairs(ctx, tx, rows); err != nil {
+					return err
+				}
+			}
+		}
+		if err := r.queueSuperseded(ctx, tx, old.ID, gone, first); err != nil {
+			return err
+		}
+		return tx.DeleteJob(ctx, repairJob(old.ID))
+	})
+	r.m.Hook("repair.commit.after")
+	return n, err
+}
+
+// queueSuperseded queues shards of a blob that lives on.
+func (r *Runner) queueSuperseded(ctx context.Context, tx core.MetaTx, id content.BlobID, gone content.Layout, gc int64) error {
+	if len(gone.Exceptions) == 0 {
+		return nil
+	}
+	now := r.m.Now()
+	return tx.QueueGarbage(ctx, core.Garbage{
+		ID: gc, Blob: id, Layout: gone, QueuedAt: now, NotBefore: now + int64(garbageWait),
+	})
+}
+
+// dropRepairs removes rows that are worked off.
+func dropRepairs(ctx context.Context, tx core.MetaTx, rows []core.RepairRow) error {
+	for _, row := range rows {
+		if err := tx.DeleteRepair(ctx, row.Blob, row.Segment, row.Index); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// postpone gives rows a later turn: 1 minute after the first failure, doubling up to 6 hours.
+func (r *Runner) postpone(ctx context.Context, rows []core.RepairRow, cause error) error {
+	return r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		for _, row := range rows {
+			wait := min(time.Minute<<min(row.Attempts, 16), 6*time.Hour)
+			row.Attempts++
+			row.NotBefore = r.m.Now() + int64(wait)
+			row.LastError = cause.Error()
+			if err := tx.PutRepair(ctx, row); err != nil {
+				return err
+			}
+		}
+		return tx.DeleteJob(ctx, repairJob(rows[0].Blob))
+	})
+}

@@ -1,0 +1,216 @@
+// Package upkeep keeps the store in order behind the doors' backs: it collects what nothing refers to, finds
+// orphans, rebuilds lost shards, packs buffered blobs and sweeps what ended. Each work is a small step that
+// can be called alone (tests, the command line) and is called in a loop by Run. Steps are safe to repeat and
+// to kill at any point.
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"trivium/core"
+)
+
+// Waits of storage.md S22 and S24.
+const (
+	garbageWait = time.Hour      // between the claim of a blob and the deletion of its shards
+	orphanAge   = 24 * time.Hour // an orphan younger than this is left alone
+	sightWait   = time.Hour      // between the two sightings of an orphan
+	uploadIdle  = 7 * 24 * time.Hour
+)
+
+// batch is how many rows one transaction of the background touches.
+const batch = 500
+
+// Runner runs the works of one Service. All methods may be called concurrently; of each work only one run is
+// under way at a time, others wait for it.
+type Runner struct {
+	m *core.Maintenance
+
+	collecting, repairing, packing, sweeping sync.Mutex
+}
+
+// New makes a Runner. It starts nothing.
+func New(m *core.Maintenance) *Runner { return &Runner{m: m} }
+
+// Run calls every work at its interval until ctx ends and returns when the last step has ended. A failing step
+// is logged and tried again at the next turn.
+func (r *Runner) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	every := func(interval time.Duration, name string, step func(context.Context) error) {
+		wg.Go(func() {
+			tick := time.NewTicker(interval)
+			defer tick.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-tick.C:
+				}
+				if err := step(ctx); err != nil && ctx.Err() == nil {
+					r.m.Log.Error("upkeep", "work", name, "err", err)
+				}
+			}
+		})
+	}
+	every(time.Minute, "collect", func(ctx context.Context) error {
+		_, err := r.Collect(ctx, CollectOptions{})
+		return err
+	})
+	every(24*time.Hour, "orphans", func(ctx context.Context) error {
+		_, err := r.Orphans(ctx, CollectOptions{})
+		return err
+	})
+	every(10*time.Second, "repair", func(ctx context.Context) error {
+		_, err := r.Repair(ctx)
+		return err
+	})
+	every(5*time.Second, "pack", func(ctx context.Context) error {
+		_, err := r.Pack(ctx)
+		return err
+	})
+	every(time.Minute, "sweep", func(ctx context.Context) error {
+		_, err := r.Sweep(ctx)
+		return err
+	})
+	wg.Wait()
+}
+
+// Report counts what a work did.
+type Report struct {
+	Claimed  int   // blobs that nothing referred to any more, now queued
+	Blobs    int   // queued blobs whose shards are deleted
+	Shards   int   // shards deleted, orphans included
+	Orphans  int   // orphans deleted
+	Sighted  int   // orphans seen for the first time
+	Waiting  int   // queued blobs that still have to wait: time, open readers, a space that does not answer
+	Repaired int   // shards rebuilt
+	Packed   int   // buffered blobs packed
+	Swept    int   // uploads aborted and buckets emptied
+	Failed   int   // steps that failed; they stay queued
+	Bytes    int64 // packed
+}
+
+// add sums up two reports.
+func (p Report) add(q Report) Report {
+	p.Claimed += q.Claimed
+	p.Blobs += q.Blobs
+	p.Shards += q.Shards
+	p.Orphans += q.Orphans
+	p.Sighted += q.Sighted
+	p.Waiting += q.Waiting
+	p.Repaired += q.Repaired
+	p.Packed += q.Packed
+	p.Swept += q.Swept
+	p.Failed += q.Failed
+	p.Bytes += q.Bytes
+	return p
+}
+
+// CollectOptions modify Collect and Orphans.
+type CollectOptions struct {
+	// Now skips the waits of S22 and S24: 1 h in the queue, 24 h and the second sighting of an orphan. Open
+	// readers are respected all the same, and so is the incarnation of every running process.
+	Now bool
+}
+
+// All runs sweep, collect and orphans once: what `trivium gc` does.
+func (r *Runner) All(ctx context.Context, opts CollectOptions) (Report, error) {
+	var sum Report
+	for _, work := range []func(context.Context) (Report, error){
+		r.Sweep,
+		func(ctx context.Context) (Report, error) { return r.Collect(ctx, opts) },
+		func(ctx context.Context) (Report, error) { return r.Orphans(ctx, opts) },
+	} {
+		rep, err := work(ctx)
+		sum = sum.add(rep)
+		if err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
+// view runs fn in a View; update in an Update that is fenced by this process's lease (S16).
+func (r *Runner) view(ctx context.Context, fn func(context.Context, core.MetaTx) error) error {
+	return r.m.Meta.View(ctx, fn)
+}
+
+func (r *Runner) update(ctx context.Context, fn func(context.Context, core.MetaTx) error) error {
+	return r.m.Meta.Update(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		if err := r.m.CheckWriter(ctx, tx); err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
+}
+
+// sweepLimit is how many keys of a bucket one step of Sweep removes.
+const sweepLimit = 1000
+
+// Sweep aborts native uploads and S3 uploads nobody touched for 7 days and empties buckets that are marked for
+// deletion.
+func (r *Runner) Sweep(ctx context.Context) (Report, error) {
+	r.sweeping.Lock()
+	defer r.sweeping.Unlock()
+	rep, err := r.idleUploads(ctx)
+	for err == nil {
+		var n int
+		if n, err = r.m.SweepBuckets(ctx, sweepLimit); n == 0 {
+			break
+		}
+		rep.Swept += n
+	}
+	if err != nil {
+		return rep, fmt.Errorf("sweep: %w", err)
+	}
+	return rep, nil
+}
+
+// idleUploads aborts uploads without activity.
+func (r *Runner) idleUploads(ctx context.Context) (Report, error) {
+	var idle []core.Upload
+	names := make(map[int64]string)
+	err := r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		var err error
+		if idle, err = tx.IdleUploads(ctx, r.m.Now()-int64(uploadIdle), batch); err != nil {
+			return err
+		}
+		for _, u := range idle {
+			b, _, err := tx.Bucket(ctx, u.BucketID)
+			if err != nil {
+				return err
+			}
+			names[u.BucketID] = b.Name
+		}
+		return nil
+	})
+	var rep Report
+	for _, u := range idle {
+		if err != nil {
+			break
+		}
+		err = r.m.System().AbortUpload(ctx, core.Path{Bucket: names[u.BucketID], Key: u.Key}, u.ID)
+		switch {
+		case err == nil:
+			rep.Swept++
+		case core.CodeOf(err) == core.NoSuchUpload || core.CodeOf(err) == core.NoSuchBucket:
+			err = nil // it ended by itself, or its bucket is being swept
+		}
+	}
+	return rep, err
+}
+
+// joinStep keeps a first error of many independent steps.
+func joinStep(all, err error) error {
+	if all == nil {
+		return err
+	}
+	if err == nil || errors.Is(all, err) {
+		return all
+	}
+	return errors.Join(all, err)
+}
