@@ -240,7 +240,12 @@ func (m *mutation) nullify(ctx context.Context, e *Entry) error {
 	if !e.Older {
 		return nil
 	}
-	return m.dropNull(ctx, e.ObjectID)
+	if err := m.dropNull(ctx, e.ObjectID); err != nil {
+		return err
+	}
+	rest, err := m.tx.Versions(ctx, e.ObjectID, e.Version.Seq, 1)
+	e.Older = len(rest) > 0
+	return err
 }
 
 // finish ends both sides, and leaves a marker where an implied folder would vanish.
