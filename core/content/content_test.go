@@ -112,6 +112,13 @@ func newLab(t testing.TB, n int, change ...func(*Config)) *lab {
 	return l
 }
 
+// collected returns how many blobs were handed over as garbage.
+func (l *lab) collected() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.garbage)
+}
+
 func (l *lab) target(p Policy, key uint32) Target {
 	t := Target{Policy: p, KeyID: key}
 	for _, sp := range l.cfg.Spaces.All() {
@@ -424,10 +431,20 @@ func TestVerifyRefuses(t *testing.T) {
 			t.Errorf("Put = %v, %v, garbage %v; want the refusal and one blob", w, err, l.garbage)
 		}
 		for p := range l.garbage[0].Layout.Places() {
-			name := ShardName("trv", l.garbage[0].ID, p)
-			if _, err := l.spaces[p.Space-1].Stat(t.Context(), name); err != nil {
-				t.Errorf("garbage names %v: %v", p, err)
+			if err := l.RemoveShard(t.Context(), l.garbage[0].ID, p); err != nil {
+				t.Errorf("remove %v: %v", p, err)
 			}
+		}
+		l.wantEmpty()
+	}
+}
+
+// wantEmpty reports every name that is left in the spaces.
+func (l *lab) wantEmpty() {
+	l.t.Helper()
+	for i, sp := range l.spaces {
+		for info := range sp.List(context.Background(), "", drivers.ListOptions{Recursive: true}) {
+			l.t.Errorf("space %d still has %s", i+1, info.Name)
 		}
 	}
 }
