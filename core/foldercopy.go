@@ -1,0 +1,114 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// CopyFolder copies a folder with the current versions of all objects below it, what a tree does not show
+// included, in one transaction and without moving a byte (P5). Errors as of MoveFolder; reading the source
+// suffices.
+func (se *Session) CopyFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
+	const tries = 3
+	var err error
+	for range tries {
+		if err = se.copyFolder(ctx, src, dst, opts); !errors.Is(err, errGrew) {
+			break
+		}
+	}
+	if errors.Is(err, errGrew) {
+		err = &Error{Code: Overloaded, Msg: "the folder keeps growing; try again", Err: err}
+	}
+	return fail("copy folder", src.String(), err)
+}
+
+func (se *Session) copyFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
+	paths, err := checkFolders(src, dst)
+	if err != nil {
+		return err
+	}
+	from, err := se.authorize(ctx, src.Bucket, AccessRead)
+	if err != nil {
+		return err
+	}
+	to, err := se.writable(ctx, dst)
+	if err != nil {
+		return err
+	}
+	w, err := se.s.newFolderWork(ctx, from, to, paths)
+	if err != nil {
+		return err
+	}
+	w.opts = opts
+	if w.objects, err = se.s.nextIDs(ctx, "object", w.n); err != nil {
+		return err
+	}
+	if w.contents, err = se.s.nextIDs(ctx, "inline", w.n); err != nil {
+		return err
+	}
+	se.s.hook("put.commit.before")
+	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+		a, b, err := se.beginBoth(ctx, tx, from, to)
+		if err != nil {
+			return err
+		}
+		return w.copy(ctx, a, b)
+	})
+	se.s.hook("put.commit.after")
+	return err
+}
+
+// copy does the work of CopyFolder.
+func (w *folderWork) copy(ctx context.Context, a, b *mutation) error {
+	if err := w.prepare(ctx, a, b); err != nil {
+		return err
+	}
+	var n int64
+	err := a.eachEntry(ctx, w.src, Live, func(e Entry) error {
+		if !isLive(&e, a.now) {
+			return nil
+		}
+		n++
+		return w.copyEntry(ctx, b, e, n-1)
+	})
+	if err != nil {
+		return err
+	}
+	src := strings.TrimSuffix(w.src, "/")
+	explicit := n == 0
+	if !strings.Contains(src, "/") {
+		p, found, err := a.tx.PackageByName(ctx, a.bucket.ID, src)
+		if err != nil {
+			return err
+		}
+		explicit = explicit || found && p.Explicit && !strings.Contains(strings.TrimSuffix(w.dst, "/"), "/")
+	}
+	if explicit {
+		if err := b.makeFolder(ctx, strings.TrimSuffix(w.dst, "/"), w.ids); err != nil {
+			return err
+		}
+	}
+	return b.finish(ctx)
+}
+
+// copyEntry copies the i-th object to its place below the target.
+func (w *folderWork) copyEntry(ctx context.Context, b *mutation, e Entry, i int64) error {
+	if i >= w.n {
+		return errGrew
+	}
+	key := w.dst + e.Key[len(w.src):]
+	if len(key) > MaxKey {
+		return Errorf(KeyTooLong, e.Key, "its key would have more than %d bytes", MaxKey)
+	}
+	old, had, err := b.tx.Entry(ctx, b.bucket.ID, key)
+	if err != nil {
+		return err
+	}
+	c := copying{class: w.class, ids: newIDs{object: w.objects + i, content: w.contents + i, pkg: w.ids.pkg}}
+	if _, err := c.install(ctx, b, e.Version, &old, had, key); err != nil {
+		return fmt.Errorf("%s: %w", e.Key, err)
+	}
+	return nil
+}

@@ -1,0 +1,325 @@
+package core
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// MoveFolder moves a folder with all objects below it, what a tree does not show and all versions included, in
+// one transaction and without moving a byte (P5). Objects keep their objectIDs, a package its packageID. With two
+// empty keys it renames a bucket, for which it takes the owner's right. Versions under delete markers at the
+// target join those of the objects that come to lie there. The folder above the source stays, by a marker of its
+// own if need be.
+//
+// Errors: NoSuchBucket, Forbidden, BadKey, BadName, KeyTooLong; NoSuchKey when there is no such folder; Exists
+// without Overwrite; Conflict when the target's parent does not exist, when one lies in the other, for more than
+// 100,000 objects, while a native upload below the source is unfinished, and into a bucket that demands
+// encryption or forbids the source's spaces; NoSpace.
+func (se *Session) MoveFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
+	if src.Key == "" && dst.Key == "" {
+		return se.renameBucket(ctx, src.Bucket, dst.Bucket)
+	}
+	return fail("move folder", src.String(), se.moveFolder(ctx, src, dst, opts))
+}
+
+// renameBucket gives a bucket another name; its id is its identity.
+func (se *Session) renameBucket(ctx context.Context, from, to string) error {
+	if err := checkBucketName(to, false); err != nil {
+		return err
+	}
+	return se.changeBucket(ctx, from, func(ctx context.Context, tx MetaTx, b *Bucket) error {
+		if err := bucketFree(ctx, tx, to, b.Owner); err != nil {
+			return err
+		}
+		b.Name = to
+		return nil
+	})
+}
+
+// folderWork is a move or copy of a folder: what is known before the transaction. It changes nothing of itself,
+// so that it can run again.
+type folderWork struct {
+	folderPaths
+	opts  FolderOptions
+	class Class // of the target's bucket
+	ids   newIDs
+	above newIDs // for the marker of the folder above the source
+	// objects and contents are the first of n ids each, for copies.
+	objects, contents, n int64
+}
+
+func (se *Session) moveFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
+	paths, err := checkFolders(src, dst)
+	if err != nil {
+		return err
+	}
+	from, err := se.writable(ctx, src)
+	if err != nil {
+		return err
+	}
+	to, err := se.writable(ctx, dst)
+	if err != nil {
+		return err
+	}
+	w, err := se.s.newFolderWork(ctx, from, to, paths)
+	if err != nil {
+		return err
+	}
+	w.opts = opts
+	se.s.hook("move.commit.before")
+	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+		a, b, err := se.beginBoth(ctx, tx, from, to)
+		if err != nil {
+			return err
+		}
+		return w.move(ctx, a, b)
+	})
+	se.s.hook("move.commit.after")
+	return err
+}
+
+// beginBoth begins the work on two buckets, which may be one.
+func (se *Session) beginBoth(ctx context.Context, tx MetaTx, from, to Bucket) (a, b *mutation, err error) {
+	if a, err = se.s.begin(ctx, tx, from, se.p.UserID); err != nil || to.ID == from.ID {
+		return a, a, err
+	}
+	b, err = se.s.begin(ctx, tx, to, se.p.UserID)
+	return a, b, err
+}
+
+// newFolderWork looks at sizes and classes, and reserves ids.
+func (s *Service) newFolderWork(ctx context.Context, from, to Bucket, paths folderPaths) (*folderWork, error) {
+	w := &folderWork{folderPaths: paths}
+	var err error
+	if w.n, err = s.countFolder(ctx, from, paths.src); err != nil {
+		return nil, err
+	}
+	if _, err = s.countFolder(ctx, to, paths.dst); err != nil {
+		return nil, err
+	}
+	if w.class, _, err = s.classFor(ctx, to); err != nil {
+		return nil, err
+	}
+	if from.ID != to.ID {
+		source, _, err := s.classFor(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.folderFits(source, w.class); err != nil {
+			return nil, err
+		}
+	}
+	if w.ids, err = s.newIDs(ctx, ContentNone); err != nil {
+		return nil, err
+	}
+	w.above, err = s.newIDs(ctx, ContentNone)
+	return w, err
+}
+
+// folderFits refuses what S13 has copied before the answer: content that the target's bucket may not even refer
+// to for a while, since it is not encrypted or lies in a space that is forbidden there.
+func (s *Service) folderFits(from, to Class) error {
+	if to.KeyID != 0 && from.KeyID == 0 {
+		return Errorf(Conflict, "", "the target's bucket demands encryption; copy the objects one by one")
+	}
+	if len(to.Spaces) == 0 {
+		return nil
+	}
+	used, _ := s.opened.usable(from.Owner, from.Spaces)
+	for _, id := range used {
+		if !slices.Contains(to.Spaces, id) {
+			return Errorf(Conflict, "", "the target's bucket forbids the space %s; copy the objects one by one", s.opened.name(id))
+		}
+	}
+	return nil
+}
+
+// move does the work of MoveFolder: a on the source's bucket, b on the target's.
+func (w *folderWork) move(ctx context.Context, a, b *mutation) error {
+	if err := w.prepare(ctx, a, b); err != nil {
+		return err
+	}
+	pkg, hadPkg, err := w.takePackage(ctx, a)
+	if err != nil {
+		return err
+	}
+	live, err := w.leaveBucket(ctx, a, b)
+	if err != nil {
+		return err
+	}
+	if err := w.joinHidden(ctx, a, b); err != nil {
+		return err
+	}
+	if _, err := a.tx.MoveEntries(ctx, a.bucket.ID, w.src, b.bucket.ID, w.dst); err != nil {
+		return err
+	}
+	if err := w.placePackage(ctx, b, pkg, hadPkg, live > 0); err != nil {
+		return err
+	}
+	a.leave(w.src)
+	if err := a.keepFolder(ctx, w.src, w.above); err != nil {
+		return err
+	}
+	return w.finish(ctx, a, b)
+}
+
+// finish ends both sides.
+func (w *folderWork) finish(ctx context.Context, a, b *mutation) error {
+	if a != b {
+		if err := b.finish(ctx); err != nil {
+			return err
+		}
+	}
+	return a.finish(ctx)
+}
+
+// prepare judges what must hold and makes room at the target.
+func (w *folderWork) prepare(ctx context.Context, a, b *mutation) error {
+	src, dst := strings.TrimSuffix(w.src, "/"), strings.TrimSuffix(w.dst, "/")
+	there, err := folderExists(ctx, a.tx, a.bucket.ID, src)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return noSuchKey(src)
+	}
+	n, err := a.tx.CountEntries(ctx, a.bucket.ID, w.src, folderLimit+1)
+	if err != nil {
+		return err
+	}
+	if err := checkFolderSize(w.src, n); err != nil {
+		return err
+	}
+	taken, err := b.occupied(ctx, dst)
+	if err != nil {
+		return err
+	}
+	if taken && !w.opts.Overwrite {
+		return Errorf(Exists, dst, "there is a file or folder of this name already")
+	}
+	if taken {
+		if err := b.clearPath(ctx, dst); err != nil {
+			return err
+		}
+	}
+	return treeCheck(ctx, b.tx, b.bucket.ID, w.dst)
+}
+
+// clearPath deletes the file and the folder at path.
+func (m *mutation) clearPath(ctx context.Context, path string) error {
+	e, found, err := m.tx.Entry(ctx, m.bucket.ID, path)
+	if err != nil {
+		return err
+	}
+	if m.live(&e, found) != nil {
+		if err := m.clearEntry(ctx, e); err != nil {
+			return err
+		}
+	}
+	return m.clearFolder(ctx, path)
+}
+
+// leaveBucket looks at every entry that moves: none may have an unfinished native upload or a key that gets too
+// long. Between buckets what they hold is counted over, and content that does not fit is converted later. It
+// returns how many are live.
+func (w *folderWork) leaveBucket(ctx context.Context, a, b *mutation) (live int64, err error) {
+	if err := a.noNativeUpload(ctx, w.src); err != nil {
+		return 0, err
+	}
+	grow := len(w.dst) - len(w.src)
+	mv := &moving{class: w.class}
+	err = a.eachEntry(ctx, w.src, LiveAndHidden, func(e Entry) error {
+		if len(e.Key)+grow > MaxKey {
+			return Errorf(KeyTooLong, e.Key, "its key would have more than %d bytes", MaxKey)
+		}
+		if e.Unfinished != "" {
+			return Errorf(Conflict, e.Key, "an unfinished upload lies over the object")
+		}
+		if err := a.mayPurge(ctx, &e); err != nil {
+			return err
+		}
+		if !e.Version.Marker {
+			live++
+		}
+		if a == b {
+			return nil
+		}
+		if err := mv.carry(ctx, a, b, &e); err != nil {
+			return err
+		}
+		was := e
+		if err := b.nullify(ctx, &e); err != nil || e.Version.Null == was.Version.Null {
+			return err
+		}
+		return a.tx.PutEntry(ctx, e)
+	})
+	if a != b {
+		a.usage.Objects -= live
+		b.usage.Objects += live
+	}
+	return live, err
+}
+
+// noNativeUpload returns Conflict when a native upload below prefix is unfinished: it is shown there as an object.
+// Uploads of S3 complete at their key, wherever its folder went.
+func (m *mutation) noNativeUpload(ctx context.Context, prefix string) error {
+	for key, id := "", ""; ; {
+		page, err := m.tx.Uploads(ctx, m.bucket.ID, prefix, key, id, folderPage)
+		if err != nil {
+			return err
+		}
+		for _, u := range page {
+			if u.Native {
+				return Errorf(Conflict, u.Key, "an unfinished upload lies in the folder")
+			}
+			key, id = u.Key, u.ID
+		}
+		if len(page) < folderPage {
+			return nil
+		}
+	}
+}
+
+// joinHidden makes the versions under delete markers at the target part of the histories of the entries that are
+// about to take their keys.
+func (w *folderWork) joinHidden(ctx context.Context, a, b *mutation) error {
+	return b.eachEntry(ctx, w.dst, Hidden, func(target Entry) error {
+		key := w.src + target.Key[len(w.dst):]
+		moved, found, err := a.tx.Entry(ctx, a.bucket.ID, key)
+		if err != nil || !found {
+			return err
+		}
+		if err := b.displace(ctx, &moved, target); err != nil {
+			return err
+		}
+		return a.tx.PutEntry(ctx, moved)
+	})
+}
+
+// takePackage takes the package that moves away, if the source is one.
+func (w *folderWork) takePackage(ctx context.Context, a *mutation) (Package, bool, error) {
+	name := strings.TrimSuffix(w.src, "/")
+	if strings.Contains(name, "/") {
+		return Package{}, false, nil
+	}
+	p, found, err := a.tx.PackageByName(ctx, a.bucket.ID, name)
+	if err != nil || !found {
+		return p, false, err
+	}
+	return p, true, a.tx.DeletePackage(ctx, p.ID)
+}
+
+// placePackage sees to it that the target is a folder: the package that moved, one for its members, or a marker
+// if it has none.
+func (w *folderWork) placePackage(ctx context.Context, b *mutation, p Package, moved, members bool) error {
+	name := strings.TrimSuffix(w.dst, "/")
+	if moved && !strings.Contains(name, "/") {
+		p.BucketID, p.Name = b.bucket.ID, name
+		return b.tx.PutPackage(ctx, p)
+	}
+	if members {
+		return b.ensurePackage(ctx, w.dst, w.ids.pkg)
+	}
+	return b.makeFolder(ctx, name, w.ids)
+}
