@@ -36,9 +36,6 @@ func (w *Writer) Declare() {
 	w.buf = append(w.buf, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"...)
 }
 
-// Space writes a blank: some clients wait for a slow reply as long as bytes come.
-func (w *Writer) Space() { w.buf = append(w.buf, ' ') }
-
 // Open opens an element.
 func (w *Writer) Open(name string) {
 	w.buf = append(w.buf, '<')
@@ -59,6 +56,9 @@ func (w *Writer) Text(name, value string) {
 	w.buf = appendEscaped(w.buf, value)
 	w.Close(name)
 }
+
+// Escaped writes text inside the element that is open.
+func (w *Writer) Escaped(value string) { w.buf = appendEscaped(w.buf, value) }
 
 // TextOpt writes an element with text, or nothing when value is empty.
 func (w *Writer) TextOpt(name, value string) {

@@ -1,0 +1,95 @@
+package s3front
+
+import (
+	"errors"
+	"io"
+	"strconv"
+
+	"trivium/core"
+	"trivium/s3front/s3xml"
+	"trivium/s3front/sigv4"
+)
+
+// body is the payload of a request without its framing.
+type body struct {
+	io.Reader
+	size     int64
+	chunks   *sigv4.ChunkReader // nil unless aws-chunked
+	declared declared
+}
+
+// openBody judges everything that headers say about the body, which must not be longer than limit bytes. It
+// reads nothing, so that a client that waits for 100 Continue never sends a body that is refused.
+func openBody(r *request, limit int64) (body, error) {
+	b := body{Reader: r.Body}
+	var err error
+	if b.declared, err = declaredDigests(r); err != nil {
+		return b, err
+	}
+	if b.size, err = bodySize(r); err != nil {
+		return b, err
+	}
+	if b.size > limit {
+		return b, &apiError{code: entityTooLarge, fields: []field{
+			{"ProposedSize", strconv.FormatInt(b.size, 10)}, {"MaxSizeAllowed", strconv.FormatInt(limit, 10)},
+		}}
+	}
+	trailers := trailerNames(r.Header)
+	switch {
+	case r.auth.Payload.Chunked():
+		b.chunks = r.auth.Body(r.Body, b.size, trailers)
+		b.Reader = b.chunks
+	case len(trailers) > 0:
+		return b, badRequest("x-amz-trailer needs a streaming payload")
+	}
+	return b, nil
+}
+
+// bodySize is the length of the payload: of the decoded one where it is framed.
+func bodySize(r *request) (int64, error) {
+	if !r.auth.Payload.Chunked() {
+		if r.ContentLength < 0 {
+			return 0, &apiError{code: missingLength}
+		}
+		return r.ContentLength, nil
+	}
+	s := r.Header.Get("X-Amz-Decoded-Content-Length")
+	if s == "" {
+		return 0, &apiError{code: missingLength}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || s[0] == '+' {
+		return 0, badArgument("x-amz-decoded-content-length", s, "x-amz-decoded-content-length is not a length")
+	}
+	return n, nil
+}
+
+// verify is the Verify of core's options.
+func (b *body) verify(d core.Digests) error { return b.declared.verify(&d, b.chunks) }
+
+// readXML reads a document of at most limit bytes and verifies what was declared about it.
+func readXML(r *request, limit int64) (*s3xml.Node, error) {
+	b, err := openBody(r, limit)
+	if err != nil {
+		if e := translate(err); e.code == entityTooLarge {
+			return nil, &apiError{code: malformedXML, msg: "The document is longer than " + strconv.FormatInt(limit, 10) + " bytes.", err: err}
+		}
+		return nil, err
+	}
+	data := make([]byte, b.size)
+	if _, err := io.ReadFull(b, data); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, &apiError{code: incompleteBody, err: err}
+		}
+		return nil, err
+	}
+	got := digestsOf(data, b.declared.digests())
+	if err := b.declared.verify(&got, b.chunks); err != nil {
+		return nil, err
+	}
+	root, err := s3xml.Parse(data)
+	if err != nil {
+		return nil, &apiError{code: malformedXML, err: err}
+	}
+	return root, nil
+}

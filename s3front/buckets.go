@@ -1,0 +1,139 @@
+package s3front
+
+import (
+	"net/http"
+
+	"trivium/core"
+	"trivium/s3front/s3xml"
+)
+
+const maxDocument = 64 << 10
+
+// listBuckets is S3 ListBuckets: the caller's own.
+func listBuckets(w http.ResponseWriter, r *request, se *core.Session) error {
+	limit, err := r.intParam("max-buckets", 1000)
+	if err != nil {
+		return err
+	}
+	if limit < 1 || limit > 10_000 {
+		return badArgument("max-buckets", r.query.Get("max-buckets"), "Argument max-buckets must be an integer between 1 and 10000")
+	}
+	opts := core.BucketListOptions{Prefix: r.query.Get("prefix"), Limit: min(limit, 1000), Owned: true}
+	if token, ok := r.query.Lookup("continuation-token"); ok {
+		cursor, err := readToken("", token)
+		if err != nil {
+			return err
+		}
+		opts.After = cursor.key
+	}
+	buckets, more, err := se.Buckets(r.Context(), opts)
+	if err != nil {
+		return err
+	}
+	return r.writeXML(w, http.StatusOK, func(x *s3xml.Writer) {
+		x.Start("ListAllMyBucketsResult")
+		x.Open("Owner")
+		x.Text("ID", canonicalID(r.principal.UserID))
+		x.Text("DisplayName", r.principal.Name)
+		x.Close("Owner")
+		x.Open("Buckets")
+		for i := range buckets {
+			x.Open("Bucket")
+			x.Text("Name", buckets[i].Name)
+			x.Time("CreationDate", buckets[i].CreateTime)
+			x.Text("BucketRegion", r.door.cfg.Region)
+			x.Close("Bucket")
+		}
+		x.Close("Buckets")
+		x.TextOpt("Prefix", opts.Prefix)
+		if more {
+			x.Text("ContinuationToken", token("", cursor{key: buckets[len(buckets)-1].Name}))
+		}
+		x.Close("ListAllMyBucketsResult")
+	})
+}
+
+// createBucket is S3 CreateBucket. Any region is accepted.
+func createBucket(w http.ResponseWriter, r *request, se *core.Session) error {
+	if r.ContentLength != 0 {
+		root, err := readXML(r, maxDocument)
+		if err != nil {
+			return err
+		}
+		if err := checkBucketConfiguration(root); err != nil {
+			return err
+		}
+	}
+	if _, err := se.CreateBucket(r.Context(), r.bucket, core.CreateBucketOptions{Strict: true}); err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Location"] = []string{"/" + r.bucket}
+	setLength(h, 0)
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func checkBucketConfiguration(root *s3xml.Node) error {
+	if root.Name != "CreateBucketConfiguration" {
+		return &apiError{code: malformedXML}
+	}
+	for i := range root.Children {
+		switch name := root.Children[i].Name; name {
+		case "LocationConstraint":
+			if region := root.Value(name); !plausibleRegion(region) {
+				return &apiError{code: invalidLocation, fields: []field{{"LocationConstraint", region}}}
+			}
+		case "Location", "Bucket", "Tags":
+			return notImplementedFor("CreateBucketConfiguration with " + name)
+		}
+	}
+	return nil
+}
+
+// plausibleRegion tells whether s could name a region; "" is the default one.
+func plausibleRegion(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return len(s) <= 64
+}
+
+// headBucket is S3 HeadBucket.
+func headBucket(w http.ResponseWriter, r *request, se *core.Session) error {
+	if _, err := se.Bucket(r.Context(), r.bucket); err != nil {
+		return err
+	}
+	w.Header()["X-Amz-Bucket-Region"] = []string{r.door.cfg.Region}
+	w.Header()["Content-Type"] = []string{"application/xml"}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// deleteBucket is S3 DeleteBucket.
+func deleteBucket(w http.ResponseWriter, r *request, se *core.Session) error {
+	if err := se.DeleteBucket(r.Context(), r.bucket, false); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// getLocation is S3 GetBucketLocation; us-east-1 is shown as nothing.
+func getLocation(w http.ResponseWriter, r *request, se *core.Session) error {
+	if _, err := se.Bucket(r.Context(), r.bucket); err != nil {
+		return err
+	}
+	region := r.door.cfg.Region
+	if region == "us-east-1" {
+		region = ""
+	}
+	return r.writeXML(w, http.StatusOK, func(x *s3xml.Writer) {
+		x.Start("LocationConstraint")
+		x.Escaped(region)
+		x.Close("LocationConstraint")
+	})
+}

@@ -1,0 +1,108 @@
+package s3front
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"trivium/core"
+	"trivium/s3front/s3xml"
+)
+
+// copySource is where CopyObject reads.
+type copySource struct {
+	core.Path
+	version string // "" the current one
+}
+
+// copyObject is S3 CopyObject.
+func copyObject(w http.ResponseWriter, r *request, se *core.Session) error {
+	src, err := parseCopySource(r.Header.Get("X-Amz-Copy-Source"))
+	if err != nil {
+		return err
+	}
+	opts, err := copyOptions(r)
+	if err != nil {
+		return err
+	}
+	if !opts.Replace && src.Path == r.path() && src.version == "" && opts.Put.Class == "" {
+		return badRequest("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
+	}
+	opts.SourceVersionID = src.version
+	res, err := se.CopyObject(r.Context(), src.Path, r.path(), opts)
+	if err != nil {
+		return err
+	}
+	v := &res.Entry.Version
+	if !v.Null {
+		w.Header()["X-Amz-Version-Id"] = []string{v.VersionID()}
+	}
+	setOpt(w.Header(), "X-Amz-Copy-Source-Version-Id", src.version)
+	return r.writeXML(w, http.StatusOK, func(x *s3xml.Writer) {
+		x.Start("CopyObjectResult")
+		x.Time("LastModified", v.UpdateTime)
+		x.ETag("ETag", v.ETag)
+		writeChecksum(x, v.Attrs.Checksum)
+		x.Close("CopyObjectResult")
+	})
+}
+
+// parseCopySource reads [/]bucket/key[?versionId=...]; bucket and key are percent-encoded.
+func parseCopySource(s string) (copySource, error) {
+	bad := badArgument("x-amz-copy-source", s, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+	path, query, _ := strings.Cut(s, "?")
+	path, err := url.PathUnescape(path)
+	if err != nil {
+		return copySource{}, bad
+	}
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !ok || key == "" || !plausibleBucket(bucket) {
+		return copySource{}, bad
+	}
+	if err := checkKey(key); err != nil {
+		return copySource{}, err
+	}
+	src := copySource{Path: core.Path{Bucket: bucket, Key: key}}
+	if query == "" {
+		return src, nil
+	}
+	version, ok := strings.CutPrefix(query, "versionId=")
+	if src.version, err = url.QueryUnescape(version); !ok || err != nil || src.version == "" {
+		return copySource{}, bad
+	}
+	return src, nil
+}
+
+func copyOptions(r *request) (core.CopyOptions, error) {
+	o := core.CopyOptions{SourceConditions: conditions(r.Header, "X-Amz-Copy-Source-")}
+	var err error
+	if o.Put, err = putOptions(r); err != nil {
+		return o, err
+	}
+	if o.Put.Conditions, err = writeConditions(r); err != nil {
+		return o, err
+	}
+	if o.Replace, err = directive(r, "X-Amz-Metadata-Directive"); err != nil {
+		return o, err
+	}
+	if _, err = directive(r, "X-Amz-Tagging-Directive"); err != nil {
+		return o, err
+	}
+	// The copy keeps its source's checksum: another one would need the content to be read.
+	if a := r.Header.Get("X-Amz-Checksum-Algorithm"); a != "" && !strings.EqualFold(a, defaultSum) {
+		return o, notImplementedFor("CopyObject with the checksum algorithm " + a)
+	}
+	return o, nil
+}
+
+// directive reads COPY (false) or REPLACE (true).
+func directive(r *request, name string) (bool, error) {
+	switch v := r.Header.Get(name); v {
+	case "", "COPY":
+		return false, nil
+	case "REPLACE":
+		return true, nil
+	default:
+		return false, badArgument(strings.ToLower(name), v, "Unknown metadata directive.")
+	}
+}

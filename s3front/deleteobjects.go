@@ -1,0 +1,123 @@
+package s3front
+
+import (
+	"net/http"
+	"strconv"
+
+	"trivium/core"
+	"trivium/s3front/s3xml"
+)
+
+const (
+	maxDeleteBody  = 2 << 20
+	maxDeleteItems = 1000
+)
+
+// deleteObjects is S3 DeleteObjects.
+func deleteObjects(w http.ResponseWriter, r *request, se *core.Session) error {
+	d, err := declaredDigests(r)
+	if err != nil {
+		return err
+	}
+	if !d.any() {
+		return badRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+	}
+	root, err := readXML(r, maxDeleteBody)
+	if err != nil {
+		return err
+	}
+	items, err := deleteItems(root)
+	if err != nil {
+		return err
+	}
+	results, err := se.DeleteObjects(r.Context(), r.bucket, items)
+	if err != nil {
+		return err
+	}
+	quiet := root.Value("Quiet") == "true"
+	return r.writeXML(w, http.StatusOK, func(x *s3xml.Writer) {
+		x.Start("DeleteResult")
+		for i := range results {
+			writeDeleted(x, &items[i], &results[i], quiet)
+		}
+		x.Close("DeleteResult")
+	})
+}
+
+// deleteItems reads 1 to 1,000 objects from a Delete document.
+func deleteItems(root *s3xml.Node) ([]core.DeleteItem, error) {
+	if root.Name != "Delete" {
+		return nil, &apiError{code: malformedXML}
+	}
+	items := make([]core.DeleteItem, 0, min(len(root.Children), maxDeleteItems))
+	for i := range root.Children {
+		n := &root.Children[i]
+		if n.Name != "Object" {
+			continue
+		}
+		if len(items) == maxDeleteItems || n.Child("Key") == nil {
+			return nil, &apiError{code: malformedXML}
+		}
+		item, err := deleteItem(n)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	if len(items) == 0 {
+		return nil, &apiError{code: malformedXML}
+	}
+	return items, nil
+}
+
+func deleteItem(n *s3xml.Node) (core.DeleteItem, error) {
+	// The key's own text: white space around it belongs to the key.
+	item := core.DeleteItem{Key: n.Child("Key").Text}
+	item.VersionID = n.Value("VersionId")
+	if etag := n.Value("ETag"); etag != "" {
+		item.Conditions.IfMatch = []string{unquote(etag)}
+	}
+	if s := n.Value("Size"); s != "" {
+		size, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return item, &apiError{code: malformedXML, err: err}
+		}
+		item.Conditions.IfSize = &size
+	}
+	if s := n.Value("LastModifiedTime"); s != "" {
+		if item.Conditions.IfUpdateTime = anyTime(s); item.Conditions.IfUpdateTime == 0 {
+			return item, &apiError{code: malformedXML}
+		}
+	}
+	return item, nil
+}
+
+func writeDeleted(x *s3xml.Writer, item *core.DeleteItem, res *core.DeleteResult, quiet bool) {
+	if res.Err != nil {
+		e := translate(res.Err)
+		rep := e.code.reply()
+		if e.msg != "" {
+			rep.message = e.msg
+		}
+		x.Open("Error")
+		x.Text("Key", item.Key)
+		x.TextOpt("VersionId", item.VersionID)
+		x.Text("Code", rep.name)
+		x.Text("Message", rep.message)
+		x.Close("Error")
+		return
+	}
+	if quiet {
+		return
+	}
+	x.Open("Deleted")
+	x.Text("Key", item.Key)
+	if item.VersionID != "" {
+		x.Text("VersionId", item.VersionID)
+	}
+	if res.MarkerMade || res.WasMarker {
+		x.Bool("DeleteMarker", true)
+		x.Text("DeleteMarkerVersionId", res.VersionID)
+	}
+	x.Close("Deleted")
+}

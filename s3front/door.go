@@ -1,0 +1,180 @@
+package s3front
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"trivium/core"
+	"trivium/s3front/s3xml"
+	"trivium/s3front/sigv4"
+)
+
+// Config is what the door works with. Service is required.
+type Config struct {
+	Service *core.Service
+	// Region is what GetBucketLocation and HeadBucket answer; "" is us-east-1. Requests may be signed for any.
+	Region string
+	// RequestID returns the id that the server gave to the request; nil, or "" from it: the door makes one.
+	RequestID func(ctx context.Context) string
+	// Note tells the access log who does what, once per request, before the operation runs; nil: nobody asks.
+	Note func(ctx context.Context, principal, op string)
+	// Observe hears of every request after its reply, also of those that were cut; nil: nobody asks. It must
+	// not block.
+	Observe func(ctx context.Context, e Event)
+	// Now is the clock of signatures; nil: time.Now.
+	Now func() time.Time
+	// NameUnknownKeys answers an unknown access key with InvalidAccessKeyId, as AWS does, instead of what a
+	// wrong secret gets. It tells strangers which keys exist; conformance suites ask for it.
+	NameUnknownKeys bool
+}
+
+// Event is what Observe hears.
+type Event struct {
+	Op        string // "PutObject"...; "Unknown" when no operation was found
+	Bucket    string
+	Key       string
+	Principal string // name of the user; "" when anonymous
+	RequestID string
+	Status    int
+	Code      string // S3 error code; "" on success
+	Sent      int64  // bytes of the reply's body
+	Duration  time.Duration
+	Err       error // why it failed or was cut; nil on success
+}
+
+// door is the handler behind New.
+type door struct {
+	cfg      Config
+	router   *mux.Router
+	verifier *sigv4.Verifier
+	routes   []route
+	writers  sync.Pool // *s3xml.Writer
+}
+
+// New returns the S3 door. It takes every path: / is the service, /bucket a bucket, /bucket/key an object.
+func New(cfg Config) http.Handler {
+	if cfg.Region == "" {
+		cfg.Region = "us-east-1"
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	d := &door{cfg: cfg, verifier: sigv4.New(sigv4.Config{Now: cfg.Now}), routes: routes()}
+	d.writers.New = func() any { return new(s3xml.Writer) }
+	// Keys are opaque: a//b, ../x and a%2Fb must arrive as they were sent.
+	d.router = mux.NewRouter().SkipClean(true).UseEncodedPath()
+	// Virtual-host style joins here: the same handler on router.Host("{bucket:[a-z0-9.-]+}." + domain).
+	d.router.HandleFunc("/", d.serve)
+	d.router.HandleFunc("/{bucket}", d.serve)
+	d.router.HandleFunc("/{bucket}/", d.serve)
+	d.router.HandleFunc("/{bucket}/{key:.+}", d.serve)
+	d.router.NotFoundHandler = http.HandlerFunc(d.serve)
+	return d.router
+}
+
+// serve is the wrapper around every operation.
+func (d *door) serve(w http.ResponseWriter, hr *http.Request) {
+	start := d.cfg.Now()
+	rec := &recorder{ResponseWriter: w}
+	r := &request{Request: hr, door: d, op: "Unknown", rec: rec}
+	r.id = d.requestID(hr.Context())
+	h := rec.Header()
+	h["X-Amz-Request-Id"] = []string{r.id}
+	h["X-Amz-Id-2"] = []string{r.id}
+	h["Server"] = []string{"Trivium"}
+	if d.cfg.Observe != nil {
+		// Deferred: a reply that is cut by a panic is reported as well.
+		defer func() { d.cfg.Observe(hr.Context(), r.event(d.cfg.Now().Sub(start))) }()
+	}
+	if err := d.handle(rec, r); err != nil {
+		r.fail(rec, err)
+	}
+}
+
+// handle finds the operation, authenticates the caller and runs it.
+func (d *door) handle(w http.ResponseWriter, r *request) error {
+	if err := r.parse(); err != nil {
+		return err
+	}
+	rt, routeErr := d.find(r)
+	if rt != nil {
+		r.op = rt.op
+	}
+	if err := d.authenticate(r); err != nil {
+		return err
+	}
+	if d.cfg.Note != nil {
+		d.cfg.Note(r.Context(), r.principal.Name, r.op)
+	}
+	if routeErr != nil {
+		return routeErr
+	}
+	if err := refuseHeaders(r); err != nil {
+		return err
+	}
+	se := d.cfg.Service.Session(r.principal)
+	if err := checkExpectedOwner(r, se); err != nil {
+		return err
+	}
+	return rt.run(w, r, se)
+}
+
+func (d *door) requestID(ctx context.Context) string {
+	if d.cfg.RequestID != nil {
+		if id := d.cfg.RequestID(ctx); id != "" {
+			return id
+		}
+	}
+	var raw [8]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	return strings.ToUpper(hex.EncodeToString(raw[:]))
+}
+
+// recorder remembers what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	sent   int64
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (rec *recorder) WriteHeader(status int) {
+	if rec.status == 0 {
+		rec.status = status
+	}
+	rec.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (rec *recorder) Write(p []byte) (int, error) {
+	if rec.status == 0 {
+		rec.status = http.StatusOK
+	}
+	n, err := rec.ResponseWriter.Write(p)
+	rec.sent += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the server's writer.
+func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
+
+// writeXML answers with a document.
+func (r *request) writeXML(w http.ResponseWriter, status int, build func(x *s3xml.Writer)) error {
+	x, _ := r.door.writers.Get().(*s3xml.Writer)
+	defer r.door.writers.Put(x)
+	x.Reset()
+	build(x)
+	h := w.Header()
+	h["Content-Type"] = []string{"application/xml"}
+	setLength(h, int64(len(x.Bytes())))
+	w.WriteHeader(status)
+	_, err := w.Write(x.Bytes())
+	return r.cut(err)
+}

@@ -1,0 +1,202 @@
+package s3front
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"trivium/core"
+)
+
+// getObject is S3 GetObject.
+func getObject(w http.ResponseWriter, r *request, se *core.Session) error {
+	opts, err := readOptions(r)
+	if err != nil {
+		return err
+	}
+	rd, err := se.OpenObject(r.Context(), r.bucket, r.key, opts)
+	if rd != nil {
+		defer func() { _ = rd.Body.Close() }()
+	}
+	if err != nil {
+		return readError(w, r, se, err, objectOf(rd))
+	}
+	status := describe(w.Header(), r, &rd.Object)
+	w.WriteHeader(status)
+	if to, ok := rd.Body.(io.WriterTo); ok {
+		_, err = to.WriteTo(w)
+	} else {
+		_, err = io.Copy(w, rd.Body)
+	}
+	return r.cut(err)
+}
+
+func objectOf(rd *core.Reader) *core.Object {
+	if rd == nil {
+		return nil
+	}
+	return &rd.Object
+}
+
+// headObject is S3 HeadObject.
+func headObject(w http.ResponseWriter, r *request, se *core.Session) error {
+	opts, err := readOptions(r)
+	if err != nil {
+		return err
+	}
+	o, err := se.StatObject(r.Context(), r.bucket, r.key, opts)
+	if err != nil {
+		return readError(w, r, se, err, &o)
+	}
+	w.WriteHeader(describe(w.Header(), r, &o))
+	return nil
+}
+
+// readOptions reads which version and bytes are asked for, under which conditions.
+func readOptions(r *request) (core.GetOptions, error) {
+	o := core.GetOptions{VersionID: r.query.Get("versionId"), Conditions: conditions(r.Header, "")}
+	if o.VersionID == "" && r.query.Has("versionId") {
+		return o, badArgument("versionId", "", "Version id cannot be the empty string")
+	}
+	if r.principal.Anonymous {
+		for i := range r.query {
+			if strings.HasPrefix(r.query[i].Name, "response-") {
+				return o, badRequest("Request specific response headers cannot be used for anonymous GET requests.")
+			}
+		}
+	}
+	if r.query.Has("partNumber") {
+		n, err := strconv.Atoi(r.query.Get("partNumber"))
+		if err != nil || n < 1 || n > core.MaxPartNumber {
+			return o, badArgument("partNumber", r.query.Get("partNumber"), "Part number must be an integer between 1 and 10000, inclusive")
+		}
+		o.PartNumber = n
+	}
+	if values := r.Header["Range"]; len(values) == 1 {
+		o.Range = parseRange(values[0])
+	}
+	if o.Range != nil && o.PartNumber != 0 {
+		return o, badRequest("Cannot specify both Range header and partNumber query parameter")
+	}
+	return o, nil
+}
+
+// parseRange reads one byte range. What is malformed, has another unit or several ranges is no range at all
+// (RFC 9110 §14.2): the whole is answered.
+func parseRange(s string) *core.Range {
+	spec, ok := strings.CutPrefix(s, "bytes=")
+	if !ok {
+		return nil
+	}
+	first, last, ok := strings.Cut(strings.TrimSpace(spec), "-")
+	if !ok {
+		return nil
+	}
+	if first == "" {
+		n, ok := decimal(last)
+		if !ok {
+			return nil
+		}
+		if n == 0 {
+			return &core.Range{First: math.MaxInt64, Last: -1} // the last 0 bytes: not satisfiable
+		}
+		return &core.Range{First: -n, Last: -1}
+	}
+	from, ok := decimal(first)
+	if !ok {
+		return nil
+	}
+	if last == "" {
+		return &core.Range{First: from, Last: -1}
+	}
+	to, ok := decimal(last)
+	if !ok || to < from {
+		return nil
+	}
+	return &core.Range{First: from, Last: to}
+}
+
+// decimal reads digits alone; what is too large for an int64 is the largest one.
+func decimal(s string) (int64, bool) {
+	if s == "" {
+		return 0, false
+	}
+	var n int64
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		if n > (math.MaxInt64-9)/10 {
+			n = math.MaxInt64 / 10
+			continue
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, true
+}
+
+// readError adds what a reply to a refused read tells about the object.
+func readError(w http.ResponseWriter, r *request, se *core.Session, err error, o *core.Object) error {
+	switch core.CodeOf(err) { //nolint:exhaustive // all other codes need nothing added
+	case core.NotModified:
+		if o != nil {
+			objectHeaders(w.Header(), o)
+			delete(w.Header(), "Content-Type")
+		}
+	case core.InvalidRange:
+		whole, statErr := se.StatObject(r.Context(), r.bucket, r.key, core.GetOptions{VersionID: r.query.Get("versionId")})
+		if statErr != nil {
+			return err
+		}
+		size := strconv.FormatInt(whole.Entry.Version.Size, 10)
+		w.Header()["Content-Range"] = []string{"bytes */" + size}
+		if r.query.Has("partNumber") {
+			return &apiError{code: invalidRange, msg: "The requested partnumber is not satisfiable", err: err}
+		}
+		return &apiError{code: invalidRange, err: err, fields: []field{
+			{"RangeRequested", r.Header.Get("Range")}, {"ActualObjectSize", size},
+		}}
+	}
+	return err
+}
+
+// describe writes the headers of a successful read and returns its status.
+func describe(h http.Header, r *request, o *core.Object) int {
+	objectHeaders(h, o)
+	// Content of users shares an origin with the console: a browser must not run it as a page of that origin.
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	h["Content-Security-Policy"] = []string{"sandbox"}
+	override(h, r)
+	whole := o.Length == o.Entry.Version.Size
+	if whole && strings.EqualFold(r.Header.Get("X-Amz-Checksum-Mode"), "ENABLED") {
+		checksumHeaders(h, o.Entry.Version.Attrs.Checksum)
+	}
+	if r.query.Has("partNumber") && o.PartCount > 0 {
+		h["X-Amz-Mp-Parts-Count"] = []string{strconv.Itoa(o.PartCount)}
+	}
+	setLength(h, o.Length)
+	if !o.Ranged {
+		return http.StatusOK
+	}
+	if o.Length > 0 {
+		h["Content-Range"] = []string{fmt.Sprintf("bytes %d-%d/%d", o.Offset, o.Offset+o.Length-1, o.Entry.Version.Size)}
+	}
+	return http.StatusPartialContent
+}
+
+// override honours response-content-type and its like.
+func override(h http.Header, r *request) {
+	for i := range r.query {
+		name, ok := strings.CutPrefix(r.query[i].Name, "response-")
+		if !ok {
+			continue
+		}
+		switch name {
+		case "content-type", "content-language", "expires", "cache-control", "content-disposition", "content-encoding":
+			h.Set(name, r.query[i].Value)
+		}
+	}
+}

@@ -1,0 +1,266 @@
+package s3front
+
+import (
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"trivium/core"
+)
+
+const metaPrefix = "X-Amz-Meta-"
+
+// refuseHeaders answers headers that ask for what this door does not do (yet). They must never be dropped in
+// silence: a client that asked for encryption or a lock would believe that it has it.
+func refuseHeaders(r *request) error {
+	for name, values := range r.Header {
+		if !strings.HasPrefix(name, "X-Amz-") || len(values) == 0 {
+			continue
+		}
+		if err := refuseHeader(name, values[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func refuseHeader(name, value string) error {
+	switch name {
+	case "X-Amz-Acl":
+		if value != "private" && value != "bucket-owner-full-control" {
+			return &apiError{code: aclNotSupported}
+		}
+		return nil
+	case "X-Amz-Object-Ownership":
+		if value != "BucketOwnerEnforced" {
+			return notImplementedFor("object ownership " + value)
+		}
+		return nil
+	case "X-Amz-Bucket-Object-Lock-Enabled":
+		if strings.EqualFold(value, "false") {
+			return nil
+		}
+	case "X-Amz-Tagging", "X-Amz-Website-Redirect-Location", "X-Amz-Write-Offset-Bytes", "X-Amz-Rename-Source",
+		"X-Amz-Copy-Source-Range", "X-Amz-Bucket-Namespace":
+	default:
+		if !strings.HasPrefix(name, "X-Amz-Server-Side-Encryption") && !strings.HasPrefix(name, "X-Amz-Object-Lock-") &&
+			!strings.HasPrefix(name, "X-Amz-Grant-") && !strings.HasPrefix(name, "X-Amz-Copy-Source-Server-Side-Encryption") {
+			return nil
+		}
+	}
+	return notImplementedFor("header " + strings.ToLower(name))
+}
+
+// storageClasses are the names that S3 knows. Any is kept and shown; none changes where content goes.
+func knownClass(class string) bool {
+	switch class {
+	case "", "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER",
+		"DEEP_ARCHIVE", "GLACIER_IR", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW", "FSX_OPENZFS", "FSX_ONTAP":
+		return true
+	}
+	return false
+}
+
+// putOptions reads what the headers say about a new object.
+func putOptions(r *request) (core.PutOptions, error) {
+	h := r.Header
+	o := core.PutOptions{Class: h.Get("X-Amz-Storage-Class")}
+	if !knownClass(o.Class) {
+		return o, &apiError{code: invalidStorageClass}
+	}
+	if o.Class == "STANDARD" {
+		o.Class = ""
+	}
+	o.Attrs = core.Attrs{
+		ContentType: h.Get("Content-Type"), CacheControl: h.Get("Cache-Control"),
+		ContentDisposition: h.Get("Content-Disposition"), ContentEncoding: contentEncoding(h["Content-Encoding"]),
+		ContentLanguage: h.Get("Content-Language"), Expires: h.Get("Expires"),
+	}
+	for name, values := range h {
+		if len(name) <= len(metaPrefix) || !strings.HasPrefix(name, metaPrefix) {
+			continue
+		}
+		key, value := strings.ToLower(name[len(metaPrefix):]), decodeMeta(strings.Join(values, ","))
+		if ns, ok := parseMTime(value); ok && key == "mtime" {
+			o.MTime, o.MTimeSet = ns, true
+			continue
+		}
+		if o.Attrs.Metadata == nil {
+			o.Attrs.Metadata = make(map[string]string)
+		}
+		o.Attrs.Metadata[key] = value
+	}
+	return o, nil
+}
+
+// contentEncoding drops aws-chunked, which is the framing of the request and no property of the object.
+func contentEncoding(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	var kept []string
+	for item := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		if item = strings.TrimSpace(item); item != "" && !strings.EqualFold(item, "aws-chunked") {
+			kept = append(kept, item)
+		}
+	}
+	return strings.Join(kept, ",")
+}
+
+// decodeMeta undoes RFC 2047, in which clients write what is not ASCII; a value that says nothing beyond ASCII
+// stays as it is. Bytes that are not UTF-8 are taken for Latin-1, as HTTP once had it.
+func decodeMeta(value string) string {
+	if !utf8.ValidString(value) {
+		runes := make([]rune, len(value))
+		for i := range len(value) {
+			runes[i] = rune(value[i])
+		}
+		return string(runes)
+	}
+	if !strings.Contains(value, "=?") {
+		return value
+	}
+	decoded, err := new(mime.WordDecoder).DecodeHeader(value)
+	if err != nil || !utf8.ValidString(decoded) || ascii(decoded) {
+		return value
+	}
+	return decoded
+}
+
+// encodeMeta is the reverse of decodeMeta.
+func encodeMeta(value string) string {
+	if ascii(value) {
+		return value
+	}
+	return mime.BEncoding.Encode("UTF-8", value)
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// parseMTime reads x-amz-meta-mtime as rclone and others write it: seconds since 1970 with up to 9 decimals.
+func parseMTime(s string) (ns int64, ok bool) {
+	whole, frac, dot := strings.Cut(s, ".")
+	negative := strings.HasPrefix(whole, "-")
+	seconds, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || seconds > 1<<33 || seconds < -1<<33 || dot && (frac == "" || len(frac) > 9) {
+		return 0, false
+	}
+	nanos, err := strconv.ParseUint((frac + "000000000")[:9], 10, 32)
+	if err != nil {
+		return 0, false
+	}
+	if negative {
+		return seconds*1e9 - int64(nanos), true
+	}
+	return seconds*1e9 + int64(nanos), true
+}
+
+// formatMTime is the reverse of parseMTime.
+func formatMTime(ns int64) string {
+	sign := ""
+	if ns < 0 {
+		sign, ns = "-", -ns
+	}
+	s := sign + strconv.FormatInt(ns/1e9, 10)
+	if frac := ns % 1e9; frac != 0 {
+		s += "." + strings.TrimRight(strconv.FormatInt(frac+1e9, 10)[1:], "0")
+	}
+	return s
+}
+
+// conditions reads the preconditions of a request; prefix is that of the headers: "" or "X-Amz-Copy-Source-".
+func conditions(h http.Header, prefix string) core.Conditions {
+	return core.Conditions{
+		IfMatch: etags(h[prefix+"If-Match"]), IfNoneMatch: etags(h[prefix+"If-None-Match"]),
+		IfModifiedSince: httpDate(h[prefix+"If-Modified-Since"]), IfUnmodifiedSince: httpDate(h[prefix+"If-Unmodified-Since"]),
+	}
+}
+
+// etags reads a list of entity tags: quotes are dropped, a weak tag keeps its mark.
+func etags(values []string) []string {
+	if len(values) == 0 {
+		return nil
+	}
+	var out []string
+	for item := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, unquote(item))
+		}
+	}
+	return out
+}
+
+func unquote(etag string) string {
+	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {
+		return etag[1 : len(etag)-1]
+	}
+	return etag
+}
+
+// httpDate reads an HTTP date as ns since 1970; 0 when there is none or it does not parse (RFC 9110 §13.1.3).
+func httpDate(values []string) int64 {
+	if len(values) == 0 {
+		return 0
+	}
+	t, err := http.ParseTime(values[0])
+	if err != nil {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+// writeConditions reads the preconditions of a write: If-Match, and If-None-Match with "*" alone.
+func writeConditions(r *request) (core.Conditions, error) {
+	c := core.Conditions{IfMatch: etags(r.Header["If-Match"]), IfNoneMatch: etags(r.Header["If-None-Match"])}
+	if len(c.IfNoneMatch) > 1 || len(c.IfNoneMatch) == 1 && c.IfNoneMatch[0] != "*" {
+		return c, notImplementedFor("If-None-Match with anything but *")
+	}
+	return c, nil
+}
+
+// objectHeaders writes the headers that describe a version.
+func objectHeaders(h http.Header, o *core.Object) {
+	v := &o.Entry.Version
+	h["Etag"] = []string{`"` + v.ETag + `"`}
+	h["Last-Modified"] = []string{time.Unix(0, v.UpdateTime).UTC().Format(http.TimeFormat)}
+	h["Accept-Ranges"] = []string{"bytes"}
+	if o.Bucket.EverVersioned {
+		h["X-Amz-Version-Id"] = []string{v.VersionID()}
+	}
+	if v.Class != "" {
+		h["X-Amz-Storage-Class"] = []string{v.Class}
+	}
+	a := &v.Attrs
+	contentType := a.ContentType
+	if contentType == "" {
+		contentType = "binary/octet-stream"
+	}
+	h["Content-Type"] = []string{contentType}
+	setOpt(h, "Cache-Control", a.CacheControl)
+	setOpt(h, "Content-Disposition", a.ContentDisposition)
+	setOpt(h, "Content-Encoding", a.ContentEncoding)
+	setOpt(h, "Content-Language", a.ContentLanguage)
+	setOpt(h, "Expires", a.Expires)
+	for key, value := range a.Metadata {
+		h[http.CanonicalHeaderKey(metaPrefix+key)] = []string{encodeMeta(value)}
+	}
+	if v.MTime != core.NoTime {
+		h["X-Amz-Meta-Mtime"] = []string{formatMTime(v.MTime)}
+	}
+}
+
+func setOpt(h http.Header, name, value string) {
+	if value != "" {
+		h[name] = []string{value}
+	}
+}

@@ -1,0 +1,127 @@
+package s3front
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/mux"
+
+	"trivium/core"
+	"trivium/s3front/sigv4"
+)
+
+// handler runs one operation: decode, one call of core, encode. An error that it returns must come before the
+// first byte of its reply; later ones go through request.cut.
+type handler func(w http.ResponseWriter, r *request, se *core.Session) error
+
+// request is what handlers work on.
+type request struct {
+	*http.Request
+	bucket, key string // decoded; "" where the path has none
+	query       sigv4.Query
+	auth        sigv4.Auth
+	principal   core.Principal
+	id, op      string
+
+	door *door
+	rec  *recorder
+	code string // of the error reply
+	err  error
+}
+
+// path is the object that the request is about.
+func (r *request) path() core.Path { return core.Path{Bucket: r.bucket, Key: r.key} }
+
+// parse takes bucket and key from the path and decodes the query.
+func (r *request) parse() error {
+	vars := mux.Vars(r.Request)
+	if vars == nil {
+		return &apiError{code: invalidURI}
+	}
+	var err error
+	r.bucket = vars["bucket"]
+	// Percent-decoded exactly once: a key may hold percent signs itself.
+	if r.key, err = url.PathUnescape(vars["key"]); err != nil {
+		return &apiError{code: invalidURI}
+	}
+	if r.bucket != "" && !plausibleBucket(r.bucket) {
+		return &apiError{code: invalidBucketName}
+	}
+	if err := checkKey(r.key); err != nil {
+		return err
+	}
+	r.query, err = sigv4.ParseQuery(r.URL.RawQuery)
+	return err
+}
+
+// plausibleBucket tells whether a bucket could have this name by any door's rules.
+func plausibleBucket(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return len(name) >= 3 && len(name) <= 63
+}
+
+// checkKey refuses, before anything else is looked at, keys that no object can have.
+func checkKey(key string) error {
+	switch {
+	case len(key) > core.MaxKey:
+		return &apiError{code: keyTooLong, fields: []field{
+			{"Size", strconv.Itoa(len(key))}, {"MaxSizeAllowed", strconv.Itoa(core.MaxKey)},
+		}}
+	case !utf8.ValidString(key) || strings.IndexByte(key, 0) >= 0:
+		return &apiError{code: invalidURI}
+	}
+	return nil
+}
+
+// event is what Observe hears of the request.
+func (r *request) event(took time.Duration) Event {
+	return Event{
+		Op: r.op, Bucket: r.bucket, Key: r.key, Principal: r.principal.Name, RequestID: r.id,
+		Status: r.rec.status, Code: r.code, Sent: r.rec.sent, Duration: took, Err: r.err,
+	}
+}
+
+// cut ends the connection when err, an error after the reply has begun, is not nil: a client must never take a
+// torso for the whole. It returns nil.
+func (r *request) cut(err error) error {
+	if err != nil {
+		r.err = fmt.Errorf("reply: %w", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// intParam reads a parameter that is a number from 0 on, fallback when it is absent or empty.
+func (r *request) intParam(name string, fallback int) (int, error) {
+	s := r.query.Get(name)
+	if s == "" {
+		return fallback, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > 1<<31-1 || s[0] == '+' {
+		return 0, badArgument(name, s, "Provided %s not an integer or within integer range", name)
+	}
+	return n, nil
+}
+
+// limitParam is intParam for the size of a page: more than 1,000 is 1,000.
+func (r *request) limitParam(name string) (int, error) {
+	n, err := r.intParam(name, 1000)
+	return min(n, 1000), err
+}
+
+// setLength sets Content-Length.
+func setLength(h http.Header, n int64) { h["Content-Length"] = []string{strconv.FormatInt(n, 10)} }
+
+// canonicalID is how S3 shows a user: 64 hexadecimal digits.
+func canonicalID(userID int64) string { return fmt.Sprintf("%064x", userID) }
