@@ -50,6 +50,7 @@ type digester struct {
 	crc32, crc3C uint32
 	hashes       [3]hash.Hash // MD5, SHA-256, SHA-1; made when first needed
 	castagnoli   *crc32.Table
+	out          Digests
 
 	lanes []*digestLane // running goroutines
 	wg    sync.WaitGroup
@@ -177,7 +178,8 @@ func (d *digester) stop() {
 // sum ends the body and returns its digests; the CRC64NVME comes from the blocks' checksums.
 func (d *digester) sum(crc64 uint64) Digests {
 	d.stop()
-	out := Digests{Size: d.size, Set: d.set | CRC64NVME, CRC32: d.crc32, CRC32C: d.crc3C, CRC64NVME: crc64}
+	out := &d.out // hashes would make a local one escape
+	*out = Digests{Size: d.size, Set: d.set | CRC64NVME, CRC32: d.crc32, CRC32C: d.crc3C, CRC64NVME: crc64}
 	if d.set.Has(MD5) {
 		d.hashes[0].Sum(out.MD5[:0])
 	}
@@ -187,5 +189,5 @@ func (d *digester) sum(crc64 uint64) Digests {
 	if d.set.Has(SHA1) {
 		d.hashes[2].Sum(out.SHA1[:0])
 	}
-	return out
+	return *out
 }

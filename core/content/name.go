@@ -17,7 +17,8 @@ const (
 // <workingDir>/shards/<2 hex>/<blob id>.<segment>.<generation>.<index>. Blobs that were written one after
 // the other share a directory for a while, so that a driver can sync it once for several of them.
 func ShardName(workingDir string, id BlobID, p Place) string {
-	b := make([]byte, 0, len(workingDir)+80)
+	var buf [192]byte
+	b := buf[:0]
 	if workingDir != "" {
 		b = append(append(b, workingDir...), '/')
 	}

@@ -37,7 +37,8 @@ type Written struct {
 
 	s       *Store
 	lane    *lane
-	pieces  []*piece       // that Inline lies in
+	pieces  []*piece // that Inline lies in
+	one     [1]*piece
 	puts    sync.WaitGroup // Puts that outlive the answer
 	settled bool
 }

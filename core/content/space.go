@@ -23,8 +23,8 @@ const (
 type Space struct {
 	ID         SpaceID
 	Driver     drivers.Driver
-	WorkingDir string // names below it are Trivium's; "" is the root of the storage
-	Domain     string // failure domain: shards of one segment lie in distinct ones
+	WorkingDir string  // names below it are Trivium's; "" is the root of the storage
+	Domain     string  // failure domain: shards of one segment lie in distinct ones
 	Weight     float64 // share of new shards relative to others; 0 counts as 1
 	State      SpaceState
 	Sealed     bool // content is encrypted before it gets here

@@ -83,6 +83,11 @@ func (u *upload) choose() {
 
 // run does the whole of a Put but for what is left in u.written.
 func (u *upload) run(ctx context.Context) error {
+	if u.known() && u.req.Size <= u.req.Inline || u.req.Size == 0 {
+		err := u.inline(ctx)
+		u.dg.stop()
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	err := u.transfer(ctx)
@@ -101,9 +106,6 @@ func (u *upload) run(ctx context.Context) error {
 // transfer moves the body into spaces, segment after segment. The last one may still be in flight when it
 // returns.
 func (u *upload) transfer(ctx context.Context) error {
-	if u.known() && u.req.Size <= u.req.Inline || u.req.Size == 0 {
-		return u.inline(ctx)
-	}
 	if err := u.admit(ctx); err != nil {
 		return err
 	}
@@ -134,11 +136,12 @@ func (u *upload) transfer(ctx context.Context) error {
 // inline reads content that is known not to be stored.
 func (u *upload) inline(ctx context.Context) error {
 	if u.req.Size > 0 {
-		pieces, err := u.lane.acquire(ctx, nil, 1)
+		w := u.written
+		pieces, err := u.lane.acquire(ctx, w.one[:0], 1)
 		if err != nil {
 			return err
 		}
-		u.written.pieces, u.written.lane = pieces, u.lane
+		w.pieces, w.lane = pieces, u.lane
 		u.written.Inline = pieces[0].block(int(u.req.Size))[:u.req.Size:u.req.Size]
 	}
 	if _, err := u.read(u.written.Inline); err != nil {
