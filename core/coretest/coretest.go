@@ -21,6 +21,8 @@ type Options struct {
 	Spaces int
 	// Wrap, when not nil, decorates the driver of each space (faults, delays).
 	Wrap func(space string, d drivers.Driver) drivers.Driver
+	// WrapMeta, when not nil, decorates the metadata store that the Service gets (metatest.Twice).
+	WrapMeta func(core.MetaStore) core.MetaStore
 	// Hook and Now are those of core.Config.
 	Hook func(point string)
 	Now  func() time.Time
@@ -92,8 +94,12 @@ func (e *Env) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
+	var store core.MetaStore = meta
+	if e.opts.WrapMeta != nil {
+		store = e.opts.WrapMeta(meta)
+	}
 	cfg := core.Config{
-		Meta: meta, Keys: e.keys, Kinds: e.kinds, Budget: e.opts.Budget, InlineMax: e.opts.InlineMax,
+		Meta: store, Keys: e.keys, Kinds: e.kinds, Budget: e.opts.Budget, InlineMax: e.opts.InlineMax,
 		Holder: "coretest", Hook: e.opts.Hook, Now: e.opts.Now, Volatile: true,
 	}
 	for i := range e.opts.Spaces {

@@ -1,0 +1,179 @@
+package core_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"trivium/core"
+	"trivium/core/coretest"
+)
+
+// clients is how many goroutines for each core the benchmarks run: 16 on the machine the budgets are for.
+const clients = 8
+
+func benchEnv(b *testing.B) *coretest.Env {
+	env := coretest.New(b, coretest.Options{})
+	if _, err := env.Bucket(b.Context(), "bench", core.VersioningOff, core.BucketPolicy{}); err != nil {
+		b.Fatal(err)
+	}
+	return env
+}
+
+func BenchmarkPut4K(b *testing.B) {
+	env := benchEnv(b)
+	data := coretest.Bytes(1, 4096)
+	var n atomic.Int64
+	b.ReportAllocs()
+	b.SetParallelism(clients)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			key := "pkg/" + strconv.FormatInt(n.Add(1), 10)
+			if _, err := env.Admin.PutObject(b.Context(), "bench", key, bytes.NewReader(data), 4096, core.PutOptions{}); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+func BenchmarkGet4K(b *testing.B) {
+	env := benchEnv(b)
+	data := coretest.Bytes(1, 4096)
+	for i := range 1000 {
+		if _, err := env.Admin.PutObject(b.Context(), "bench", fmt.Sprintf("pkg/%d", i), bytes.NewReader(data), 4096, core.PutOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	b.SetParallelism(clients)
+	b.ResetTimer()
+	var n atomic.Int64
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			r, err := env.Admin.OpenObject(b.Context(), "bench", "pkg/"+strconv.FormatInt(n.Add(1)%1000, 10), core.GetOptions{})
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			r.Body.Close()
+		}
+	})
+}
+
+func BenchmarkHead(b *testing.B) {
+	env := benchEnv(b)
+	if _, err := env.Admin.PutObject(b.Context(), "bench", "pkg/1", bytes.NewReader(nil), 0, core.PutOptions{}); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.SetParallelism(clients)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := env.Admin.StatObject(b.Context(), "bench", "pkg/1", core.GetOptions{}); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+func BenchmarkDeleteObjects1000(b *testing.B) {
+	env := benchEnv(b)
+	data := coretest.Bytes(1, 100)
+	items := make([]core.DeleteItem, 1000)
+	for i := range items {
+		items[i].Key = fmt.Sprintf("pkg/%d", i)
+	}
+	for b.Loop() {
+		b.StopTimer()
+		for i := range items {
+			if _, err := env.Admin.PutObject(b.Context(), "bench", items[i].Key, bytes.NewReader(data), 100, core.PutOptions{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+		if _, err := env.Admin.DeleteObjects(b.Context(), "bench", items); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkList1000(b *testing.B) {
+	env := benchEnv(b)
+	for i := range 3000 {
+		if _, err := env.Admin.PutObject(b.Context(), "bench", fmt.Sprintf("d%04d/x", i), bytes.NewReader(nil), 0, core.PutOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, delimiter := range []string{"", "/"} {
+		b.Run("delimiter="+delimiter, func(b *testing.B) {
+			for b.Loop() {
+				p, err := env.Admin.ListObjects(b.Context(), "bench", core.ListOptions{Limit: 1000, Delimiter: delimiter})
+				if err != nil || len(p.Items) != 1000 {
+					b.Fatal(len(p.Items), err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkComplete(b *testing.B) {
+	for _, parts := range []int{200, 10_000} {
+		b.Run(strconv.Itoa(parts), func(b *testing.B) {
+			env := benchEnv(b)
+			p := core.Path{Bucket: "bench"}
+			for b.Loop() {
+				b.StopTimer()
+				p.Key += "k"
+				id, named := benchUpload(b, env, p, parts)
+				b.StartTimer()
+				if _, err := env.Admin.CompleteUpload(b.Context(), p, id, named, core.CompleteOptions{Size: -1}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func benchUpload(b *testing.B, env *coretest.Env, p core.Path, parts int) (string, []core.CompletePart) {
+	u, err := env.Admin.CreateUpload(b.Context(), p, core.PutOptions{}, core.Checksum{Algorithm: "CRC32C"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	named := make([]core.CompletePart, parts)
+	var n atomic.Int64
+	b.SetParallelism(clients)
+	done := make(chan error, 16)
+	for range cap(done) {
+		go func() {
+			for {
+				i := int(n.Add(1))
+				if i > parts {
+					done <- nil
+					return
+				}
+				part, _, err := env.Admin.PutPart(b.Context(), p, u.ID, core.PartRequest{
+					Number: i, Body: bytes.NewReader(coretest.Bytes(uint64(i), 100)), Size: 100,
+				})
+				if err != nil {
+					done <- err
+					return
+				}
+				named[i-1] = core.CompletePart{Number: i, ETag: part.ETag}
+			}
+		}()
+	}
+	for range cap(done) {
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+	}
+	return u.ID, named
+}
