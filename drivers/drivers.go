@@ -17,13 +17,17 @@ import (
 // only valid as a List prefix. Drivers never change a name's bytes (no normalisation, no case folding).
 //
 // All methods are safe for concurrent use. Every error that leaves a driver wraps exactly one of the
-// sentinels of this package, or is ctx's error, inside an *Error. When ctx ends a method returns within 5 s.
+// sentinels of this package, or is ctx's error, inside an *Error; Fail does that. When ctx ends a method returns
+// within 5 s; only a body whose Read does not return can hold Put longer.
 type Driver interface {
 	// Put stores size bytes from body under name, replacing what was there. When it returns nil they are
 	// durable (they survive a power cut) and visible to Open, Stat and List; on error the old content or
 	// nothing is visible under name, never a torso, though for a store whose answer was lost the whole of the
-	// new content may be. A body that ends before or goes on after size is ErrBody and stores nothing.
-	// Missing parent directories are made. Put does not close body.
+	// new content may be. A body that ends before or goes on after size is ErrBody and stores nothing; an error
+	// of body itself is ErrBody too and stays findable with errors.Is. Missing parent directories are made;
+	// where the store has directories, the name of a directory or a name below a file is ErrDenied (with
+	// IfAbsent ErrExist where a directory has the name). Put does not close body. Body and NewBody do the
+	// checks of body.
 	Put(ctx context.Context, name string, body io.Reader, size int64, opts PutOptions) error
 
 	// Open reads length bytes of name from offset; length < 0 reads to the end, a length past the end is
@@ -66,8 +70,10 @@ type PutOptions struct {
 
 // ListOptions modify one List. The zero value lists direct members from the beginning.
 type ListOptions struct {
-	Recursive  bool
-	StartAfter string // full name (a directory with its trailing "/"): only what is greater is yielded
+	Recursive bool
+	// StartAfter is an Info.Key or any other string: only what has a greater Key is yielded. A directory whose
+	// Key is smaller is not yielded again, but with Recursive its members that are greater are.
+	StartAfter string
 }
 
 // Info describes one name.
@@ -76,6 +82,14 @@ type Info struct {
 	Size    int64     // bytes; 0 for a directory
 	ModTime time.Time // UTC; zero where unknown
 	IsDir   bool
+}
+
+// Key is what List orders by and StartAfter compares with: the name, of a directory with a trailing "/".
+func (i Info) Key() string {
+	if i.IsDir {
+		return i.Name + "/"
+	}
+	return i.Name
 }
 
 // Traits are facts about a storage that its users plan with.

@@ -1,6 +1,7 @@
 package drivers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -33,3 +34,38 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Fail makes err, unless it is nil, what a driver may return: an *Error that wraps exactly one sentinel or a
+// context error. An err that wraps neither becomes ErrBroken, an *Error stays as it is.
+func Fail(space, op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := err.(*Error); ok { //nolint:errorlint // one deeper inside belongs to another space, a body's for one
+		return err
+	}
+	if Sentinel(err) == nil {
+		err = fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	return &Error{Space: space, Op: op, Name: name, Err: err}
+}
+
+// Sentinel returns the sentinel that err wraps, or context.Canceled or context.DeadlineExceeded, or nil. An
+// ErrBody goes before what the body's own error may wrap, and a context error before every sentinel.
+func Sentinel(err error) error {
+	for _, s := range Sentinels() {
+		if errors.Is(err, s) {
+			return s
+		}
+	}
+	return nil
+}
+
+// Sentinels returns all that Sentinel can return, in a fixed order: the two context errors, then the sentinels of
+// this package.
+func Sentinels() []error {
+	return []error{
+		context.Canceled, context.DeadlineExceeded,
+		ErrBody, ErrNotExist, ErrExist, ErrRange, ErrName, ErrNoSpace, ErrDenied, ErrTransient, ErrBroken,
+	}
+}

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Copier copies inside one storage without moving bytes through the process. The contract of Put holds.
+// Copier copies inside one storage without moving bytes through the process. The contract of Put holds; a missing
+// from is ErrNotExist. Whether the modification time is kept is not promised.
 type Copier interface {
 	Copy(ctx context.Context, from, to string) error
 }
@@ -22,7 +23,8 @@ type Presigner interface {
 }
 
 // Mkdirer makes and removes directories of their own. Mkdir makes missing parents and accepts an existing
-// directory; Rmdir removes an empty one, a missing one is no error, one with members is ErrExist.
+// directory; Rmdir removes an empty one, a missing one is no error, one with members is ErrExist. A file in the
+// way is ErrDenied for both. Both are durable when they return nil.
 type Mkdirer interface {
 	Mkdir(ctx context.Context, name string) error
 	Rmdir(ctx context.Context, name string) error
@@ -38,19 +40,35 @@ type Wrapper interface {
 	Unwrap() Driver
 }
 
-// As finds the first driver in d's chain of decorators that implements T. A decorator that must see such
-// calls implements T itself and so hides the one below.
+// Adapter is implemented by decorators that must see the optional calls of the driver below without promising
+// calls that it cannot do. Adapt gets the value that As found below and returns one in its place, which
+// implements at least the interfaces of this file that found implements.
+type Adapter interface {
+	Adapt(found any) any
+}
+
+// As finds the first driver in d's chain of decorators that implements T. Decorators above it that are Adapters
+// wrap what was found, the innermost first. A decorator that implements T itself hides the drivers below.
 func As[T any](d Driver) (T, bool) {
-	for d != nil {
-		if t, ok := d.(T); ok {
-			return t, true
-		}
-		w, ok := d.(Wrapper)
-		if !ok {
-			break
-		}
-		d = w.Unwrap()
+	var none T
+	if d == nil {
+		return none, false
 	}
-	var zero T
-	return zero, false
+	if t, ok := d.(T); ok {
+		return t, true
+	}
+	w, ok := d.(Wrapper)
+	if !ok {
+		return none, false
+	}
+	t, ok := As[T](w.Unwrap())
+	if !ok {
+		return none, false
+	}
+	if a, ok := d.(Adapter); ok {
+		if adapted, ok := a.Adapt(t).(T); ok {
+			return adapted, true
+		}
+	}
+	return t, true
 }
