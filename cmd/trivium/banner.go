@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// welcome is what the banner tells.
+type welcome struct {
+	url   string
+	dir   *dataDir
+	creds credentials
+	first bool // the accounts were made by this start: show them, once
+	// trouble says why the server is not ready; nil: it is.
+	trouble error
+}
+
+// print writes at most 15 lines.
+func (b welcome) print(w io.Writer) error {
+	var s strings.Builder
+	fmt.Fprintf(&s, "Trivium %s: S3 at %s, data in %s\n", version(), b.url, b.dir.path)
+	if b.trouble != nil {
+		fmt.Fprintf(&s, "Not ready: %v\n", b.trouble)
+	}
+	load := fmt.Sprintf("  set -a; . %s; set +a; export", quote(b.dir.credentials()))
+	if b.first {
+		fmt.Fprintf(&s, "Made now, shown once, kept in %s:\n", b.dir.credentials())
+		fmt.Fprintf(&s, "  user %s, password %s\n", b.creds.User, b.creds.Password)
+		fmt.Fprintf(&s, "  access key %s, secret key %s\n", b.creds.AccessKey, b.creds.SecretKey)
+		fmt.Fprintf(&s, "  recovery key %s\n", b.creds.RecoveryKey)
+		s.WriteString("Copy the recovery key and master.key to another place: losing both loses the content.\n")
+		load = fmt.Sprintf("  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s", quote(b.creds.AccessKey), quote(b.creds.SecretKey))
+	}
+	s.WriteString("There is no backup of the metadata yet. To try it:\n")
+	s.WriteString(load + " AWS_DEFAULT_REGION=us-east-1\n")
+	tls := ""
+	if strings.HasPrefix(b.url, "https:") {
+		tls = " --no-verify-ssl"
+	}
+	fmt.Fprintf(&s, "  aws%s --endpoint-url %s s3 mb s3://first\n", tls, b.url)
+	fmt.Fprintf(&s, "  aws%s --endpoint-url %s s3 cp FILE s3://first/\n", tls, b.url)
+	fmt.Fprintf(&s, "  rclone config create trivium s3 provider=Other env_auth=true endpoint=%s\n", b.url)
+	s.WriteString("  rclone copy DIR trivium:first/DIR\n")
+	_, err := io.WriteString(w, s.String())
+	return err
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+)
+
+// config is what `serve` is told.
+type config struct {
+	data          string // absolute
+	listen        string
+	tlsCert       string
+	tlsKey        string
+	logLevel      string
+	masterKeyFile string // "": master.key in the data directory
+	root          credentials
+	crash         crashPlan
+}
+
+// option is one setting: a flag, and the variable that stands for it when the flag is not given.
+type option struct {
+	flag, value, help string
+	target            *string
+}
+
+// env is the variable of the option.
+func (o option) env() string {
+	return "TRIVIUM_" + strings.ToUpper(strings.ReplaceAll(o.flag, "-", "_"))
+}
+
+// options are the settings of c.
+func options(c *config) []option {
+	return []option{
+		{"data", "./data", "directory that holds everything", &c.data},
+		{"listen", "127.0.0.1:7070", "host:port to listen on", &c.listen},
+		{"tls-cert", "", "certificate file (PEM); with --tls-key the server speaks TLS", &c.tlsCert},
+		{"tls-key", "", "key file (PEM) of the certificate", &c.tlsKey},
+		{"log-level", "info", "debug, info (one line per request), warn or error", &c.logLevel},
+		{"master-key-file", "", "master key file instead of master.key in the data directory", &c.masterKeyFile},
+	}
+}
+
+// variables are the settings that have no flag: secrets, and what is for tests.
+func variables(c *config) map[string]*string {
+	return map[string]*string{
+		"TRIVIUM_ROOT_USER":       &c.root.User,
+		"TRIVIUM_ROOT_PASSWORD":   &c.root.Password,
+		"TRIVIUM_ROOT_ACCESS_KEY": &c.root.AccessKey,
+		"TRIVIUM_ROOT_SECRET_KEY": &c.root.SecretKey,
+		"TRIVIUM_CRASH":           &c.crash.at,
+		"TRIVIUM_CRASH_LOG":       &c.crash.log,
+		// Not read: the file of the first run, sourced by a shell, sets it.
+		"TRIVIUM_RECOVERY_KEY": new(string),
+	}
+}
+
+// addFlags declares the named options on cmd, without names all of them.
+func (c *config) addFlags(cmd *cobra.Command, names ...string) {
+	for _, o := range options(c) {
+		*o.target = o.value
+		if len(names) > 0 && !slices.Contains(names, o.flag) {
+			continue
+		}
+		cmd.Flags().StringVar(o.target, o.flag, o.value, o.help+" ($"+o.env()+")")
+	}
+}
+
+// load completes c from the environment ("NAME=value") after the flags of cmd were parsed, and checks it.
+func (c *config) load(cmd *cobra.Command, environ []string) error {
+	env, err := c.readEnv(environ)
+	if err != nil {
+		return err
+	}
+	for _, o := range options(c) {
+		if v := env[o.env()]; v != "" && !cmd.Flags().Changed(o.flag) {
+			*o.target = v
+		}
+	}
+	return c.validate()
+}
+
+// readEnv takes the variables of Trivium out of environ; an unknown one is an error that names the nearest.
+func (c *config) readEnv(environ []string) (map[string]string, error) {
+	vars := variables(c)
+	known := make([]string, 0, len(vars))
+	for name := range vars {
+		known = append(known, name)
+	}
+	for _, o := range options(c) {
+		known = append(known, o.env())
+	}
+	slices.Sort(known)
+	env := make(map[string]string)
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, "TRIVIUM_") || foreign(name) {
+			continue
+		}
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("unknown variable %s: did you mean %s?", name, nearest(name, known))
+		}
+		env[name] = value
+		if target, ok := vars[name]; ok {
+			*target = value
+		}
+	}
+	return env, nil
+}
+
+// foreign tells variables that others set: the project's tests, and Kubernetes for a service of this name.
+func foreign(name string) bool {
+	return name == "TRIVIUM_SOAK" || strings.HasPrefix(name, "TRIVIUM_TEST_") || strings.HasPrefix(name, "TRIVIUM_SERVICE_") ||
+		name == "TRIVIUM_PORT" || strings.HasPrefix(name, "TRIVIUM_PORT_")
+}
+
+// validate checks what can be checked without touching anything.
+func (c *config) validate() error {
+	if c.data == "" {
+		return errors.New("--data is empty: name a directory")
+	}
+	if (c.root.AccessKey == "") != (c.root.SecretKey == "") {
+		return errors.New("TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY go together: set both or none")
+	}
+	if (c.tlsCert == "") != (c.tlsKey == "") {
+		return errors.New("TLS needs both files: give --tls-cert and --tls-key")
+	}
+	if _, err := c.level(); err != nil {
+		return err
+	}
+	data, err := filepath.Abs(c.data)
+	if err != nil {
+		return fmt.Errorf("--data %s: %w", c.data, err)
+	}
+	c.data = data
+	return nil
+}
+
+// level is the least level that is logged.
+func (c *config) level() (zerolog.Level, error) {
+	levels := []string{"debug", "info", "warn", "error"}
+	if !slices.Contains(levels, c.logLevel) {
+		return 0, fmt.Errorf("--log-level %q: use %s", c.logLevel, strings.Join(levels, ", "))
+	}
+	return zerolog.ParseLevel(c.logLevel)
+}
+
+// masterKeyPath is where the master key is.
+func (c *config) masterKeyPath() string {
+	if c.masterKeyFile != "" {
+		return c.masterKeyFile
+	}
+	return filepath.Join(c.data, "master.key")
+}
+
+// hostName names this machine, for people.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}

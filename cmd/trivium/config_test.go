@@ -1,0 +1,100 @@
+package main
+
+import (
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// parse gives args to a command with all options and loads c from environ.
+func parse(t *testing.T, args, environ []string) (config, error) {
+	t.Helper()
+	var c config
+	cmd := &cobra.Command{Use: "serve", SilenceErrors: true, SilenceUsage: true, RunE: func(cmd *cobra.Command, _ []string) error {
+		return c.load(cmd, environ)
+	}}
+	c.addFlags(cmd)
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetArgs(args)
+	cmd.SetOut(io.Discard)
+	cmd.SetErr(io.Discard)
+	return c, cmd.Execute()
+}
+
+func TestConfigPrecedence(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		args []string
+		env  []string
+		want string // listen
+	}{
+		{"default", nil, nil, "127.0.0.1:7070"},
+		{"variable", nil, []string{"TRIVIUM_LISTEN=:1"}, ":1"},
+		{"empty variable", nil, []string{"TRIVIUM_LISTEN="}, "127.0.0.1:7070"},
+		{"flag over variable", []string{"--listen", ":2"}, []string{"TRIVIUM_LISTEN=:1"}, ":2"},
+		{"flag that repeats the default", []string{"--listen", "127.0.0.1:7070"}, []string{"TRIVIUM_LISTEN=:1"}, "127.0.0.1:7070"},
+		{"variables of others", nil, []string{"PATH=x", "TRIVIUM_PORT=tcp://1", "TRIVIUM_SERVICE_HOST=h", "TRIVIUM_TEST_X=1", "TRIVIUM_SOAK=1"}, "127.0.0.1:7070"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := parse(t, tt.args, tt.env)
+			if err != nil || c.listen != tt.want {
+				t.Errorf("listen = %q, %v, want %q", c.listen, err, tt.want)
+			}
+		})
+	}
+	c, err := parse(t, []string{"--data", "x"}, []string{"TRIVIUM_ROOT_USER=u", "TRIVIUM_ROOT_PASSWORD=p"})
+	if err != nil || !filepath.IsAbs(c.data) || c.root.User != "u" || c.root.Password != "p" {
+		t.Errorf("data %q, root %q, %v: want an absolute path and the variables", c.data, c.root.User, err)
+	}
+	if got := c.masterKeyPath(); got != filepath.Join(c.data, "master.key") {
+		t.Errorf("master key at %q", got)
+	}
+	if c, err = parse(t, nil, []string{"TRIVIUM_MASTER_KEY_FILE=/k"}); err != nil || c.masterKeyPath() != "/k" {
+		t.Errorf("master key at %q, %v, want /k", c.masterKeyPath(), err)
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		args []string
+		env  []string
+		want string
+	}{
+		{"unknown flag", []string{"--lisen", "x"}, nil, "--lisen: did you mean --listen?"},
+		{"unknown flag with a value", []string{"--tls-crt=x"}, nil, "did you mean --tls-cert?"},
+		{"unknown variable", nil, []string{"TRIVIUM_DAT=x"}, "TRIVIUM_DAT: did you mean TRIVIUM_DATA?"},
+		{"unknown variable like a secret", nil, []string{"TRIVIUM_ROOT_PASSWORT=geheim"}, "TRIVIUM_ROOT_PASSWORD?"},
+		{"half a key", nil, []string{"TRIVIUM_ROOT_SECRET_KEY=x"}, "set both or none"},
+		{"half of TLS", []string{"--tls-key", "x"}, nil, "--tls-cert and --tls-key"},
+		{"log level", []string{"--log-level", "trace"}, nil, `"trace": use debug`},
+		{"empty data", []string{"--data", ""}, nil, "--data is empty"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := parse(t, tt.args, tt.env)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("error = %v, want %q", err, tt.want)
+			}
+			if strings.Contains(err.Error(), "geheim") {
+				t.Errorf("the error shows a value: %v", err)
+			}
+		})
+	}
+}
+
+func TestEdits(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"listen", "lisen", 1}, {"kitten", "sitting", 3}, {"same", "same", 0}, {"ab", "ba", 2}} {
+		if got := edits(tt.a, tt.b); got != tt.want {
+			t.Errorf("edits(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
+		}
+	}
+	if got := nearest("x", nil); got != "" {
+		t.Errorf("nearest of nothing = %q", got)
+	}
+}

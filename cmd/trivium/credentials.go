@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"trivium/core"
+)
+
+// credentials are what the first start makes: the way in, and the way back.
+type credentials struct {
+	User, Password       string
+	AccessKey, SecretKey string
+	RecoveryKey          string
+}
+
+// fields are the names of the file, in its order; a shell can source it, and aws finds its keys there.
+func (c *credentials) fields() []struct {
+	name  string
+	value *string
+} {
+	return []struct {
+		name  string
+		value *string
+	}{
+		{"TRIVIUM_ROOT_USER", &c.User},
+		{"TRIVIUM_ROOT_PASSWORD", &c.Password},
+		{"AWS_ACCESS_KEY_ID", &c.AccessKey},
+		{"AWS_SECRET_ACCESS_KEY", &c.SecretKey},
+		{"TRIVIUM_RECOVERY_KEY", &c.RecoveryKey},
+	}
+}
+
+// marshal renders the file.
+func (c *credentials) marshal() []byte {
+	var b bytes.Buffer
+	b.WriteString("# Made by the first start. Later changes of passwords and keys are not noted here.\n")
+	for _, f := range c.fields() {
+		fmt.Fprintf(&b, "%s=%s\n", f.name, quote(*f.value))
+	}
+	return b.Bytes()
+}
+
+// quote makes s one word of a shell.
+func quote(s string) string {
+	plain := func(r rune) bool {
+		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-_./+=@", r)
+	}
+	if s != "" && strings.TrimFunc(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// parseCredentials is the reverse of marshal. Lines it does not know are left out.
+func parseCredentials(b []byte) credentials {
+	var c credentials
+	for line := range strings.Lines(string(b)) {
+		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
+		for _, f := range c.fields() {
+			if f.name == name {
+				*f.value = unquote(value)
+			}
+		}
+	}
+	return c
+}
+
+// unquote is the reverse of quote.
+func unquote(s string) string {
+	if len(s) < 2 || s[0] != '\'' || s[len(s)-1] != '\'' {
+		return s
+	}
+	return strings.ReplaceAll(s[1:len(s)-1], `'\''`, "'")
+}
+
+// readCredentials reads the file; all is empty when it is missing.
+func readCredentials(d *dataDir) (credentials, error) {
+	b, err := os.ReadFile(d.credentials())
+	if errors.Is(err, fs.ErrNotExist) {
+		return credentials{}, nil
+	}
+	if err != nil {
+		return credentials{}, fmt.Errorf("read credentials: %w", err)
+	}
+	return parseCredentials(b), nil
+}
+
+// override returns c with what is set in by put in place.
+func (c credentials) override(by credentials) credentials {
+	from := by.fields()
+	for i, f := range c.fields() {
+		if *from[i].value != "" {
+			*f.value = *from[i].value
+		}
+	}
+	return c
+}
+
+// fill draws what is missing.
+func (c *credentials) fill() {
+	if c.User == "" {
+		c.User = "admin"
+	}
+	if c.Password == "" {
+		c.Password = rand.Text()
+	}
+	if c.AccessKey == "" {
+		c.AccessKey = "TRIV" + rand.Text()[:16]
+		c.SecretKey = (rand.Text() + rand.Text())[:40]
+	}
+	if c.RecoveryKey == "" {
+		c.RecoveryKey = core.NewRecoveryKey().Reveal()
+	}
+}

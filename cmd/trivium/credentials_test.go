@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trivium/core"
+)
+
+func samples() []credentials {
+	return []credentials{
+		{User: "admin", Password: "plain", AccessKey: "AK1", SecretKey: "a/b+c=", RecoveryKey: "AAAA-BBBB"},
+		{User: "o'brien", Password: `$(rm) "x" \ ' '' #;&`, AccessKey: "A.B_c-d", SecretKey: "' ", RecoveryKey: "x"},
+		{User: "ü", Password: "'", AccessKey: "", SecretKey: "", RecoveryKey: "= =="},
+	}
+}
+
+func TestCredentialsFile(t *testing.T) {
+	for _, want := range samples() {
+		if diff := cmp.Diff(want, parseCredentials(want.marshal())); diff != "" {
+			t.Errorf("file read back: %s", diff)
+		}
+	}
+	if got := parseCredentials([]byte("# x\n\nOTHER=1\nTRIVIUM_ROOT_USER=u\r\nnonsense\n")); got != (credentials{User: "u"}) {
+		t.Errorf("file with other lines = %+v", got)
+	}
+}
+
+// TestCredentialsFileInAShell lets sh read the file, as the banner tells people to do.
+func TestCredentialsFileInAShell(t *testing.T) {
+	for _, want := range samples() {
+		script := string(want.marshal()) + `printf '%s\n' "$TRIVIUM_ROOT_USER" "$TRIVIUM_ROOT_PASSWORD" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY"`
+		out, err := exec.Command("sh", "-c", script).CombinedOutput()
+		got := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+		if diff := cmp.Diff([]string{want.User, want.Password, want.AccessKey, want.SecretKey}, got); err != nil || diff != "" {
+			t.Errorf("sh: %v %s", err, diff)
+		}
+	}
+}
+
+func TestFillAndOverride(t *testing.T) {
+	var a, b credentials
+	a.fill()
+	b.fill()
+	if a.User != "admin" || a.Password == b.Password || a.AccessKey == b.AccessKey || a.SecretKey == b.SecretKey ||
+		len(a.Password) < 20 || len(a.SecretKey) < 40 || a.RecoveryKey == b.RecoveryKey {
+		t.Errorf("two fills = %+v and %+v, want long and different secrets", a, b)
+	}
+	if _, err := core.ParseRecoveryKey(a.RecoveryKey); err != nil {
+		t.Errorf("recovery key: %v", err)
+	}
+	filled := a
+	filled.fill()
+	if filled != a {
+		t.Error("a second fill changed something")
+	}
+	got := a.override(credentials{User: "ann", SecretKey: "s"})
+	want := a
+	want.User, want.SecretKey = "ann", "s"
+	if got != want {
+		t.Errorf("override = %+v, want %+v", got, want)
+	}
+}
+
+func TestBanner(t *testing.T) {
+	c := samples()[0]
+	d := &dataDir{path: "/some where"}
+	for _, tt := range []struct {
+		name          string
+		b             welcome
+		want, wantNot []string
+	}{
+		{
+			"first start", welcome{"http://127.0.0.1:7070", d, c, true, errors.New("space is down")},
+			[]string{"Not ready: space is down", c.Password, c.SecretKey, c.RecoveryKey, "AWS_ACCESS_KEY_ID=AK1", "aws --endpoint-url http://127.0.0.1:7070 s3 mb", "rclone "},
+			[]string{"--no-verify-ssl"},
+		},
+		{
+			"later start", welcome{"https://127.0.0.1:7070", d, c, false, nil},
+			[]string{". '/some where/credentials'", "aws --no-verify-ssl --endpoint-url https://127.0.0.1:7070"},
+			[]string{c.Password, c.SecretKey, c.RecoveryKey},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var s strings.Builder
+			if err := tt.b.print(&s); err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(s.String(), "\n"); n > 15 {
+				t.Errorf("%d lines, want at most 15", n)
+			}
+			for _, w := range tt.want {
+				if !strings.Contains(s.String(), w) {
+					t.Errorf("no %q in:\n%s", w, s.String())
+				}
+			}
+			for _, w := range tt.wantNot {
+				if strings.Contains(s.String(), w) {
+					t.Errorf("%q in:\n%s", w, s.String())
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// dataDir is the data directory while this process holds its lock:
+//
+//	meta/trivium.db  metadata
+//	space/           content, the first space
+//	master.key       what everything secret hangs on
+//	credentials      what the first start made
+//	lock             held by the running server: pid, host, address
+//	tmp/             files on their way to one of these places
+type dataDir struct {
+	path string
+	lock *os.File
+}
+
+// spaceName is the directory of the first space, in the data directory.
+const spaceName = "space"
+
+// openDataDir makes the directory, 0700, if it is missing, and takes its lock. Errors name the next step; one
+// server per directory: a second is told of the first. A lock of a process that died is no obstacle, since the
+// kernel has released it.
+func openDataDir(path string) (*dataDir, error) {
+	// What is made here, by any package, is for its owner alone.
+	syscall.Umask(0o077)
+	d := &dataDir{path: path}
+	for _, dir := range []string{path, d.tmp(), d.join("meta"), d.join(spaceName)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make data directory %s: %w; choose another --data or change its owner", path, err)
+		}
+	}
+	f, err := os.OpenFile(d.join("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s is not writable: %w; choose another --data or change its owner", path, err)
+	}
+	d.lock = f
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(d.refused(err), f.Close())
+	}
+	if err := d.clean(); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// refused says who holds the lock.
+func (d *dataDir) refused(err error) error {
+	if !errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("lock data directory %s: %w", d.path, err)
+	}
+	holder := "another process that is just starting"
+	if b, err := os.ReadFile(d.join("lock")); err == nil && len(b) > 0 {
+		holder = strings.TrimSpace(string(b))
+	}
+	return fmt.Errorf("data directory %s is in use by %s: stop that one or choose another --data", d.path, holder)
+}
+
+// hold writes into the lock who holds it ("the server on 127.0.0.1:7070"), for the message of a second one.
+func (d *dataDir) hold(who string) error {
+	text := fmt.Sprintf("%s (pid %d on host %s)\n", who, os.Getpid(), hostName())
+	if err := d.lock.Truncate(0); err != nil {
+		return fmt.Errorf("write lock: %w", err)
+	}
+	if _, err := d.lock.WriteAt([]byte(text), 0); err != nil {
+		return fmt.Errorf("write lock: %w", err)
+	}
+	return nil
+}
+
+// clean proves that the directory can be written, and removes what a crash left in tmp.
+func (d *dataDir) clean() error {
+	left, err := os.ReadDir(d.tmp())
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", d.path, err)
+	}
+	for _, e := range left {
+		if err := os.RemoveAll(filepath.Join(d.tmp(), e.Name())); err != nil {
+			return fmt.Errorf("data directory %s: %w", d.path, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(d.tmp(), "probe"), nil, 0o600); err != nil {
+		return fmt.Errorf("data directory %s is not writable: %w; choose another --data or change its owner", d.path, err)
+	}
+	return os.Remove(filepath.Join(d.tmp(), "probe"))
+}
+
+// close releases the lock.
+func (d *dataDir) close() error {
+	return errors.Join(d.lock.Truncate(0), d.lock.Close())
+}
+
+// join names a file of the directory.
+func (d *dataDir) join(name string) string { return filepath.Join(d.path, name) }
+
+func (d *dataDir) tmp() string         { return d.join("tmp") }
+func (d *dataDir) metaFile() string    { return filepath.Join(d.path, "meta", "trivium.db") }
+func (d *dataDir) credentials() string { return d.join("credentials") }
+
+// hasMeta tells whether a metadata store was begun here.
+func (d *dataDir) hasMeta() (bool, error) { return exists(d.metaFile()) }
+
+// freeSpace returns the bytes that are free for this process on the disk of the metadata.
+func (d *dataDir) freeSpace() (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(d.join("meta"), &st); err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", d.path, err)
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}
+
+// write replaces name, 0600, durably and as a whole.
+func (d *dataDir) write(name string, data []byte) error {
+	tmp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".new")
+	if filepath.Dir(name) == d.path {
+		tmp = filepath.Join(d.tmp(), filepath.Base(name))
+	}
+	if err := writeSynced(tmp, data); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.Rename(tmp, name); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	// Without it a crash can forget the rename, and with it the only copy of a key.
+	return syncDir(filepath.Dir(name))
+}
+
+// writeSynced makes a file, 0600, and syncs it.
+func writeSynced(name string, data []byte) (err error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(path string) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return f.Sync()
+}
+
+// exists tells whether there is a file of that name.
+func exists(name string) (bool, error) {
+	_, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}

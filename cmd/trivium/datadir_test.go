@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"trivium/core"
+)
+
+// open opens a data directory until the test ends.
+func open(t *testing.T, path string) *dataDir {
+	t.Helper()
+	d, err := openDataDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.close() })
+	return d
+}
+
+func TestDataDirLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "deep", "data")
+	d := open(t, path)
+	if _, err := openDataDir(path); err == nil || !strings.Contains(err.Error(), "just starting") {
+		t.Errorf("second open before the first has said who it is: %v", err)
+	}
+	if err := d.hold("the server on 127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := openDataDir(path)
+	for _, want := range []string{"the server on 127.0.0.1:1", fmt.Sprint("pid ", os.Getpid()), "another --data"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("second open = %v, want %q", err, want)
+		}
+	}
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, path)
+	if err := again.close(); err != nil {
+		t.Fatal(err)
+	}
+	// What a dead server left in the lock is no obstacle.
+	if err := os.WriteFile(filepath.Join(path, "lock"), []byte("the server on :1 (pid 1 on host x)\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path)
+}
+
+func TestDataDirModesAndLeftovers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	d := open(t, path)
+	if err := d.write(d.credentials(), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]os.FileMode{"": 0o700, "meta": 0o700, "space": 0o700, "credentials": 0o600, "lock": 0o600} {
+		info, err := os.Stat(filepath.Join(path, name))
+		if err != nil || info.Mode().Perm() != want {
+			t.Errorf("%q: %v, %v, want %v", name, info.Mode().Perm(), err, want)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(d.tmp(), "left"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	d = open(t, path)
+	if left, err := os.ReadDir(d.tmp()); err != nil || len(left) != 0 {
+		t.Errorf("tmp after an open: %v, %v, want nothing", left, err)
+	}
+	if got, err := os.ReadFile(d.credentials()); err != nil || string(got) != "x" {
+		t.Errorf("credentials = %q, %v", got, err)
+	}
+}
+
+func TestMasterKeys(t *testing.T) {
+	d := open(t, filepath.Join(t.TempDir(), "data"))
+	path := d.join("master.key")
+	keys, err := loadMasterKeys(d, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := loadMasterKeys(d, path)
+	if err != nil || !bytes.Equal(again.Marshal(), keys.Marshal()) {
+		t.Errorf("the key read back is another, %v", err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "key")
+	if _, err := loadMasterKeys(d, elsewhere); err != nil {
+		t.Errorf("first key in another directory: %v", err)
+	}
+	if err := os.WriteFile(d.metaFile(), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadMasterKeys(d, path); err == nil || !strings.Contains(err.Error(), "is missing") {
+		t.Errorf("no key beside metadata = %v, want a refusal", err)
+	}
+	if ok, _ := exists(path); ok {
+		t.Error("a key was made beside metadata")
+	}
+	if err := os.WriteFile(path, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadMasterKeys(d, path); !errors.Is(err, core.ErrMasterKey) {
+		t.Errorf("malformed key = %v, want ErrMasterKey", err)
+	}
+}

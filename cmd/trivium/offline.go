@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// offline runs work on the store of a data directory on which no server runs, under its lock. A directory without
+// a store is an error: a mistyped name must not make one.
+func offline(cmd *cobra.Command, c *config, work func(ctx context.Context, st *store) error) (err error) {
+	if err := c.load(cmd, os.Environ()); err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	log, endLog, err := startLog(ctx, c, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	defer endLog()
+	dir := &dataDir{path: c.data}
+	if ok, err := dir.hasMeta(); err != nil || !ok {
+		return errors.Join(fmt.Errorf("there is no store in %s: name its directory with --data", c.data), err)
+	}
+	if dir, err = openDataDir(c.data); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.close()) }()
+	if err := dir.hold(cmd.CommandPath()); err != nil {
+		return err
+	}
+	st, err := openStore(ctx, c, dir, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.close(context.WithoutCancel(ctx))) }()
+	return work(ctx, st)
+}
+
+// say prints one line for the user.
+func say(w io.Writer, format string, args ...any) error {
+	_, err := fmt.Fprintf(w, format+"\n", args...)
+	return err
+}

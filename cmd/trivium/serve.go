@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"trivium/core/content"
+	"trivium/server"
+)
+
+const (
+	// memoryBeside is what the heap may take beside the budget of transfers before the collector works harder.
+	memoryBeside = 192 << 20
+	// closeTime is how long the store may take to end when the last request has ended.
+	closeTime = 30 * time.Second
+)
+
+// serveCommand runs the server.
+func serveCommand() *cobra.Command {
+	var c config
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: "Run the server until SIGINT or SIGTERM. Without flags it keeps everything in ./data and listens on\n" +
+			"127.0.0.1:7070; the first start makes an administrator and an access key and shows them.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.load(cmd, os.Environ()); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), &c, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	c.addFlags(cmd)
+	return cmd
+}
+
+// serve runs until ctx ends or something fails. The banner goes to out, the log to errOut.
+func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(content.DefaultBudget + memoryBeside)
+	}
+	log, endLog, err := startLog(ctx, c, errOut)
+	if err != nil {
+		return err
+	}
+	defer endLog()
+	dir, err := openDataDir(c.data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.close()) }()
+	srv, err := server.Listen(ctx, server.Config{Address: c.listen, CertFile: c.tlsCert, KeyFile: c.tlsKey, Log: log})
+	if err != nil {
+		return err
+	}
+	if err := dir.hold("the server on " + srv.Addr()); err != nil {
+		return errors.Join(err, srv.Close())
+	}
+	return run(ctx, &process{c: c, dir: dir, srv: srv, log: log, out: out})
+}
+
+// startLog makes the log and the goroutine that flushes it. The caller calls end when nothing is logged any more.
+func startLog(ctx context.Context, c *config, w io.Writer) (log zerolog.Logger, end func(), err error) {
+	level, err := c.level()
+	if err != nil {
+		return log, nil, err
+	}
+	buf := server.NewLogBuffer(w)
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { buf.Run(ctx) })
+	return zerolog.New(buf).Level(level).With().Timestamp().Logger(), func() { stop(); wg.Wait() }, nil
+}
+
+// process is the running server with all it needs to open its doors.
+type process struct {
+	c   *config
+	dir *dataDir
+	srv *server.Server
+	log zerolog.Logger
+	out io.Writer
+}
+
+// run answers at once (not ready), opens the store meanwhile, then the doors. At the end it stops in the reverse
+// order: no more requests, no more upkeep, the store.
+func run(ctx context.Context, p *process) error {
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- p.srv.Serve(serving) }()
+
+	st, err := p.open(serving)
+	if err != nil {
+		stop()
+		served := <-ended
+		if ctx.Err() != nil {
+			return served // told to stop while starting
+		}
+		return errors.Join(err, served)
+	}
+	upkeep := st.startUpkeep(serving)
+	p.log.Info().Str("addr", p.srv.Addr()).Msg("ready")
+	err = <-ended
+	stop()
+	upkeep.Wait()
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	err = errors.Join(err, st.close(closing))
+	p.log.Info().Msg("stopped")
+	return err
+}
+
+// open opens the store, makes the accounts and lets requests in.
+func (p *process) open(ctx context.Context) (_ *store, err error) {
+	st, err := openStore(ctx, p.c, p.dir, p.log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, st.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	creds, first, err := prepareAccounts(ctx, p.dir, st.service, p.c.root)
+	if err != nil {
+		return nil, err
+	}
+	doors, err := newDoors(st)
+	if err != nil {
+		return nil, err
+	}
+	p.srv.Open(doors)
+	hello := welcome{url: p.srv.URL(), dir: p.dir, creds: creds, first: first, trouble: st.service.Ready(ctx)}
+	if err := hello.print(p.out); err != nil {
+		return nil, fmt.Errorf("print the banner: %w", err)
+	}
+	return st, nil
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"trivium/core"
+	"trivium/core/meta/sqlite"
+	"trivium/core/upkeep"
+	"trivium/drivers"
+	"trivium/drivers/local"
+	"trivium/s3front"
+	"trivium/server"
+)
+
+// store is the opened core with what lies below it.
+type store struct {
+	service *core.Service
+	meta    core.MetaStore
+	log     *slog.Logger
+	hook    func(point string)
+	upkeep  *upkeep.Runner
+	often   time.Duration // tests: collect without waits at this interval; 0: never
+}
+
+// kinds are the sorts of storage of this binary.
+func kinds(dir *dataDir) []drivers.Kind {
+	disk := local.Kind()
+	open := disk.Open
+	disk.Open = func(ctx context.Context, name string, cfg drivers.Config) (drivers.Driver, error) {
+		cfg = maps.Clone(cfg)
+		// A path that is not absolute lies in the data directory, which can so be moved or restored elsewhere.
+		if !filepath.IsAbs(cfg["path"]) {
+			cfg["path"] = dir.join(cfg["path"])
+		}
+		return open(ctx, name, cfg)
+	}
+	return []drivers.Kind{disk}
+}
+
+// openStore opens metadata and core on the data directory.
+func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger) (_ *store, err error) {
+	hook, err := c.crash.hook()
+	if err != nil {
+		return nil, err
+	}
+	often, err := upkeepInterval()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := loadMasterKeys(dir, c.masterKeyPath())
+	if err != nil {
+		return nil, err
+	}
+	meta, err := sqlite.Open(ctx, sqlite.Options{Path: dir.metaFile(), Hook: hook})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, meta.Close())
+		}
+	}()
+	if err := checkMasterKeys(ctx, meta, keys, c.masterKeyPath()); err != nil {
+		return nil, err
+	}
+	st := &store{meta: meta, log: slog.New(zerolog.NewSlogHandler(log)), hook: hook, often: often}
+	st.service, err = core.Open(ctx, core.Config{
+		Meta: meta, Keys: keys, Kinds: kinds(dir), Hook: hook, Log: st.log, FreeSpace: dir.freeSpace,
+		Spaces: []core.SpaceSeed{{Name: "local", Kind: local.Kind().Name, Config: drivers.Config{"path": spaceName}}},
+		Holder: fmt.Sprintf("%s:%d", hostName(), os.Getpid()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	st.upkeep = upkeep.New(st.service.Maintenance())
+	return st, nil
+}
+
+// newDoors makes the doors on the store.
+func newDoors(st *store) (server.Doors, error) {
+	s3 := s3front.New(s3front.Config{
+		Service: st.service, RequestID: server.RequestID, Note: server.Note, Observe: st.observeS3,
+	})
+	return server.Doors{S3: s3, Ready: st.service.Ready}, nil
+}
+
+// observeS3 logs what went wrong inside; what the client did wrong is in its answer and the request log.
+func (st *store) observeS3(ctx context.Context, e s3front.Event) {
+	if e.Err == nil || e.Status != 0 && e.Status < http.StatusInternalServerError {
+		return
+	}
+	level := slog.LevelError
+	if code := core.CodeOf(e.Err); code == core.Canceled || code == core.NotImplemented || code == core.Overloaded {
+		level = slog.LevelDebug
+	}
+	st.log.Log(ctx, level, "request failed", "req", e.RequestID, "op", e.Op, "status", e.Status, "error", e.Err)
+}
+
+// startUpkeep runs the background until ctx ends; the caller waits for it.
+func (st *store) startUpkeep(ctx context.Context) *sync.WaitGroup {
+	var wg sync.WaitGroup
+	wg.Go(func() { st.upkeep.Run(ctx) })
+	if st.often > 0 {
+		wg.Go(func() { st.collectOften(ctx) })
+	}
+	return &wg
+}
+
+// collectOften is for tests of crashes: what takes hours otherwise happens in every round.
+func (st *store) collectOften(ctx context.Context) {
+	t := time.NewTicker(st.often)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if _, err := st.upkeep.Collect(ctx, upkeep.CollectOptions{Now: true}); err != nil && ctx.Err() == nil {
+			st.log.Error("collect", "error", err)
+		}
+		if _, err := st.upkeep.Pack(ctx); err != nil && ctx.Err() == nil {
+			st.log.Error("pack", "error", err)
+		}
+	}
+}
+
+// close ends the service, then the metadata.
+func (st *store) close(ctx context.Context) error {
+	return errors.Join(st.service.Close(ctx), st.meta.Close())
+}

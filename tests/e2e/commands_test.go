@@ -1,0 +1,295 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestAWSCommands walks through what people do with `aws s3`.
+func TestAWSCommands(t *testing.T) {
+	for _, scheme := range []string{"http", "https"} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, startOptions{tls: scheme == "https"})
+			c := newAWS(t, s, goodKeys())
+			dir := t.TempDir()
+			file, digest := sample(t, dir, 9<<20)
+
+			c.do(t, "s3", "mb", "s3://walk")
+			if out := c.do(t, "s3", "ls"); !strings.Contains(out, "walk") {
+				t.Errorf("ls = %q, want the bucket", out)
+			}
+			c.do(t, "s3", "cp", file, "s3://walk/a")
+			c.do(t, "s3", "cp", "s3://walk/a", "s3://walk/b")
+			c.do(t, "s3", "mv", "s3://walk/b", "s3://walk/dir/c")
+			out := c.do(t, "s3", "ls", "--recursive", "s3://walk")
+			if !strings.Contains(out, " a\n") || strings.Contains(out, " b\n") || !strings.Contains(out, " dir/c\n") {
+				t.Errorf("after cp and mv: %q", out)
+			}
+			if out := c.do(t, "s3", "ls", "s3://walk/"); !strings.Contains(out, "PRE dir/") {
+				t.Errorf("ls without --recursive = %q, want PRE dir/", out)
+			}
+			back := filepath.Join(dir, "back")
+			c.do(t, "s3", "mv", "s3://walk/dir/c", back)
+			if got := digestOf(t, back); got != digest {
+				t.Errorf("moved content has SHA-256 %s, want %s", got, digest)
+			}
+			awsStream(t, c, digest, file)
+			awsPresign(t, c, digest)
+			awsSync(t, c)
+			awsAPI(t, c, file)
+
+			c.do(t, "s3", "rm", "--recursive", "s3://walk")
+			c.do(t, "s3", "rb", "s3://walk")
+			if out := c.do(t, "s3", "ls"); strings.Contains(out, "walk") {
+				t.Errorf("after rb: %q", out)
+			}
+		})
+	}
+}
+
+// awsStream uploads from stdin and downloads to stdout.
+func awsStream(t *testing.T, c *awsCLI, digest, file string) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := c.try(t, string(b), c.args("s3", "cp", "-", "s3://walk/stream")...); err != nil {
+		t.Fatalf("cp from stdin: %v %s", err, out)
+	}
+	back := filepath.Join(t.TempDir(), "back")
+	c.do(t, "s3", "cp", "s3://walk/stream", back)
+	if got := digestOf(t, back); got != digest {
+		t.Errorf("streamed content has SHA-256 %s, want %s", got, digest)
+	}
+}
+
+// awsPresign fetches a presigned URL without credentials, then a changed one.
+func awsPresign(t *testing.T, c *awsCLI, digest string) {
+	t.Helper()
+	url := strings.TrimSpace(c.do(t, "s3", "presign", "s3://walk/a"))
+	resp, err := client(t).Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	back := filepath.Join(t.TempDir(), "presigned")
+	f, err := os.Create(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(f, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := digestOf(t, back); resp.StatusCode != http.StatusOK || got != digest {
+		t.Errorf("presigned GET = %d with SHA-256 %s, want 200 and %s", resp.StatusCode, got, digest)
+	}
+	other, err := client(t).Get(strings.Replace(url, "/walk/a", "/walk/stream", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Body.Close()
+	if other.StatusCode != http.StatusForbidden {
+		t.Errorf("a presigned URL moved to another key = %d, want 403", other.StatusCode)
+	}
+}
+
+// awsSync syncs a tree up, sees no work left, and syncs deletions.
+func awsSync(t *testing.T, c *awsCLI) {
+	t.Helper()
+	tree := t.TempDir()
+	for i := range 12 {
+		name := filepath.Join(tree, fmt.Sprintf("d%d", i%3), fmt.Sprintf("f %d+%%", i))
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(strings.Repeat("x", i*3000)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := c.do(t, "s3", "sync", tree, "s3://walk/tree"); strings.Count(out, "upload: ") != 12 {
+		t.Errorf("first sync: %q, want 12 uploads", out)
+	}
+	if out := c.do(t, "s3", "sync", tree, "s3://walk/tree"); out != "" {
+		t.Errorf("second sync: %q, want nothing to do", out)
+	}
+	if err := os.RemoveAll(filepath.Join(tree, "d0")); err != nil {
+		t.Fatal(err)
+	}
+	if out := c.do(t, "s3", "sync", "--delete", tree, "s3://walk/tree"); strings.Count(out, "delete: ") != 4 {
+		t.Errorf("sync --delete: %q, want 4 deletions", out)
+	}
+	back := t.TempDir()
+	c.do(t, "s3", "sync", "s3://walk/tree", back)
+	err := filepath.WalkDir(tree, func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(tree, name)
+		if err == nil && digestOf(t, filepath.Join(back, rel)) != digestOf(t, name) {
+			t.Errorf("%s came back changed", rel)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awsAPI uses single operations: head, ranges, a multipart upload by hand, and one that is not built.
+func awsAPI(t *testing.T, c *awsCLI, file string) {
+	t.Helper()
+	var head struct {
+		ContentLength int64
+		ETag          string
+	}
+	api := func(v any, args ...string) {
+		t.Helper()
+		out := c.do(t, append([]string{"s3api", "--output", "json"}, args...)...)
+		if v == nil {
+			return
+		}
+		if err := json.Unmarshal([]byte(out), v); err != nil {
+			t.Fatalf("%q: %v in %q", args, err, out)
+		}
+	}
+	api(&head, "head-object", "--bucket", "walk", "--key", "a")
+	if head.ContentLength != 9<<20 || !strings.HasSuffix(head.ETag, `-2"`) {
+		t.Errorf("head-object = %+v, want 9 MiB of two parts", head)
+	}
+	part := filepath.Join(t.TempDir(), "range")
+	api(nil, "get-object", "--bucket", "walk", "--key", "a", "--range", "bytes=100-299", part)
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(part); err != nil || string(got) != string(whole[100:300]) {
+		t.Errorf("range 100-299: %d bytes, %v, want those of the file", len(got), err)
+	}
+	var up struct {
+		UploadID string `json:"UploadId"`
+	}
+	api(&up, "create-multipart-upload", "--bucket", "walk", "--key", "by hand")
+	var put struct{ ETag string }
+	api(&put, "upload-part", "--bucket", "walk", "--key", "by hand", "--upload-id", up.UploadID, "--part-number", "7", "--body", file)
+	list, err := json.Marshal(map[string]any{"Parts": []any{map[string]any{"ETag": put.ETag, "PartNumber": 7}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api(nil, "complete-multipart-upload", "--bucket", "walk", "--key", "by hand", "--upload-id", up.UploadID, "--multipart-upload", string(list))
+	api(&head, "head-object", "--bucket", "walk", "--key", "by hand")
+	if head.ContentLength != 9<<20 || !strings.HasSuffix(head.ETag, `-1"`) {
+		t.Errorf("after a completion by hand: %+v, want 9 MiB of one part", head)
+	}
+	before := head
+	out, err := c.try(t, "", c.args("s3api", "put-object-tagging", "--bucket", "walk", "--key", "a", "--tagging", "TagSet=[{Key=k,Value=v}]")...)
+	if err != nil && !strings.Contains(out, "NotImplemented") {
+		t.Errorf("put-object-tagging: %v %q, want success or NotImplemented", err, out)
+	}
+	api(&head, "head-object", "--bucket", "walk", "--key", "a")
+	if head.ContentLength != before.ContentLength {
+		t.Errorf("put-object-tagging changed the object: %+v", head)
+	}
+}
+
+// TestRcloneCommands walks through what people do with rclone.
+func TestRcloneCommands(t *testing.T) {
+	for _, scheme := range []string{"http", "https"} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, startOptions{tls: scheme == "https"})
+			c := newRclone(t, s, goodKeys())
+			dir := t.TempDir()
+			file, digest := sample(t, dir, 11<<20)
+			c.do(t, "mkdir", ":s3:walk")
+			c.do(t, "copy", dir, ":s3:walk/tree")
+			c.do(t, "check", dir, ":s3:walk/tree")
+			c.do(t, "copyto", file, ":s3:walk/a b")
+			c.do(t, "copyto", ":s3:walk/a b", ":s3:walk/copy")
+			c.do(t, "moveto", ":s3:walk/copy", ":s3:walk/moved")
+			var items []struct {
+				Path    string
+				Size    int64
+				ModTime string
+			}
+			if err := json.Unmarshal([]byte(c.do(t, "lsjson", ":s3:walk")), &items); err != nil {
+				t.Fatal(err)
+			}
+			sizes := make(map[string]int64)
+			for _, i := range items {
+				sizes[i.Path] = i.Size
+			}
+			if len(items) != 3 || sizes["a b"] != 11<<20 || sizes["moved"] != 11<<20 {
+				t.Errorf("lsjson = %+v, want tree, a b, moved", items)
+			}
+			back := filepath.Join(t.TempDir(), "back")
+			c.do(t, "copyto", ":s3:walk/moved", back)
+			if got := digestOf(t, back); got != digest {
+				t.Errorf("moved content has SHA-256 %s, want %s", got, digest)
+			}
+			rcloneModTime(t, c, file, back)
+			small := filepath.Join(dir, "small")
+			if err := os.WriteFile(small, []byte("meow\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c.do(t, "sync", dir, ":s3:walk/tree")
+			if out := c.do(t, "cat", ":s3:walk/tree/small"); out != "meow\n" {
+				t.Errorf("cat = %q", out)
+			}
+			c.do(t, "purge", ":s3:walk")
+			if out := c.do(t, "lsf", ":s3:"); strings.Contains(out, "walk") {
+				t.Errorf("after purge: %q", out)
+			}
+		})
+	}
+}
+
+// rcloneModTime compares the times that rclone keeps in metadata.
+func rcloneModTime(t *testing.T, c *rcloneCLI, file, back string) {
+	t.Helper()
+	want, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.Stat(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.ModTime().Equal(want.ModTime()) {
+		t.Errorf("time after a copy and a move = %v, want %v", got.ModTime(), want.ModTime())
+	}
+	c.do(t, "check", "--download", filepath.Dir(file), ":s3:walk/tree")
+}
+
+// TestWrongCredentials shows that no client gets in with a wrong secret, an unknown key or none.
+func TestWrongCredentials(t *testing.T) {
+	matrix(t, func(t *testing.T, s *instance, name string) {
+		newClient(t, name, s, goodKeys()).makeBucket(t, "locked")
+		for _, tt := range []struct {
+			what string
+			k    keys
+			want string
+		}{
+			{"wrong secret", keys{accessKey, secretKey + "x"}, "SignatureDoesNotMatch"},
+			{"unknown key", keys{"NOSUCHKEY0000001", secretKey}, "InvalidAccessKeyId"},
+		} {
+			out, err := newClient(t, name, s, tt.k).list(t, "locked")
+			if err == nil || !strings.Contains(out, tt.want) && !strings.Contains(out, "403") && !strings.Contains(out, "Forbidden") {
+				t.Errorf("%s: %v %q, want %s", tt.what, err, out, tt.want)
+			}
+		}
+		if status, body := s.get("/locked"); status != http.StatusForbidden || !strings.Contains(body, "AccessDenied") {
+			t.Errorf("no credentials: %d %s, want 403 AccessDenied", status, body)
+		}
+	})
+}

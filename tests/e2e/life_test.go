@@ -1,0 +1,272 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// contents are texts of every way in which content is kept: nothing, inline, a shard, many blocks.
+func contents() map[string]string {
+	m := map[string]string{"/life/empty": ""}
+	for _, n := range []int{1, 16 << 10, 16<<10 + 1, 3<<20 + 11} {
+		m[fmt.Sprintf("/life/of-%d", n)] = strings.Repeat("0123456789abcde\n", n/16+1)[:n]
+	}
+	return m
+}
+
+func TestFirstStart(t *testing.T) {
+	t.Parallel()
+	s := start(t, startOptions{env: []string{}})
+	banner := s.stdout.String()
+	if n := strings.Count(banner, "\n"); n > 15 {
+		t.Errorf("the banner has %d lines, want at most 15:\n%s", n, banner)
+	}
+	found := regexp.MustCompile(`(?s)user (\S+), password (\S+)\n.*access key (\S+), secret key (\S+)\n.*recovery key (\S+)\n`).FindStringSubmatch(banner)
+	if found == nil {
+		t.Fatalf("the banner shows no credentials:\n%s", banner)
+	}
+	file, err := os.ReadFile(filepath.Join(s.dir, "credentials"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"TRIVIUM_ROOT_USER", "TRIVIUM_ROOT_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TRIVIUM_RECOVERY_KEY"} {
+		if line := name + "=" + found[i+1] + "\n"; !strings.Contains(string(file), line) {
+			t.Errorf("the credentials file has no line %q", line)
+		}
+	}
+	for name, mode := range map[string]os.FileMode{"": 0o700, "credentials": 0o600, "master.key": 0o600, "lock": 0o600} {
+		info, err := os.Stat(filepath.Join(s.dir, name))
+		if err != nil || info.Mode().Perm() != mode {
+			t.Errorf("mode of <data>/%s = %v, %v, want %v", name, info.Mode().Perm(), err, mode)
+		}
+	}
+	k := keys{found[3], found[4]}
+	if status, body := s.call(t, k, http.MethodPut, "/first", nil, 0); status != http.StatusOK {
+		t.Errorf("make a bucket with the banner's key = %d %s", status, body)
+	}
+	if code := s.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code after SIGTERM = %d, want 0", code)
+	}
+	if strings.Contains(s.stderr.String(), found[4]) || strings.Contains(s.stderr.String(), found[2]) {
+		t.Error("the log holds a secret")
+	}
+
+	again := start(t, startOptions{dir: s.dir, env: []string{}})
+	for _, secret := range found[2:] {
+		if secret != found[3] && strings.Contains(again.stdout.String(), secret) {
+			t.Errorf("the second start shows %q again", secret)
+		}
+	}
+	if status, body := again.call(t, k, http.MethodHead, "/first", nil, 0); status != http.StatusOK {
+		t.Errorf("the key after a restart: HEAD bucket = %d %s", status, body)
+	}
+}
+
+func TestRootVariables(t *testing.T) {
+	t.Parallel()
+	s := start(t, startOptions{})
+	if status := s.put(t, "/vars", ""); status != http.StatusOK {
+		t.Fatalf("make a bucket = %d", status)
+	}
+	s.stop(syscall.SIGTERM)
+	other := keys{"OTHERKEY0000001", "another-secret-of-the-operator"}
+	s = start(t, startOptions{dir: s.dir, env: []string{
+		"TRIVIUM_ROOT_USER=" + rootUser, "TRIVIUM_ROOT_PASSWORD=" + rootPassword,
+		"TRIVIUM_ROOT_ACCESS_KEY=" + other.access, "TRIVIUM_ROOT_SECRET_KEY=" + other.secret,
+	}})
+	if status, body := s.call(t, other, http.MethodHead, "/vars", nil, 0); status != http.StatusOK {
+		t.Errorf("a key that a later start names: HEAD bucket = %d %s", status, body)
+	}
+}
+
+func TestRestartKeepsEverything(t *testing.T) {
+	t.Parallel()
+	s := start(t, startOptions{})
+	s.put(t, "/life", "")
+	for path, text := range contents() {
+		if status := s.put(t, path, text); status != http.StatusOK {
+			t.Fatalf("PUT %s = %d", path, status)
+		}
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGKILL} {
+		if code := s.stop(sig); sig != syscall.SIGKILL && code != 0 {
+			t.Errorf("exit code after %v = %d, want 0", sig, code)
+		}
+		s = start(t, startOptions{dir: s.dir})
+		for path, text := range contents() {
+			s.want(t, path, text)
+		}
+	}
+}
+
+func TestSecondServerIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t, startOptions{})
+	second := start(t, startOptions{dir: s.dir, noReady: true})
+	if code := second.wait(); code != 1 {
+		t.Errorf("exit code of the second server = %d, want 1", code)
+	}
+	for _, want := range []string{fmt.Sprintf("pid %d", s.cmd.Process.Pid), strings.TrimPrefix(s.url, "http://"), s.dir, "--data"} {
+		if !strings.Contains(second.stderr.String(), want) {
+			t.Errorf("the refusal does not name %q: %s", want, second.stderr)
+		}
+	}
+	if status, _ := s.get("/-/health/ready"); status != http.StatusOK {
+		t.Errorf("the first server after the refusal = %d", status)
+	}
+}
+
+// slowPut begins an upload of 1 MiB and returns when the server has its first half. finish sends the rest.
+func slowPut(t *testing.T, s *instance, path string) (finish func() (status string)) {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPut, s.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign(r, goodKeys())
+	c, err := net.Dial("tcp", r.URL.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	const size = 1 << 20
+	fmt.Fprintf(c, "PUT %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n", path, r.URL.Host, size)
+	if err := r.Header.Write(c); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(c, "\r\n")
+	answer := bufio.NewReader(c)
+	if line, err := answer.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("no 100 Continue: %q %v", line, err)
+	}
+	if _, err := answer.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	half := strings.Repeat("x", size/2)
+	if _, err := io.WriteString(c, half); err != nil {
+		t.Fatal(err)
+	}
+	return func() string {
+		_, _ = io.WriteString(c, half)
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+		status, _ := answer.ReadString('\n')
+		return strings.TrimSpace(status)
+	}
+}
+
+// refuses tells that the server accepts no connection any more.
+func (s *instance) refuses() bool {
+	status, _ := s.get("/-/health/live")
+	return status == 0
+}
+
+func TestTerminationDrains(t *testing.T) {
+	t.Parallel()
+	s := start(t, startOptions{})
+	s.put(t, "/life", "")
+	finish := slowPut(t, s, "/life/slow")
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.poll("closed listener", s.refuses)
+	if got := finish(); got != "HTTP/1.1 200 OK" {
+		t.Errorf("the upload that was running at SIGTERM = %q, want 200", got)
+	}
+	if code := s.wait(); code != 0 {
+		t.Errorf("exit code = %d, want 0", code)
+	}
+	s = start(t, startOptions{dir: s.dir})
+	s.want(t, "/life/slow", strings.Repeat("x", 1<<20))
+}
+
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := start(t, startOptions{})
+	s.put(t, "/life", "")
+	slowPut(t, s, "/life/never")
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.poll("closed listener", s.refuses)
+	begin := time.Now()
+	if code := s.stop(syscall.SIGTERM); code == 0 {
+		t.Error("exit code after a second signal = 0, want another")
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("the second signal took %v", took)
+	}
+	s = start(t, startOptions{dir: s.dir})
+	if status, _ := s.call(t, goodKeys(), http.MethodGet, "/life/never", nil, 0); status != http.StatusNotFound {
+		t.Errorf("an upload that was cut off = %d, want 404", status)
+	}
+}
+
+// TestKillKeepsWhatWasAcknowledged kills the process under load and reads everything back.
+func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
+	t.Parallel()
+	s := start(t, startOptions{})
+	s.put(t, "/life", "")
+	var mu sync.Mutex
+	acknowledged := make(map[string]string)
+	enough := make(chan struct{})
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				path := fmt.Sprintf("/life/w%d/%d", w, i)
+				text := strings.Repeat(path+"\n", 1+i%2*3000)
+				if s.put(t, path, text) != http.StatusOK {
+					return
+				}
+				mu.Lock()
+				acknowledged[path] = text
+				if len(acknowledged) == 200 {
+					close(enough)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	select {
+	case <-enough:
+	case <-time.After(time.Minute):
+		t.Error("200 uploads took more than a minute")
+	}
+	s.stop(syscall.SIGKILL)
+	wg.Wait()
+	begin := time.Now()
+	s = start(t, startOptions{dir: s.dir})
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Logf("ready again after %v", took)
+	}
+	for path, text := range acknowledged {
+		s.want(t, path, text)
+	}
+}
+
+// TestFigures prints how fast the server is ready and what it holds when idle; it judges neither.
+func TestFigures(t *testing.T) {
+	begin := time.Now()
+	s := start(t, startOptions{})
+	t.Logf("ready on an empty directory after %v", time.Since(begin).Round(time.Millisecond))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		t.Skip("no /proc here: idle memory is not known")
+	}
+	for line := range strings.Lines(string(status)) {
+		if strings.HasPrefix(line, "VmRSS") || strings.HasPrefix(line, "RssAnon") {
+			t.Log("idle ", strings.Join(strings.Fields(line), " "))
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Credentials of the servers under test.
+const (
+	rootUser     = "root"
+	rootPassword = "correct horse"
+	accessKey    = "E2ETESTKEY0001"
+	secretKey    = "e2e-secret/with+signs=0123456789abcdef"
+)
+
+// startLimit is how long a server may take to be ready before a test gives up.
+const startLimit = 20 * time.Second
+
+// output collects what a process writes, and lets others wait for a part of it.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// instance is a running server.
+type instance struct {
+	t              *testing.T
+	dir            string
+	url            string
+	cmd            *exec.Cmd
+	stdout, stderr *output
+	done           chan struct{}
+	err            error // of the process, after done
+}
+
+// startOptions modify start. The zero value is plain http on a fresh directory with known credentials.
+type startOptions struct {
+	dir     string // "": a fresh one
+	tls     bool
+	env     []string // beside nothing but PATH; nil: the known credentials
+	noReady bool     // do not wait for it
+}
+
+// rootEnv are the variables that set the known credentials.
+func rootEnv() []string {
+	return []string{
+		"TRIVIUM_ROOT_USER=" + rootUser, "TRIVIUM_ROOT_PASSWORD=" + rootPassword,
+		"TRIVIUM_ROOT_ACCESS_KEY=" + accessKey, "TRIVIUM_ROOT_SECRET_KEY=" + secretKey,
+	}
+}
+
+// start runs a server on a free port until the test ends.
+func start(t *testing.T, o startOptions, args ...string) *instance {
+	t.Helper()
+	s := &instance{t: t, dir: o.dir, stdout: &output{}, stderr: &output{}, done: make(chan struct{})}
+	if s.dir == "" {
+		s.dir = filepath.Join(t.TempDir(), "data")
+	}
+	if o.env == nil {
+		o.env = rootEnv()
+	}
+	all := append([]string{"serve", "--data", s.dir, "--listen", "127.0.0.1:0"}, args...)
+	if o.tls {
+		all = append(all, "--tls-cert", certFile, "--tls-key", keyFile)
+	}
+	s.cmd = exec.Command(binary, all...)
+	s.cmd.Env = append([]string{"PATH=/usr/bin:/bin"}, o.env...)
+	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { s.err = s.cmd.Wait(); close(s.done) }()
+	t.Cleanup(func() {
+		_ = s.cmd.Process.Kill()
+		<-s.done
+		if t.Failed() {
+			t.Logf("server's output: %s\n%s", s.stdout, tail(s.stderr.String(), 4000))
+		}
+	})
+	if !o.noReady {
+		s.waitReady()
+	}
+	return s
+}
+
+// tail returns the last n bytes of s.
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// waitReady returns when the server says that it is ready.
+func (s *instance) waitReady() {
+	s.t.Helper()
+	s.waitBanner()
+	s.poll("ready", func() bool {
+		status, _ := s.get("/-/health/ready")
+		return status == http.StatusOK
+	})
+}
+
+// waitBanner returns when the server has printed where it is.
+func (s *instance) waitBanner() {
+	s.t.Helper()
+	s.poll("banner", func() bool {
+		_, rest, _ := strings.Cut(s.stdout.String(), "S3 at ")
+		var ok bool
+		s.url, _, ok = strings.Cut(rest, ",")
+		return ok
+	})
+}
+
+// poll returns when there is what it waits for. The end of the process or of the patience fails the test.
+func (s *instance) poll(what string, there func() bool) {
+	s.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(startLimit); !there(); <-tick.C {
+		select {
+		case <-s.done:
+			s.t.Fatalf("server ended while waiting for %s: %v\n%s", what, s.err, s.stderr)
+		default:
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("no %s after %v", what, startLimit)
+		}
+	}
+}
+
+// client returns an HTTP client that trusts the test's certificate and keeps no connection.
+func client(t *testing.T) *http.Client {
+	t.Helper()
+	pool := x509.NewCertPool()
+	pem, err := os.ReadFile(certFile)
+	if err != nil || !pool.AppendCertsFromPEM(pem) {
+		t.Fatalf("certificate: %v", err)
+	}
+	return &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true,
+	}}
+}
+
+// get fetches a path without credentials; status 0 when there is no answer.
+func (s *instance) get(path string) (status int, body string) {
+	resp, err := client(s.t).Get(s.url + path)
+	if err != nil {
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b)
+}
+
+// stop ends the server by a signal and returns its exit code; -1 when a signal ended it.
+func (s *instance) stop(sig syscall.Signal) int {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
+	}
+	return s.wait()
+}
+
+// wait waits for the end of the process.
+func (s *instance) wait() int {
+	s.t.Helper()
+	select {
+	case <-s.done:
+	case <-time.After(time.Minute):
+		s.t.Fatal("server did not end within a minute")
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
+
+// tool runs a client's command and returns its output. It never inherits the environment.
+type tool struct {
+	program string
+	env     []string
+}
+
+// run fails the test unless the command succeeds.
+func (c tool) run(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := c.try(t, "", args...)
+	if err != nil {
+		t.Fatalf("%s %q: %v\n%s", filepath.Base(c.program), args, err, tail(out, 3000))
+	}
+	return out
+}
+
+// try runs the command with stdin and returns stdout and stderr together.
+func (c tool) try(t *testing.T, stdin string, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.program, args...)
+	cmd.Env = c.env
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w after 3 minutes", ctx.Err())
+	}
+	return string(out), err
+}
