@@ -1,0 +1,661 @@
+package core_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trivium/core"
+	"trivium/core/content"
+	"trivium/core/coretest"
+)
+
+// at is short for a path in the bucket of folder tests.
+func at(key string) core.Path { return core.Path{Bucket: "bucket", Key: key} }
+
+// tree is a Service with one bucket.
+func tree(t *testing.T, v core.Versioning) *coretest.Env {
+	t.Helper()
+	env := coretest.New(t, coretest.Options{})
+	_, err := env.Bucket(t.Context(), "bucket", v, core.BucketPolicy{})
+	ok(t, "create", err)
+	return env
+}
+
+// keys lists all live keys of a bucket.
+func keys(t *testing.T, env *coretest.Env, bucket string) []string {
+	t.Helper()
+	page, err := env.Admin.ListObjects(t.Context(), bucket, core.ListOptions{Limit: 1000})
+	ok(t, "list", err)
+	names := []string{}
+	for _, it := range page.Items {
+		names = append(names, it.Entry.Key)
+	}
+	return names
+}
+
+// wantKeys compares the live keys of a bucket.
+func wantKeys(t *testing.T, env *coretest.Env, bucket string, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(append([]string{}, want...), keys(t, env, bucket)); diff != "" {
+		t.Errorf("keys of %s (-want +got):\n%s", bucket, diff)
+	}
+}
+
+// packages lists the packages of a bucket by name; explicit ones with a "!".
+func packages(t *testing.T, env *coretest.Env, bucket string) []string {
+	t.Helper()
+	b, err := env.Admin.Bucket(t.Context(), bucket)
+	ok(t, "bucket", err)
+	names := []string{}
+	err = env.Meta.View(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+		page, err := tx.Packages(ctx, b.ID, 0, 1000)
+		for _, p := range page {
+			if p.Explicit {
+				p.Name += "!"
+			}
+			names = append(names, p.Name)
+		}
+		return err
+	})
+	ok(t, "packages", err)
+	slices.Sort(names)
+	return names
+}
+
+// wantPackages compares the packages of a bucket.
+func wantPackages(t *testing.T, env *coretest.Env, bucket string, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(append([]string{}, want...), packages(t, env, bucket)); diff != "" {
+		t.Errorf("packages of %s (-want +got):\n%s", bucket, diff)
+	}
+}
+
+// list reads a folder in pages and checks them; folders get a "/".
+func list(t *testing.T, env *coretest.Env, key string, limit int) []string {
+	t.Helper()
+	names, after := []string{}, ""
+	for more := true; more; {
+		var nodes []core.TreeNode
+		var err error
+		nodes, more, err = env.Admin.ListFolder(t.Context(), at(key), after, limit)
+		ok(t, "list folder", err)
+		if len(nodes) > limit || more && len(nodes) < limit {
+			t.Fatalf("a page of %d, more %v, with limit %d", len(nodes), more, limit)
+		}
+		for _, n := range nodes {
+			name := n.Name()
+			if n.Folder {
+				name += "/"
+			}
+			names = append(names, name)
+			after = n.Cursor()
+		}
+	}
+	return names
+}
+
+func TestMakeFolder(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	mk := func(key string) error { return env.Admin.MakeFolder(ctx, at(key)) }
+	ok(t, "a package", mk("pkg"))
+	ok(t, "a folder", mk("pkg/a"))
+	ok(t, "a folder below", mk("pkg/a/b"))
+	put(t, env.Admin, "bucket", "pkg/file")
+	put(t, env.Admin, "bucket", "implied/x/y")
+	put(t, env.Admin, "bucket", "root")
+	for _, tc := range []struct {
+		key  string
+		code core.Code
+	}{
+		{"pkg", core.Exists}, {"pkg/a", core.Exists}, {"pkg/a/b", core.Exists},
+		{"implied", core.Exists}, {"implied/x", core.Exists},
+		{"pkg/file", core.Exists}, {"root", core.Exists}, {"implied/x/y", core.Exists},
+		{"pkg/missing/b", core.Conflict}, {"missing/b", core.Conflict},
+		{"pkg/file/b", core.Conflict}, {"root/b", core.Conflict},
+		{"pkg//b", core.BadKey}, {"pkg/../b", core.BadKey}, {"pkg/.", core.BadKey}, {"/b", core.BadKey}, {"pkg/", core.BadKey},
+		{"pkg/" + strings.Repeat("x", 1020), core.KeyTooLong},
+		{"a\x01b", core.BadName}, {strings.Repeat("x", 256), core.BadName},
+	} {
+		wantCode(t, fmt.Sprintf("MakeFolder(%.20q)", tc.key), mk(tc.key), tc.code)
+	}
+	wantKeys(t, env, "bucket", "implied/x/y", "pkg/a/", "pkg/a/b/", "pkg/file", "root")
+	wantPackages(t, env, "bucket", "", "implied", "pkg!")
+
+	ok(t, "a bucket", env.Admin.MakeFolder(ctx, core.Path{Bucket: "other"}))
+	wantCode(t, "a bucket that is there", env.Admin.MakeFolder(ctx, core.Path{Bucket: "other"}), core.BucketOwned)
+	wantCode(t, "a bucket's name", env.Admin.MakeFolder(ctx, core.Path{Bucket: "x"}), core.BadName)
+	wantCode(t, "in no bucket", env.Admin.MakeFolder(ctx, core.Path{Bucket: "nobucket", Key: "a"}), core.NoSuchBucket)
+	_, stranger := user(t, env, "stranger")
+	wantCode(t, "by a stranger", stranger.MakeFolder(ctx, at("new")), core.Forbidden)
+}
+
+func TestStatPath(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	for _, key := range []string{"pkg/a", "pkg/a/b", "pkg/dir/x", "implied/x/y", "odd//z", "root", "full/"} {
+		put(t, env.Admin, "bucket", key)
+	}
+	ok(t, "package", env.Admin.MakeFolder(ctx, at("empty")))
+	ok(t, "marker", env.Admin.MakeFolder(ctx, at("pkg/marked")))
+	for _, tc := range []struct {
+		path  core.Path
+		shape string
+	}{
+		{core.Path{}, "folder"},
+		{core.Path{Bucket: "bucket"}, "folder+time"},
+		{at("pkg"), "folder+time"}, {at("empty"), "folder+time"}, {at("implied"), "folder+time"}, {at("odd"), "folder+time"},
+		{at("pkg/a"), "file+time"}, {at("pkg/a/b"), "file+time"}, {at("root"), "file+time"},
+		{at("pkg/dir"), "folder"}, {at("implied/x"), "folder"}, {at("pkg/marked"), "folder+marker+time"},
+		{at("full"), "folder+time"},
+		{at("pkg/missing"), ""}, {at("missing"), ""}, {at("pkg/di"), ""}, {at("roo"), ""},
+	} {
+		n, err := env.Admin.StatPath(ctx, tc.path)
+		if tc.shape == "" {
+			wantCode(t, "StatPath("+tc.path.String()+")", err, core.NoSuchKey)
+			continue
+		}
+		ok(t, "StatPath("+tc.path.String()+")", err)
+		shape := "file"
+		if n.Folder {
+			shape = "folder"
+			if n.HasEntry {
+				shape += "+marker"
+			}
+		}
+		if n.CreateTime != 0 {
+			shape += "+time"
+		}
+		if shape != tc.shape || n.Path != tc.path {
+			t.Errorf("StatPath(%s) = %s at %s, want %s", tc.path, shape, n.Path, tc.shape)
+		}
+	}
+	for _, bad := range []string{"a//b", "./a", "a/..", "pkg/"} {
+		_, err := env.Admin.StatPath(ctx, at(bad))
+		wantCode(t, "StatPath("+bad+")", err, core.BadKey)
+	}
+}
+
+func TestListFolder(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	for _, key := range []string{"aa", "a0", "zz", "a", "a/m"} {
+		ok(t, "make "+key, env.Admin.MakeFolder(ctx, at(key)))
+	}
+	for _, key := range []string{
+		"/lead", "a", "a.txt", "a/b", "a/b/c", "a/b.txt", "a//hidden", "a/../hidden", "a/./hidden", "a/d/e/f",
+		"b/x", "odd/", "z",
+	} {
+		put(t, env.Admin, "bucket", key)
+	}
+	for _, tc := range []struct {
+		key  string
+		want string
+	}{
+		{"", "a a.txt a0/ aa/ b/ odd/ z zz/"},
+		{"a", "b b.txt d/ m/"}, {"a/b", "c"}, {"a/d", "e/"}, {"a/m", ""}, {"aa", ""}, {"odd", ""}, {"missing", ""}, {"z", ""},
+	} {
+		for _, limit := range []int{1, 2, 3, 1000} {
+			if got := strings.Join(list(t, env, tc.key, limit), " "); got != tc.want {
+				t.Errorf("ListFolder(%s) by %d = %s, want %s", tc.key, limit, got, tc.want)
+			}
+		}
+	}
+	roots, more, err := env.Admin.ListFolder(ctx, core.Path{}, "", 10)
+	if err != nil || more || len(roots) != 1 || roots[0].Name() != "bucket" || !roots[0].Folder {
+		t.Errorf("ListFolder(root) = %v, %v, %v, want the bucket", roots, more, err)
+	}
+}
+
+// A listing of many folders and packages pages without gaps and repetitions.
+func TestListFolderPages(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	want := []string{}
+	for i := range 60 {
+		name := fmt.Sprintf("p%03d", i)
+		switch i % 3 {
+		case 0:
+			put(t, env.Admin, "bucket", name)
+		case 1:
+			put(t, env.Admin, "bucket", name+"/x")
+			name += "/"
+		case 2:
+			ok(t, "make", env.Admin.MakeFolder(t.Context(), at(name)))
+			name += "/"
+		}
+		want = append(want, name)
+	}
+	for _, limit := range []int{1, 7, 20, 60, 61} {
+		if diff := cmp.Diff(want, list(t, env, "", limit)); diff != "" {
+			t.Errorf("by %d (-want +got):\n%s", limit, diff)
+		}
+	}
+}
+
+func TestDeleteFolder(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	for _, key := range []string{"p/a/b/1", "p/a/b//odd", "p/a/b/../up", "p/a/b0", "p/a.b", "q/x", "r/y/z"} {
+		put(t, env.Admin, "bucket", key)
+	}
+	put(t, env.Admin, "bucket", "p/a/b") // a file of the same name stays
+	ok(t, "delete", env.Admin.DeleteFolder(ctx, at("p/a/b")))
+	wantKeys(t, env, "bucket", "p/a.b", "p/a/b", "p/a/b0", "q/x", "r/y/z")
+	wantCode(t, "delete again", env.Admin.DeleteFolder(ctx, at("p/a/b")), core.NoSuchKey)
+
+	// The folder above an emptied one stays, by a marker or as an explicit package.
+	ok(t, "delete the only one", env.Admin.DeleteFolder(ctx, at("r/y")))
+	wantPackages(t, env, "bucket", "p", "q", "r!")
+	ok(t, "delete a package", env.Admin.DeleteFolder(ctx, at("p")))
+	ok(t, "delete an empty package", env.Admin.DeleteFolder(ctx, at("r")))
+	wantPackages(t, env, "bucket", "q")
+	wantKeys(t, env, "bucket", "q/x")
+	put(t, env.Admin, "bucket", "q/d/e/f")
+	ok(t, "delete deeper", env.Admin.DeleteFolder(ctx, at("q/d/e")))
+	wantKeys(t, env, "bucket", "q/d/", "q/x")
+
+	_, stranger := user(t, env, "stranger")
+	wantCode(t, "by a stranger", stranger.DeleteFolder(ctx, at("q")), core.Forbidden)
+	wantUsage(t, env, "bucket")
+}
+
+// wantUsage recounts what a bucket holds.
+func wantUsage(t *testing.T, env *coretest.Env, bucket string) {
+	t.Helper()
+	got, err := env.Admin.Usage(t.Context(), bucket)
+	ok(t, "usage", err)
+	page, err := env.Admin.ListVersions(t.Context(), bucket, core.VersionListOptions{Limit: 1000})
+	ok(t, "versions", err)
+	var want core.Usage
+	for _, it := range page.Items {
+		want.Bytes += it.Version.Size
+		if it.Latest && !it.Version.Marker {
+			want.Objects++
+		}
+	}
+	if got != want {
+		t.Errorf("usage of %s = %+v, want %+v", bucket, got, want)
+	}
+}
+
+// In a versioned bucket folder operations lose nothing: what was deleted can be read by its version.
+func TestDeleteFolderVersioned(t *testing.T) {
+	env := tree(t, core.VersioningEnabled)
+	ctx := t.Context()
+	e := put(t, env.Admin, "bucket", "p/a/1")
+	put(t, env.Admin, "bucket", "p/a/2")
+	ok(t, "delete", env.Admin.DeleteFolder(ctx, at("p/a")))
+	wantKeys(t, env, "bucket")
+	wantPackages(t, env, "bucket", "p!")
+	_, err := env.Admin.StatObject(ctx, "bucket", "p/a/1", core.GetOptions{VersionID: e.Version.VersionID()})
+	ok(t, "the version is still there", err)
+	again := put(t, env.Admin, "bucket", "p/a/1")
+	if again.ObjectID != e.ObjectID {
+		t.Errorf("the revived object has id %d, want %d", again.ObjectID, e.ObjectID)
+	}
+	wantUsage(t, env, "bucket")
+}
+
+func TestMoveFolder(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	mv := func(src, dst string, overwrite bool) error {
+		return env.Admin.MoveFolder(ctx, at(src), at(dst), core.FolderOptions{Overwrite: overwrite})
+	}
+	first := put(t, env.Admin, "bucket", "p/a/1")
+	for _, key := range []string{"p/a/b/2", "p/a//odd", "p/x/3", "q/4", "file", "p/f"} {
+		put(t, env.Admin, "bucket", key)
+	}
+	for _, tc := range []struct {
+		src, dst string
+		code     core.Code
+	}{
+		{"p/a", "q/4", core.Exists}, {"p/a", "p/x", core.Exists}, {"p/a", "q", core.Exists}, {"p/a", "file", core.Exists},
+		{"p/a", "missing/a", core.Conflict}, {"p/a", "file/a", core.Conflict}, {"p/a", "q/4/a", core.Conflict},
+		{"p/a", "p/a", core.Conflict}, {"p/a", "p/a/b/c", core.Conflict}, {"p/a/b", "p/a", core.Conflict},
+		{"p/missing", "q/a", core.NoSuchKey}, {"missing", "other", core.NoSuchKey},
+		{"p/a", "q/../a", core.BadKey}, {"", "other", core.BadKey}, {"p/a", "", core.BadKey},
+	} {
+		wantCode(t, "MoveFolder("+tc.src+", "+tc.dst+")", mv(tc.src, tc.dst, false), tc.code)
+	}
+	wantKeys(t, env, "bucket", "file", "p/a//odd", "p/a/1", "p/a/b/2", "p/f", "p/x/3", "q/4")
+
+	ok(t, "move", mv("p/a", "q/a", false))
+	wantKeys(t, env, "bucket", "file", "p/f", "p/x/3", "q/4", "q/a//odd", "q/a/1", "q/a/b/2")
+	got, err := env.Admin.StatObject(ctx, "bucket", "q/a/1", core.GetOptions{})
+	if err != nil || got.Entry.ObjectID != first.ObjectID || got.Entry.Version.UpdateTime != first.Version.UpdateTime {
+		t.Errorf("the moved object = %+v, %v, want the identity of %+v", got.Entry, err, first)
+	}
+	ok(t, "move over a folder", mv("q/a/b", "p/x", true))
+	wantKeys(t, env, "bucket", "file", "p/f", "p/x/2", "q/4", "q/a//odd", "q/a/1")
+	ok(t, "move over a file", mv("p/x", "p/f", true))
+	wantKeys(t, env, "bucket", "file", "p/f/2", "q/4", "q/a//odd", "q/a/1")
+	// The folder above stays when it loses its last member.
+	ok(t, "move the last member", mv("p/f", "q/f", false))
+	wantKeys(t, env, "bucket", "file", "q/4", "q/a//odd", "q/a/1", "q/f/2")
+	wantPackages(t, env, "bucket", "", "p!", "q")
+	wantUsage(t, env, "bucket")
+}
+
+// Packages keep their ids when they are renamed, become folders when they move down, and folders packages.
+func TestMoveFolderPackages(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	mv := func(src, dst string) {
+		t.Helper()
+		ok(t, "move "+src+" to "+dst, env.Admin.MoveFolder(ctx, at(src), at(dst), core.FolderOptions{}))
+	}
+	id := func(name string) (id int64) {
+		b, _ := env.Admin.Bucket(ctx, "bucket")
+		err := env.Meta.View(ctx, func(ctx context.Context, tx core.MetaTx) error {
+			p, _, err := tx.PackageByName(ctx, b.ID, name)
+			id = p.ID
+			return err
+		})
+		ok(t, "package", err)
+		return id
+	}
+	put(t, env.Admin, "bucket", "implied/1")
+	ok(t, "make", env.Admin.MakeFolder(ctx, at("explicit")))
+	ok(t, "make", env.Admin.MakeFolder(ctx, at("home")))
+	was := id("implied")
+	mv("implied", "renamed")
+	if id("renamed") != was {
+		t.Errorf("the package has id %d after its renaming, want %d", id("renamed"), was)
+	}
+	mv("explicit", "still")
+	wantPackages(t, env, "bucket", "home!", "renamed", "still!")
+	mv("renamed", "home/renamed")
+	mv("still", "home/still")
+	wantPackages(t, env, "bucket", "home!")
+	wantKeys(t, env, "bucket", "home/renamed/1", "home/still/")
+	mv("home/renamed", "up")
+	mv("home/still", "marker")
+	wantPackages(t, env, "bucket", "home!", "marker", "up")
+	wantKeys(t, env, "bucket", "marker/", "up/1")
+}
+
+// Between buckets objects take their versions, sizes and identity along.
+func TestMoveFolderBetweenBuckets(t *testing.T) {
+	env := tree(t, core.VersioningEnabled)
+	ctx := t.Context()
+	_, err := env.Bucket(ctx, "plain", core.VersioningOff, core.BucketPolicy{})
+	ok(t, "create", err)
+	put(t, env.Admin, "bucket", "p/1")
+	e := put(t, env.Admin, "bucket", "p/1")
+	put(t, env.Admin, "bucket", "p/gone")
+	_, err = env.Admin.DeleteObject(ctx, "bucket", "p/gone", core.DeleteOptions{})
+	ok(t, "delete", err)
+	put(t, env.Admin, "bucket", "keep/2")
+	dst := core.Path{Bucket: "plain", Key: "q"}
+	ok(t, "move", env.Admin.MoveFolder(ctx, at("p"), dst, core.FolderOptions{}))
+	wantKeys(t, env, "bucket", "keep/2")
+	wantKeys(t, env, "plain", "q/1")
+	wantPackages(t, env, "bucket", "keep")
+	wantPackages(t, env, "plain", "q")
+	wantUsage(t, env, "bucket")
+	wantUsage(t, env, "plain")
+	got, err := env.Admin.StatObject(ctx, "plain", "q/1", core.GetOptions{})
+	if err != nil || got.Entry.ObjectID != e.ObjectID || !got.Entry.Version.Null {
+		t.Errorf("the moved object = %+v, %v, want id %d with a null version", got.Entry, err, e.ObjectID)
+	}
+}
+
+// What lies under delete markers at the target becomes the older history of what moves there.
+func TestMoveFolderJoinsHistories(t *testing.T) {
+	env := tree(t, core.VersioningEnabled)
+	ctx := t.Context()
+	old := put(t, env.Admin, "bucket", "q/1")
+	put(t, env.Admin, "bucket", "q/2")
+	ok(t, "delete", env.Admin.DeleteFolder(ctx, at("q")))
+	e := put(t, env.Admin, "bucket", "p/1")
+	ok(t, "move", env.Admin.MoveFolder(ctx, at("p"), at("q"), core.FolderOptions{}))
+	wantKeys(t, env, "bucket", "q/1")
+	got, err := env.Admin.StatObject(ctx, "bucket", "q/1", core.GetOptions{})
+	if err != nil || got.Entry.ObjectID != e.ObjectID {
+		t.Fatalf("the moved object = %+v, %v, want id %d", got.Entry, err, e.ObjectID)
+	}
+	_, err = env.Admin.StatObject(ctx, "bucket", "q/1", core.GetOptions{VersionID: old.Version.VersionID()})
+	ok(t, "the version that was there before", err)
+	wantUsage(t, env, "bucket")
+}
+
+// An overwritten folder of a versioned bucket can be read by its versions.
+func TestMoveFolderOverwriteVersioned(t *testing.T) {
+	env := tree(t, core.VersioningEnabled)
+	ctx := t.Context()
+	old := put(t, env.Admin, "bucket", "q/1")
+	put(t, env.Admin, "bucket", "q/2")
+	put(t, env.Admin, "bucket", "p/1")
+	ok(t, "move", env.Admin.MoveFolder(ctx, at("p"), at("q"), core.FolderOptions{Overwrite: true}))
+	wantKeys(t, env, "bucket", "q/1")
+	_, err := env.Admin.StatObject(ctx, "bucket", "q/1", core.GetOptions{VersionID: old.Version.VersionID()})
+	ok(t, "the overwritten version", err)
+	wantUsage(t, env, "bucket")
+}
+
+func TestMoveFolderRefusesWhole(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	long := "p/" + strings.Repeat("x", 1022)
+	put(t, env.Admin, "bucket", long)
+	put(t, env.Admin, "bucket", "p/1")
+	for _, copying := range []bool{false, true} {
+		run := env.Admin.MoveFolder
+		if copying {
+			run = env.Admin.CopyFolder
+		}
+		wantCode(t, "a key that gets too long", run(ctx, at("p"), at("pp"), core.FolderOptions{}), core.KeyTooLong)
+		wantKeys(t, env, "bucket", "p/1", long)
+		wantPackages(t, env, "bucket", "p")
+	}
+	_, err := env.Admin.SetAttrs(ctx, at("p/1"), core.AttrsOptions{Change: func(v *core.Version) error {
+		v.Attrs.LegalHold = true
+		return nil
+	}})
+	ok(t, "legal hold", err)
+	wantCode(t, "a held object", env.Admin.MoveFolder(ctx, at("p"), at("q"), core.FolderOptions{}), core.Forbidden)
+	wantCode(t, "deleting a held object", env.Admin.DeleteFolder(ctx, at("p")), core.Forbidden)
+	wantKeys(t, env, "bucket", "p/1", long)
+}
+
+func TestRenameBucket(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	b, err := env.Admin.Bucket(ctx, "bucket")
+	ok(t, "bucket", err)
+	put(t, env.Admin, "bucket", "a/b")
+	_, err = env.Admin.CreateBucket(ctx, "taken", core.CreateBucketOptions{})
+	ok(t, "create", err)
+	mv := func(to string) error {
+		return env.Admin.MoveFolder(ctx, core.Path{Bucket: "bucket"}, core.Path{Bucket: to}, core.FolderOptions{Overwrite: true})
+	}
+	wantCode(t, "a name that is taken", mv("taken"), core.BucketOwned)
+	wantCode(t, "a bad name", mv("dav"), core.BadName)
+	ok(t, "rename", mv("renamed"))
+	now, err := env.Admin.Bucket(ctx, "renamed")
+	if err != nil || now.ID != b.ID {
+		t.Errorf("Bucket(renamed) = %+v, %v, want id %d", now, err, b.ID)
+	}
+	_, err = env.Admin.Bucket(ctx, "bucket")
+	wantCode(t, "the old name", err, core.NoSuchBucket)
+	wantKeys(t, env, "renamed", "a/b")
+	put(t, env.Admin, "renamed", "a/c")
+	_, stranger := user(t, env, "stranger")
+	err = stranger.MoveFolder(ctx, core.Path{Bucket: "renamed"}, core.Path{Bucket: "mine"}, core.FolderOptions{})
+	wantCode(t, "by a stranger", err, core.Forbidden)
+}
+
+func TestCopyFolder(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	for _, key := range []string{"p/a/1", "p/a/b/2", "p/a//odd", "q/4"} {
+		put(t, env.Admin, "bucket", key)
+	}
+	ok(t, "make", env.Admin.MakeFolder(ctx, at("p/a/empty")))
+	ok(t, "make", env.Admin.MakeFolder(ctx, at("explicit")))
+	cp := func(src, dst string, overwrite bool) error {
+		return env.Admin.CopyFolder(ctx, at(src), at(dst), core.FolderOptions{Overwrite: overwrite})
+	}
+	wantCode(t, "into itself", cp("p", "p/a/x", false), core.Conflict)
+	wantCode(t, "onto what contains it", cp("p/a", "p", true), core.Conflict)
+	wantCode(t, "over a folder", cp("p/a", "q", false), core.Exists)
+	wantCode(t, "below a missing one", cp("p/a", "x/y", false), core.Conflict)
+	ok(t, "copy", cp("p/a", "q/a", false))
+	source := []string{"p/a//odd", "p/a/1", "p/a/b/2", "p/a/empty/", "q/4"}
+	wantKeys(t, env, "bucket", append(source, "q/a//odd", "q/a/1", "q/a/b/2", "q/a/empty/")...)
+	ok(t, "copy over", cp("p/a/b", "q", true))
+	wantKeys(t, env, "bucket", append(source[:4:4], "q/2")...)
+	ok(t, "copy an empty package", cp("explicit", "twin", false))
+	ok(t, "copy it below", cp("explicit", "q/twin", false))
+	wantPackages(t, env, "bucket", "explicit!", "p", "q", "twin!")
+	wantKeys(t, env, "bucket", append(source[:4:4], "q/2", "q/twin/")...)
+	r, err := env.Admin.OpenObject(ctx, "bucket", "q/2", core.GetOptions{})
+	ok(t, "open the copy", err)
+	if got, err := io.ReadAll(r.Body); err != nil || string(got) != "p/a/b/2" {
+		t.Errorf("the copy holds %q, %v, want what the source does", got, err)
+	}
+	ok(t, "close", r.Body.Close())
+	wantUsage(t, env, "bucket")
+}
+
+// A folder does not go where its content may not even be for a while (S13).
+func TestFolderIntoForbiddenSpaces(t *testing.T) {
+	env := coretest.New(t, coretest.Options{Spaces: 2})
+	ctx := t.Context()
+	for name, p := range map[string]core.BucketPolicy{"bucket": {}, "narrow": {Spaces: []content.SpaceID{2}}} {
+		_, err := env.Bucket(ctx, name, core.VersioningOff, p)
+		ok(t, "create", err)
+	}
+	put(t, env.Admin, "bucket", "p/1")
+	put(t, env.Admin, "narrow", "p/1")
+	to := core.Path{Bucket: "narrow", Key: "q"}
+	wantCode(t, "move", env.Admin.MoveFolder(ctx, at("p"), to, core.FolderOptions{}), core.Conflict)
+	wantCode(t, "copy", env.Admin.CopyFolder(ctx, at("p"), to, core.FolderOptions{}), core.Conflict)
+	from := core.Path{Bucket: "narrow", Key: "p"}
+	ok(t, "the other way", env.Admin.MoveFolder(ctx, from, at("q"), core.FolderOptions{}))
+	wantKeys(t, env, "bucket", "p/1", "q/1")
+}
+
+// Random folder operations against a map of keys: the tree, the packages and the usage stay right.
+func TestFoldersRandom(t *testing.T) {
+	for _, v := range []core.Versioning{core.VersioningOff, core.VersioningEnabled} {
+		seed := rand.Uint64()
+		r := rand.New(rand.NewPCG(seed, 1))
+		t.Logf("seed %d", seed)
+		env := tree(t, v)
+		model := map[string]bool{} // files by key; folders are made so that they never vanish
+		dirs := []string{"p", "q", "p/a", "q/a"}
+		for _, d := range dirs {
+			ok(t, "make", env.Admin.MakeFolder(t.Context(), at(d)))
+		}
+		pick := func() string { return dirs[r.IntN(len(dirs))] }
+		for range 60 {
+			src, dst := pick(), pick()+"/"+[]string{"x", "y", "a/z"}[r.IntN(3)]
+			switch r.IntN(4) {
+			case 0, 1:
+				key := src + "/" + []string{"1", "2", "x/1", "y/2", "a/z/3"}[r.IntN(5)]
+				put(t, env.Admin, "bucket", key)
+				model[key] = true
+			case 2:
+				moveModel(t, env, model, src+"/x", dst, false)
+			case 3:
+				moveModel(t, env, model, src+"/y", dst, true)
+			}
+			got := []string{}
+			for _, k := range keys(t, env, "bucket") {
+				if !strings.HasSuffix(k, "/") {
+					got = append(got, k)
+				}
+			}
+			want := []string{}
+			for k := range model {
+				want = append(want, k)
+			}
+			slices.Sort(want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("seed %d: files (-want +got):\n%s", seed, diff)
+			}
+		}
+		wantUsage(t, env, "bucket")
+	}
+}
+
+// moveModel moves or copies a folder in the store and in the model.
+func moveModel(t *testing.T, env *coretest.Env, model map[string]bool, src, dst string, copying bool) {
+	t.Helper()
+	run := env.Admin.MoveFolder
+	if copying {
+		run = env.Admin.CopyFolder
+	}
+	err := run(t.Context(), at(src), at(dst), core.FolderOptions{Overwrite: true})
+	switch core.CodeOf(err) {
+	case core.NoSuchKey, core.Conflict:
+		if err != nil {
+			return // no such folder, no parent, or one in the other: nothing changed
+		}
+	}
+	ok(t, "move or copy "+src+" to "+dst, err)
+	for k := range model {
+		if strings.HasPrefix(k, dst+"/") || k == dst {
+			delete(model, k)
+		}
+	}
+	for k := range model {
+		if !strings.HasPrefix(k, src+"/") {
+			continue
+		}
+		model[dst+k[len(src):]] = true
+		if !copying {
+			delete(model, k)
+		}
+	}
+}
+
+func BenchmarkMoveFolder10000(b *testing.B) {
+	env := coretest.New(b, coretest.Options{})
+	ctx := b.Context()
+	if _, err := env.Bucket(ctx, "bucket", core.VersioningOff, core.BucketPolicy{}); err != nil {
+		b.Fatal(err)
+	}
+	fill(b, env, 10_000)
+	src, dst := "p/a", "p/b"
+	for b.Loop() {
+		if err := env.Admin.MoveFolder(ctx, at(src), at(dst), core.FolderOptions{}); err != nil {
+			b.Fatal(err)
+		}
+		src, dst = dst, src
+	}
+}
+
+// fill puts n objects below p/a, in parallel for the group commit's sake.
+func fill(b *testing.B, env *coretest.Env, n int) {
+	b.Helper()
+	errs := make(chan error)
+	const workers = 64
+	for w := range workers {
+		go func() {
+			for i := w; i < n; i += workers {
+				key := fmt.Sprintf("p/a/%06d", i)
+				_, err := env.Admin.PutObject(b.Context(), "bucket", key, strings.NewReader("x"), 1, core.PutOptions{})
+				if err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	for range workers {
+		if err := <-errs; err != nil {
+			b.Fatal(err)
+		}
+	}
+}
