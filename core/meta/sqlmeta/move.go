@@ -2,9 +2,6 @@ package sqlmeta
 
 import (
 	"context"
-	"strings"
-
-	"trivium/core"
 )
 
 const (
@@ -17,9 +14,6 @@ const announced = 2000
 
 // MoveEntries implements core.EntryTx.
 func (t *Tx) MoveEntries(ctx context.Context, bucketID int64, from string, toBucket int64, to string) (int64, error) {
-	if bucketID == toBucket && strings.HasPrefix(to, from) {
-		return 0, core.Errorf(core.BadArgument, to, "%q lies below %q", to, from)
-	}
 	count, err := t.CountEntries(ctx, bucketID, from, announced)
 	if err != nil {
 		return 0, err
