@@ -43,7 +43,7 @@ func (r Redundancy) String() string {
 
 // MarshalText writes the word of the native API.
 func (r Redundancy) MarshalText() ([]byte, error) {
-	if int(r) >= len(redundancyNames()) {
+	if r > LocallyRepairable {
 		return nil, fmt.Errorf("redundancy %d: %w", uint8(r), ErrPolicy)
 	}
 	return []byte(r.String()), nil

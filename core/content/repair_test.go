@@ -124,7 +124,8 @@ func TestTooFewShards(t *testing.T) {
 
 func TestEveryByteFlipped(t *testing.T) {
 	for _, p := range []Policy{
-		{}, {Redundancy: Copies, N: 2, Strict: true},
+		{},
+		{Redundancy: Copies, N: 2, Strict: true},
 		{Redundancy: ErasureCoded, K: 2, N: 3, ChunkSize: 64 << 10, Strict: true},
 	} {
 		for _, key := range []uint32{0, 5} {
@@ -167,7 +168,7 @@ func TestDisplacedShards(t *testing.T) {
 		for name, bad := range map[string][]byte{
 			"swapped": raw1, "of another blob": l.shard(other.Blobs[0], other.Blobs[0].Layout.Place(0, 0)),
 			"of the next segment": l.shard(b, b.Layout.Place(1, 0)), "empty": {}, "cut in the header": raw0[:100],
-			"cut behind the header": raw0[:128], "cut in a block": raw0[:1000], "too long": append(raw0[:len(raw0):len(raw0)], 1),
+			"cut behind the header": raw0[:128], "cut in a block": raw0[:1000], "too long": append(slices.Clone(raw0), 1),
 			"header of another": append(raw1[:128:128], raw0[128:]...),
 		} {
 			l.setShard(b, first, bad)

@@ -94,7 +94,7 @@ const (
 // order returns the shards that may be read for a stripe, best first, without those that failed for it.
 func (c *source) order() []int {
 	list := make([]int, 0, len(c.streams))
-	for rank := rankGood; rank < rankNever; rank++ {
+	for rank := range rankNever {
 		for i := range c.streams {
 			if c.streams[i].err == nil && c.rank(i) == rank {
 				list = append(list, i)
