@@ -58,3 +58,10 @@ func (m *Maintenance) Reserve() error { return m.s.checkReserve() }
 
 // System returns a session of an administrator in the name of upkeep.
 func (m *Maintenance) System() *Session { return m.s.Session(System("upkeep")) }
+
+// Target returns where new content of a class goes at present: the class may name no spaces, which means all
+// that its owner may use. Spaces is empty when there is none.
+func (m *Maintenance) Target(c Class) content.Target {
+	spaces, _ := m.s.opened.usable(c.Owner, c.Spaces)
+	return content.Target{Policy: c.Policy, Spaces: spaces, KeyID: c.KeyID}
+}

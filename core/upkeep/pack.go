@@ -99,8 +99,7 @@ func (r *Runner) packMembers(ctx context.Context, class core.Class, members []me
 		size += m.blob.Size
 	}
 	w, err := r.m.Content.Put(ctx, io.MultiReader(parts...), content.PutRequest{
-		Target: content.Target{Policy: class.Policy, Spaces: class.Spaces, KeyID: class.KeyID},
-		Size:   size,
+		Target: r.m.Target(class), Size: size,
 	})
 	if err != nil {
 		return 0, err

@@ -75,7 +75,7 @@ func (r *Runner) repairBlob(ctx context.Context, id content.BlobID, rows []core.
 	for i, row := range rows {
 		refs[i] = content.ShardRef{Segment: row.Segment, Index: row.Index}
 	}
-	rebuilt, failed := r.m.Content.Repair(ctx, b.Blob, refs, class.Spaces)
+	rebuilt, failed := r.m.Content.Repair(ctx, b.Blob, refs, r.m.Target(class).Spaces)
 	n, err := r.swap(ctx, b, rebuilt, rows, failed == nil)
 	if err != nil {
 		return 0, err
