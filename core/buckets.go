@@ -227,8 +227,8 @@ func (se *Session) DeleteBucket(ctx context.Context, name string, force bool) er
 type bareness int
 
 const (
-	bucketEmpty bareness = iota // no row hangs on it
-	bucketBarren                // packages without members or expired objects: empty to all doors
+	bucketEmpty  bareness = iota // no row hangs on it
+	bucketBarren                 // packages without members or expired objects: empty to all doors
 	bucketFull
 )
 

@@ -95,7 +95,7 @@ func (l *limited[K, V]) put(k K, v V) {
 func (s *Service) updateConfig(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error {
 	var epoch int64
 	err := s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		if err := s.checkMarkers(); err != nil {
+		if err := s.checkWriter(ctx, tx); err != nil {
 			return err
 		}
 		if err := fn(ctx, tx); err != nil {

@@ -3,9 +3,11 @@ package core
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"trivium/core/content"
+	"trivium/drivers"
 )
 
 const (
@@ -129,14 +131,37 @@ func errLeaseEnded() *Error {
 // rereadMarkers looks whether the spaces still belong to this store and epoch (S25). A space that does not
 // answer proves nothing.
 func (s *Service) rereadMarkers(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, spacePatience)
+	defer cancel()
+	var wait sync.WaitGroup
 	for _, sp := range s.spaces.All() {
-		if sp.State == content.Down {
-			continue
+		if sp.Driver != nil {
+			wait.Go(func() { s.rereadMarker(ctx, sp) })
 		}
-		_, err := content.CheckMarker(ctx, sp, s.stamp.StoreID, s.stamp.Epoch)
-		if me, ok := errors.AsType[*content.MarkerError](err); ok {
-			s.turnReadOnly(markerReadOnly(s.opened.name(sp.ID), me))
-		}
+	}
+	wait.Wait()
+}
+
+// rereadMarker looks at one space. One whose marker is gone is down until it is back: a disk that is not mounted
+// any more looks like an empty one.
+func (s *Service) rereadMarker(ctx context.Context, sp content.Space) {
+	_, err := content.CheckMarker(ctx, sp, s.stamp.StoreID, s.stamp.Epoch)
+	if me, ok := errors.AsType[*content.MarkerError](err); ok {
+		s.turnReadOnly(markerReadOnly(s.opened.name(sp.ID), me))
+		return
+	}
+	gone := errors.Is(err, drivers.ErrNotExist) && !sp.Driver.Traits().Volatile
+	if err != nil && !gone {
+		return
+	}
+	state := s.opened.state(sp.ID)
+	if gone {
+		state = content.Down
+	}
+	if sp.State != state && s.readOnly.Load() == nil {
+		s.log.Warn("space changes its state", "space", s.opened.name(sp.ID), "down", gone)
+		sp.State = state
+		s.spaces.Set(sp)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"trivium/core"
 	"trivium/core/content"
 	"trivium/drivers"
+	"trivium/drivers/local"
 	"trivium/drivers/memory"
 )
 
@@ -369,4 +372,43 @@ func TestReserve(t *testing.T) {
 	wantCode(t, "Ready", s.Ready(ctx), core.NoSpace)
 	_, err = root.DeleteObject(ctx, "bucket", "key", core.DeleteOptions{})
 	ok(t, "delete below the reserve", err)
+}
+
+// A disk that is not mounted is down: nothing is written into its empty mount point, neither at the start nor when
+// it goes while the server runs. An administrator can say that it is an empty disk now.
+func TestMissingMarkerIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := filepath.Join(t.TempDir(), "disk")
+		h := harness{kinds: []drivers.Kind{local.Kind()}, change: func(c *core.Config) {
+			c.Spaces = []core.SpaceSeed{{Name: "disk", Kind: "Local", Config: drivers.Config{"path": disk}}}
+		}}
+		ctx := t.Context()
+		s, err := h.start(t)
+		ok(t, "open", err)
+		ok(t, "ready", s.Ready(ctx))
+		marker, away := filepath.Join(disk, "trivium.json"), filepath.Join(disk, "away")
+		ok(t, "unmount", os.Rename(marker, away))
+		time.Sleep(21 * time.Second)
+		synctest.Wait()
+		wantCode(t, "Ready while the disk is away", s.Ready(ctx), core.Unavailable)
+		ok(t, "mount", os.Rename(away, marker))
+		time.Sleep(21 * time.Second)
+		synctest.Wait()
+		ok(t, "ready again", s.Ready(ctx))
+		ok(t, "close", s.Close(ctx))
+
+		ok(t, "lose the disk", os.RemoveAll(disk))
+		s, err = h.start(t)
+		ok(t, "open without the disk", err)
+		wantCode(t, "Ready without the disk", s.Ready(ctx), core.Unavailable)
+		if _, err := os.Stat(marker); err == nil {
+			t.Error("a marker was written onto a disk that had none")
+		}
+		admin := s.Session(core.System("t"))
+		stranger := s.Session(core.Principal{UserID: 1})
+		wantCode(t, "ClaimSpace by a stranger", stranger.ClaimSpace(ctx, "disk"), core.Forbidden)
+		wantCode(t, "ClaimSpace of no space", admin.ClaimSpace(ctx, "other"), core.NotFound)
+		ok(t, "claim", admin.ClaimSpace(ctx, "disk"))
+		ok(t, "ready on the empty disk", s.Ready(ctx))
+	})
 }

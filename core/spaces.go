@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type openSpaces struct {
 	rows    []Space
 	shared  map[content.SpaceID]bool // of administrators: they take content of other users too
 	drivers map[content.SpaceID]drivers.Driver
+	opening sync.Mutex // held while drivers are opened: none is opened twice
 }
 
 // usable returns the spaces that content of owner may go to, of those named or, with none named, of all, and
@@ -67,16 +69,30 @@ func (o *openSpaces) domains(ids []content.SpaceID) int {
 	return len(seen)
 }
 
-// name returns the name of a space, for people.
-func (o *openSpaces) name(id content.SpaceID) string {
+// row returns the first row that is says yes to.
+func (o *openSpaces) row(is func(Space) bool) (Space, bool) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	for _, row := range o.rows {
-		if row.ID == id {
-			return row.Name
-		}
+	i := slices.IndexFunc(o.rows, is)
+	if i < 0 {
+		return Space{}, false
 	}
-	return fmt.Sprintf("space %d", id)
+	return o.rows[i], true
+}
+
+// name returns the name of a space, for people.
+func (o *openSpaces) name(id content.SpaceID) string {
+	row, ok := o.row(func(row Space) bool { return row.ID == id })
+	if !ok {
+		return fmt.Sprintf("space %d", id)
+	}
+	return row.Name
+}
+
+// state returns the state of a space that its row asks for.
+func (o *openSpaces) state(id content.SpaceID) content.SpaceState {
+	row, _ := o.row(func(row Space) bool { return row.ID == id })
+	return spaceState(row.State)
 }
 
 // keep remembers the driver of a space; Close of the Service closes it.
@@ -156,6 +172,8 @@ func (s *Service) loadSpaces(ctx context.Context) error {
 
 // reopenSpaces opens every space whose driver is not, all at once. One that fails is down until the next try.
 func (s *Service) reopenSpaces(ctx context.Context) {
+	s.opened.opening.Lock()
+	defer s.opened.opening.Unlock()
 	var wait sync.WaitGroup
 	for _, row := range s.opened.waiting() {
 		wait.Go(func() {
@@ -216,9 +234,7 @@ func (s *Service) connect(ctx context.Context, row Space) (drivers.Driver, error
 		return nil, fmt.Errorf("space %s: no kind is called %q", row.Name, row.Kind)
 	}
 	cfg := make(drivers.Config, len(row.Config))
-	for k, v := range row.Config {
-		cfg[k] = v
-	}
+	maps.Copy(cfg, row.Config)
 	if len(row.Secrets) > 0 {
 		secrets, err := s.keys.Unseal(spaceSecrets(row.ID), row.Secrets)
 		if err != nil {
@@ -268,6 +284,52 @@ func spaceState(name string) content.SpaceState {
 // spaceSecrets names the owner of sealed secrets.
 func spaceSecrets(id content.SpaceID) string { return fmt.Sprintf("space %d", id) }
 
+// ClaimSpace marks a space as this store's anew when its marker is gone for good, such as that of a disk that was
+// replaced by an empty one; it is used again then, and what it lost can be repaired. Administrators only. Errors:
+// Forbidden, NotFound, ReadOnly when the space belongs to another store, Unavailable when it does not answer.
+func (se *Session) ClaimSpace(ctx context.Context, name string) error {
+	if err := se.requireAdmin(); err != nil {
+		return err
+	}
+	row, ok := se.s.opened.row(func(row Space) bool { return row.Name == name })
+	if !ok {
+		return &Error{Code: NotFound, Path: name, Msg: "there is no such space"}
+	}
+	if err := se.s.claimSpace(ctx, row); err != nil {
+		if me, ok := errors.AsType[*content.MarkerError](err); ok {
+			return markerReadOnly(name, me)
+		}
+		return &Error{Code: Unavailable, Op: "claim space", Path: name, Msg: "the space does not answer", Err: err}
+	}
+	return nil
+}
+
+// claimSpace writes the marker of a row's space and puts the space to use.
+func (s *Service) claimSpace(ctx context.Context, row Space) error {
+	s.opened.opening.Lock()
+	defer s.opened.opening.Unlock()
+	sp, _ := s.spaces.Get(row.ID)
+	if sp.Driver != nil {
+		if _, err := content.ClaimSpace(ctx, sp, s.stamp.StoreID, s.stamp.Epoch); err != nil {
+			return err
+		}
+		sp.State = spaceState(row.State)
+		s.spaces.Set(sp)
+		return nil
+	}
+	d, err := s.connect(ctx, row)
+	if err != nil {
+		return err
+	}
+	sp = contentSpace(row, d)
+	if _, err := content.ClaimSpace(ctx, sp, s.stamp.StoreID, s.stamp.Epoch); err != nil {
+		return errors.Join(err, d.Close())
+	}
+	s.opened.keep(row.ID, d)
+	s.spaces.Set(sp)
+	return nil
+}
+
 // seedSpaces makes the first spaces: each is opened and claimed before any row is written, so that a start that
 // fails leaves nothing that the next one would find half-made.
 func (s *Service) seedSpaces(ctx context.Context, seeds []SpaceSeed) error {
@@ -279,7 +341,7 @@ func (s *Service) seedSpaces(ctx context.Context, seeds []SpaceSeed) error {
 		}
 		rows = append(rows, row)
 	}
-	if len(rows) == 0 || s.checkMarkers() != nil {
+	if len(rows) == 0 || s.readOnly.Load() != nil {
 		return nil
 	}
 	err := s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {

@@ -369,38 +369,47 @@ func (l *folderList) addPackages(ctx context.Context) error {
 		last = l.nodes[len(l.nodes)-1].Cursor()
 	}
 	for afterID, done := int64(0), false; !done; {
+		var page []Package
 		var empty []TreeNode
-		next := afterID
 		err := l.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
-			empty = nil
-			page, err := tx.Packages(ctx, l.bucket.ID, afterID, 1000)
-			if err != nil {
+			var err error
+			if page, err = tx.Packages(ctx, l.bucket.ID, afterID, 1000); err != nil {
 				return err
 			}
-			for _, p := range page {
-				next = p.ID
-				cursor := p.Name + "/"
-				if !p.Explicit || cursor <= l.after || last != "" && cursor > last || shown[p.Name] {
-					continue
-				}
-				n, keep, err := l.emptyPackage(ctx, tx, p)
-				if err != nil {
-					return err
-				}
-				if keep {
-					empty = append(empty, n)
-				}
-			}
-			done = len(page) < 1000
-			return nil
+			empty, err = l.emptyPackages(ctx, tx, page, func(name string) bool {
+				return name+"/" > l.after && (last == "" || name+"/" <= last) && !shown[name]
+			})
+			return err
 		})
 		if err != nil {
 			return err
 		}
-		afterID = next
+		if done = len(page) < 1000; !done {
+			afterID = page[len(page)-1].ID
+		}
 		l.merge(empty)
 	}
 	return nil
+}
+
+// emptyPackages shows the explicit packages of a page that are wanted.
+func (l *folderList) emptyPackages(
+	ctx context.Context, tx MetaTx, page []Package, want func(name string) bool,
+) ([]TreeNode, error) {
+	var empty []TreeNode
+	for _, p := range page {
+		if !p.Explicit || !want(p.Name) {
+			continue
+		}
+		n, keep, err := l.emptyPackage(ctx, tx, p)
+		if err != nil {
+			return nil, err
+		}
+		if keep {
+			empty = append(empty, n)
+		}
+	}
+	return empty, nil
 }
 
 // emptyPackage shows a package without members, unless a file has its name.
