@@ -40,7 +40,7 @@ type Event struct {
 	Op        string // "PutObject"...; "Unknown" when no operation was found
 	Bucket    string
 	Key       string
-	Principal string // name of the user; "" when anonymous
+	Principal string // name of the user, "anonymous" for nobody
 	RequestID string
 	Status    int
 	Code      string // S3 error code; "" on success

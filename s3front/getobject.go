@@ -170,9 +170,8 @@ func describe(h http.Header, r *request, o *core.Object) int {
 	h["X-Content-Type-Options"] = []string{"nosniff"}
 	h["Content-Security-Policy"] = []string{"sandbox"}
 	override(h, r)
-	whole := o.Length == o.Entry.Version.Size
-	if whole && strings.EqualFold(r.Header.Get("X-Amz-Checksum-Mode"), "ENABLED") {
-		checksumHeaders(h, o.Entry.Version.Attrs.Checksum)
+	if strings.EqualFold(r.Header.Get("X-Amz-Checksum-Mode"), "ENABLED") {
+		checksumHeaders(h, servedChecksum(r, o))
 	}
 	if r.query.Has("partNumber") && o.PartCount > 0 {
 		h["X-Amz-Mp-Parts-Count"] = []string{strconv.Itoa(o.PartCount)}
@@ -185,6 +184,20 @@ func describe(h http.Header, r *request, o *core.Object) int {
 		h["Content-Range"] = []string{fmt.Sprintf("bytes %d-%d/%d", o.Offset, o.Offset+o.Length-1, o.Entry.Version.Size)}
 	}
 	return http.StatusPartialContent
+}
+
+// servedChecksum is the stored checksum of exactly the bytes that are served: the whole, or one part.
+func servedChecksum(r *request, o *core.Object) core.Checksum {
+	a := &o.Entry.Version.Attrs
+	c := a.Checksum
+	if n, err := strconv.Atoi(r.query.Get("partNumber")); err == nil && n >= 1 && n <= len(a.Parts) {
+		c.Value = a.Parts[n-1].Checksum
+		return c
+	}
+	if o.Length != o.Entry.Version.Size {
+		c.Value = ""
+	}
+	return c
 }
 
 // override honours response-content-type and its like.

@@ -95,12 +95,24 @@ func uploadPart(w http.ResponseWriter, r *request, se *core.Session) error {
 	}
 	h := w.Header()
 	h["Etag"] = []string{`"` + part.ETag + `"`}
-	if a := b.declared.algorithm; a.name != "" {
-		h[checksumHeader+a.suffix] = []string{base64.StdEncoding.EncodeToString(a.sum(&digests))}
-	}
+	partChecksum(h, &b.declared, part.Checksum, &digests)
 	setLength(h, 0)
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// partChecksum shows the checksum that the client declared, else the stored one, which is of the upload's
+// algorithm: whichever of the digests it equals.
+func partChecksum(h http.Header, d *declared, stored string, got *core.Digests) {
+	for _, a := range algorithms() {
+		if d.algorithm.name != "" && d.algorithm.name != a.name || !got.Set.Has(a.set) {
+			continue
+		}
+		value := base64.StdEncoding.EncodeToString(a.sum(got))
+		if d.algorithm.name != "" || value == stored {
+			h[checksumHeader+a.suffix] = []string{value}
+		}
+	}
 }
 
 // checkPartChecksum refuses a part whose checksum is of another algorithm than its upload's. CRC64NVME may
