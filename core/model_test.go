@@ -10,6 +10,8 @@ import (
 	"trivium/core/content"
 	"trivium/core/coretest"
 	"trivium/core/meta/metatest"
+	"trivium/drivers"
+	"trivium/drivers/faulty"
 )
 
 var modelSeed = flag.Uint64("model.seed", 0, "seed of the model tests; 0: by the clock")
@@ -45,14 +47,54 @@ func TestModel(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			n := seed(t)
 			c.env.WrapMeta = metatest.Twice
 			env := coretest.New(t, c.env)
 			err := coretest.RunModel(t.Context(), env, coretest.ModelOptions{
-				Seed: seed(t), Ops: c.ops, RestartEvery: 500, Policy: c.policy, Check: recount,
+				Seed: n, Ops: c.ops / slower, RestartEvery: 500 / slower, AbandonEvery: 300 / slower, Policy: c.policy, Check: recount,
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// TestModelWithFaults lets calls of the spaces fail: what is acknowledged stays right, what is refused changes
+// nothing.
+func TestModelWithFaults(t *testing.T) {
+	n := seed(t)
+	var spaces []*faulty.Driver
+	env := coretest.New(t, coretest.Options{
+		Spaces: 4, InlineMax: 100,
+		Wrap: func(space string, d drivers.Driver) drivers.Driver {
+			f := faulty.New(d, n+uint64(space[len(space)-1]),
+				faulty.Rule{Op: faulty.Put, Name: "shards/*", Chance: 0.4, Fault: faulty.Fail(drivers.ErrDenied)},
+				faulty.Rule{Op: faulty.Open, Name: "shards/*", Chance: 0.2, Fault: faulty.Fail(drivers.ErrBroken)},
+				faulty.Rule{Op: faulty.Open, Name: "shards/*", Chance: 0.2, Fault: faulty.BrokenRead(drivers.ErrTransient)},
+			)
+			spaces = append(spaces, f)
+			return f
+		},
+	})
+	policy := core.BucketPolicy{Redundancy: content.Policy{Redundancy: content.Copies, N: 2}}
+	refused := 0
+	err := coretest.RunModel(t.Context(), env, coretest.ModelOptions{
+		Seed: n, Ops: 700 / slower, RestartEvery: 300, Policy: policy, Check: recount,
+		Tolerate: func(err error) bool {
+			refused++
+			return core.CodeOf(err) == core.Unavailable
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	injected := 0
+	for _, f := range spaces {
+		injected += len(f.Injected())
+	}
+	t.Logf("%d faults, %d operations refused", injected, refused)
+	if injected == 0 || refused == 0 && slower == 1 {
+		t.Error("the faults did not reach any operation")
 	}
 }

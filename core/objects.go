@@ -210,7 +210,7 @@ func (s *Service) prepare(ctx context.Context, class int64, w *content.Written) 
 		return nil, err
 	}
 	if len(w.Blobs) > 0 {
-		n.garbage, err = s.nextIDs(ctx, "garbage", int64(len(w.Blobs)))
+		n.garbage, err = s.nextIDs(ctx, "gc", int64(len(w.Blobs)))
 	}
 	return n, err
 }

@@ -14,6 +14,16 @@ type (
 	DigestSet = content.DigestSet
 )
 
+// The members of a DigestSet, for doors, which do not see content.
+const (
+	DigestMD5       = content.MD5
+	DigestSHA256    = content.SHA256
+	DigestSHA1      = content.SHA1
+	DigestCRC32     = content.CRC32
+	DigestCRC32C    = content.CRC32C
+	DigestCRC64NVME = content.CRC64NVME
+)
+
 // Conditions are the preconditions of a request (RFC 9110 §13), judged inside the transaction that reads or
 // writes. ETags are without quotes; "*" stands alone. Empty slices and zero times are absent conditions.
 type Conditions struct {

@@ -45,9 +45,16 @@ type Env struct {
 	Meta    *sqlite.Store
 	Admin   *core.Session // the administrator's
 
-	opts  Options
-	keys  *core.MasterKeys
-	kinds []drivers.Kind
+	opts      Options
+	keys      *core.MasterKeys
+	kinds     []drivers.Kind
+	abandoned []abandoned
+}
+
+// abandoned is a Service that another one took the place of without its knowing.
+type abandoned struct {
+	service *core.Service
+	meta    *sqlite.Store
 }
 
 // New starts a Service that ends with the test.
@@ -65,6 +72,7 @@ func New(tb testing.TB, opts Options) *Env {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
+		e.bury(context.Background())
 		if err := e.Stop(context.Background()); err != nil {
 			tb.Errorf("stop service: %v", err)
 		}
@@ -161,4 +169,22 @@ func (e *Env) Bucket(ctx context.Context, name string, v core.Versioning, p core
 		}
 	}
 	return e.Admin.Bucket(ctx, name)
+}
+
+// Abandon starts a second Service on the same files and spaces beside the running one, as after a crash that left
+// a process hanging, and makes it Env's. The old one, which it returns, has lost its lease: its commits fail. It
+// is closed at the end of the test.
+func (e *Env) Abandon(ctx context.Context) (*core.Service, error) {
+	old := abandoned{e.Service, e.Meta}
+	e.abandoned = append(e.abandoned, old)
+	return old.service, e.start(ctx)
+}
+
+// bury ends the abandoned Services. That their last rows cannot be written any more is as it should be.
+func (e *Env) bury(ctx context.Context) {
+	for _, a := range e.abandoned {
+		_ = a.service.Close(ctx)
+		_ = a.meta.Close()
+	}
+	e.abandoned = nil
 }

@@ -22,6 +22,9 @@ type ModelOptions struct {
 	CheckEvery int
 	// RestartEvery restarts the Service after so many operations; 0: never.
 	RestartEvery int
+	// AbandonEvery starts another Service beside the running one after so many operations and goes on with that
+	// one; 0: never. The old one must not be able to write any more.
+	AbandonEvery int
 	// Tolerate says which errors of a write or read are no difference, since faults were injected: the
 	// operation then must have changed nothing. nil: none.
 	Tolerate func(error) bool
@@ -156,8 +159,27 @@ func (m *Model) step(ctx context.Context, i int) error {
 			return fmt.Errorf("restart: %w", err)
 		}
 	}
+	if e := m.opts.AbandonEvery; e > 0 && (i+1)%e == 0 {
+		if err := m.abandon(ctx); err != nil {
+			return err
+		}
+	}
 	if (i+1)%m.opts.CheckEvery == 0 {
 		return m.check(ctx)
+	}
+	return nil
+}
+
+// abandon goes on with another Service, and sees that the old one is fenced out (S16).
+func (m *Model) abandon(ctx context.Context) error {
+	m.begin("abandon")
+	admin := m.env.Admin
+	if _, err := m.env.Abandon(ctx); err != nil {
+		return fmt.Errorf("abandon: %w", err)
+	}
+	_, err := admin.PutObject(ctx, m.buckets[0].name, "late", strings.NewReader("late"), 4, core.PutOptions{})
+	if err == nil || core.CodeOf(err) != core.ReadOnly && (m.opts.Tolerate == nil || !m.opts.Tolerate(err)) {
+		return m.differ("the old service's write: %v, want code %d", err, core.ReadOnly)
 	}
 	return nil
 }
