@@ -4,7 +4,7 @@ import "context"
 
 // pastIDs is greater than every upload id, and "\xff" than every byte of a key, which is UTF-8.
 const (
-	pastIDs = "~"
+	pastIDs    = "~"
 	pastPrefix = "\xff"
 )
 
