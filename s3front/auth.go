@@ -59,12 +59,12 @@ func hoist(r *request) {
 }
 
 // checkExpectedOwner honours x-amz-expected-bucket-owner.
-func checkExpectedOwner(r *request, se *core.Session) error {
+func checkExpectedOwner(ctx context.Context, r *request, se *core.Session) error {
 	want := r.Header["X-Amz-Expected-Bucket-Owner"]
 	if len(want) == 0 || r.bucket == "" || r.op == "CreateBucket" {
 		return nil
 	}
-	b, err := se.Bucket(r.Context(), r.bucket)
+	b, err := se.Bucket(ctx, r.bucket)
 	if err != nil {
 		return err
 	}

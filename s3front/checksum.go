@@ -32,8 +32,10 @@ type algorithm struct {
 // algorithms are the checksums that are implemented.
 func algorithms() [5]algorithm {
 	return [...]algorithm{
-		{"CRC32", "Crc32", 4, content.CRC32}, {"CRC32C", "Crc32c", 4, content.CRC32C},
-		{"CRC64NVME", "Crc64nvme", 8, content.CRC64NVME}, {"SHA1", "Sha1", 20, content.SHA1},
+		{"CRC32", "Crc32", 4, content.CRC32},
+		{"CRC32C", "Crc32c", 4, content.CRC32C},
+		{"CRC64NVME", "Crc64nvme", 8, content.CRC64NVME},
+		{"SHA1", "Sha1", 20, content.SHA1},
 		{"SHA256", "Sha256", 32, content.SHA256},
 	}
 }

@@ -56,6 +56,12 @@ type door struct {
 	verifier *sigv4.Verifier
 	routes   []route
 	writers  sync.Pool // *s3xml.Writer
+	fixed    fixedHeaders
+}
+
+// fixedHeaders are values that many replies share; nobody changes them.
+type fixedHeaders struct {
+	server, ranges, nosniff, sandbox, defaultType []string
 }
 
 // New returns the S3 door. It takes every path: / is the service, /bucket a bucket, /bucket/key an object.
@@ -67,6 +73,10 @@ func New(cfg Config) http.Handler {
 		cfg.Now = time.Now
 	}
 	d := &door{cfg: cfg, verifier: sigv4.New(sigv4.Config{Now: cfg.Now}), routes: routes()}
+	d.fixed = fixedHeaders{
+		server: []string{"Trivium"}, ranges: []string{"bytes"}, nosniff: []string{"nosniff"},
+		sandbox: []string{"sandbox"}, defaultType: []string{"binary/octet-stream"},
+	}
 	d.writers.New = func() any { return new(s3xml.Writer) }
 	// Keys are opaque: a//b, ../x and a%2Fb must arrive as they were sent.
 	d.router = mux.NewRouter().SkipClean(true).UseEncodedPath()
@@ -84,22 +94,23 @@ func (d *door) serve(w http.ResponseWriter, hr *http.Request) {
 	start := d.cfg.Now()
 	rec := &recorder{ResponseWriter: w}
 	r := &request{Request: hr, door: d, op: "Unknown", rec: rec}
-	r.id = d.requestID(hr.Context())
+	ctx := hr.Context()
+	r.id = d.requestID(ctx)
 	h := rec.Header()
-	h["X-Amz-Request-Id"] = []string{r.id}
-	h["X-Amz-Id-2"] = []string{r.id}
-	h["Server"] = []string{"Trivium"}
+	id := []string{r.id}
+	h["X-Amz-Request-Id"], h["X-Amz-Id-2"] = id, id
+	h["Server"] = d.fixed.server
 	if d.cfg.Observe != nil {
 		// Deferred: a reply that is cut by a panic is reported as well.
-		defer func() { d.cfg.Observe(hr.Context(), r.event(d.cfg.Now().Sub(start))) }()
+		defer func() { d.cfg.Observe(ctx, r.event(d.cfg.Now().Sub(start))) }()
 	}
-	if err := d.handle(rec, r); err != nil {
+	if err := d.handle(ctx, rec, r); err != nil {
 		r.fail(rec, err)
 	}
 }
 
 // handle finds the operation, authenticates the caller and runs it.
-func (d *door) handle(w http.ResponseWriter, r *request) error {
+func (d *door) handle(ctx context.Context, w http.ResponseWriter, r *request) error {
 	if err := r.parse(); err != nil {
 		return err
 	}
@@ -111,7 +122,7 @@ func (d *door) handle(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if d.cfg.Note != nil {
-		d.cfg.Note(r.Context(), r.principal.Name, r.op)
+		d.cfg.Note(ctx, r.principal.Name, r.op)
 	}
 	if routeErr != nil {
 		return routeErr
@@ -120,7 +131,7 @@ func (d *door) handle(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	se := d.cfg.Service.Session(r.principal)
-	if err := checkExpectedOwner(r, se); err != nil {
+	if err := checkExpectedOwner(ctx, r, se); err != nil {
 		return err
 	}
 	return rt.run(w, r, se)

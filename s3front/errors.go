@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"trivium/core"
@@ -65,8 +66,9 @@ func translate(err error) *apiError {
 		return &apiError{code: internalError, err: err}
 	}
 	out := &apiError{code: codeOf(e.Code), err: err}
-	switch out.code {
-	case invalidArgument, invalidRequest, invalidBucketName, notImplemented, operationAborted, entityTooSmall, entityTooLarge:
+	if slices.Contains([]code{
+		invalidArgument, invalidBucketName, notImplemented, operationAborted, entityTooSmall, entityTooLarge,
+	}, out.code) {
 		out.msg = e.Msg // core knows which argument it was
 	}
 	if e.VersionID != "" && out.code == noSuchVersion {
@@ -76,7 +78,7 @@ func translate(err error) *apiError {
 }
 
 // codeOf is the exhaustive translation of core's codes.
-func codeOf(c core.Code) code {
+func codeOf(c core.Code) code { //nolint:funlen // one line for each code, and all of them in one place
 	switch c {
 	case core.Internal, core.Corrupt:
 		return internalError
@@ -145,7 +147,9 @@ func translateAuth(e *sigv4.Error) *apiError {
 	out := &apiError{code: authCode(e.Reason), msg: e.Msg, err: e}
 	if e.Reason == sigv4.Mismatch && e.StringToSign != "" {
 		out.fields = []field{
-			{"AWSAccessKeyId", e.Key}, {"StringToSign", e.StringToSign}, {"SignatureProvided", e.Provided},
+			{"AWSAccessKeyId", e.Key},
+			{"StringToSign", e.StringToSign},
+			{"SignatureProvided", e.Provided},
 			{"CanonicalRequest", e.CanonicalRequest},
 		}
 	}
@@ -221,12 +225,12 @@ func (r *request) fail(w *recorder, err error) {
 
 // about names the bucket, key or upload that an error is about, where AWS does.
 func (r *request) about(x *s3xml.Writer, c code) {
-	switch c {
-	case noSuchBucket, bucketExists, bucketOwned, bucketNotEmpty, invalidBucketName:
+	switch {
+	case slices.Contains([]code{noSuchBucket, bucketExists, bucketOwned, bucketNotEmpty, invalidBucketName}, c):
 		x.Text("BucketName", r.bucket)
-	case noSuchKey, noSuchVersion:
+	case c == noSuchKey, c == noSuchVersion:
 		x.Text("Key", r.key)
-	case noSuchUpload:
+	case c == noSuchUpload:
 		x.Text("UploadId", r.query.Get("uploadId"))
 	}
 }

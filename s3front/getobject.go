@@ -143,7 +143,7 @@ func readError(w http.ResponseWriter, r *request, se *core.Session, err error, o
 	switch core.CodeOf(err) { //nolint:exhaustive // all other codes need nothing added
 	case core.NotModified:
 		if o != nil {
-			objectHeaders(w.Header(), o)
+			objectHeaders(w.Header(), o, &r.door.fixed)
 			delete(w.Header(), "Content-Type")
 		}
 	case core.InvalidRange:
@@ -165,10 +165,10 @@ func readError(w http.ResponseWriter, r *request, se *core.Session, err error, o
 
 // describe writes the headers of a successful read and returns its status.
 func describe(h http.Header, r *request, o *core.Object) int {
-	objectHeaders(h, o)
+	objectHeaders(h, o, &r.door.fixed)
 	// Content of users shares an origin with the console: a browser must not run it as a page of that origin.
-	h["X-Content-Type-Options"] = []string{"nosniff"}
-	h["Content-Security-Policy"] = []string{"sandbox"}
+	h["X-Content-Type-Options"] = r.door.fixed.nosniff
+	h["Content-Security-Policy"] = r.door.fixed.sandbox
 	override(h, r)
 	if strings.EqualFold(r.Header.Get("X-Amz-Checksum-Mode"), "ENABLED") {
 		checksumHeaders(h, servedChecksum(r, o))

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"trivium/core"
@@ -229,33 +228,36 @@ func writeConditions(r *request) (core.Conditions, error) {
 }
 
 // objectHeaders writes the headers that describe a version.
-func objectHeaders(h http.Header, o *core.Object) {
+func objectHeaders(h http.Header, o *core.Object, fixed *fixedHeaders) {
 	v := &o.Entry.Version
-	h["Etag"] = []string{`"` + v.ETag + `"`}
-	h["Last-Modified"] = []string{time.Unix(0, v.UpdateTime).UTC().Format(http.TimeFormat)}
-	h["Accept-Ranges"] = []string{"bytes"}
-	if o.Bucket.EverVersioned {
-		h["X-Amz-Version-Id"] = []string{v.VersionID()}
-	}
-	if v.Class != "" {
-		h["X-Amz-Storage-Class"] = []string{v.Class}
-	}
 	a := &v.Attrs
-	contentType := a.ContentType
-	if contentType == "" {
-		contentType = "binary/octet-stream"
+	// One array for the values of all headers: this is the hot path of GET and HEAD.
+	values := make([]string, 0, 12)
+	set := func(name, value string) {
+		if value != "" {
+			values = append(values, value)
+			h[name] = values[len(values)-1 : len(values) : len(values)]
+		}
 	}
-	h["Content-Type"] = []string{contentType}
-	setOpt(h, "Cache-Control", a.CacheControl)
-	setOpt(h, "Content-Disposition", a.ContentDisposition)
-	setOpt(h, "Content-Encoding", a.ContentEncoding)
-	setOpt(h, "Content-Language", a.ContentLanguage)
-	setOpt(h, "Expires", a.Expires)
+	set("Etag", `"`+v.ETag+`"`)
+	set("Last-Modified", httpTime(v.UpdateTime))
+	h["Accept-Ranges"] = fixed.ranges
+	if o.Bucket.EverVersioned {
+		set("X-Amz-Version-Id", v.VersionID())
+	}
+	set("X-Amz-Storage-Class", v.Class)
+	h["Content-Type"] = fixed.defaultType
+	set("Content-Type", a.ContentType)
+	set("Cache-Control", a.CacheControl)
+	set("Content-Disposition", a.ContentDisposition)
+	set("Content-Encoding", a.ContentEncoding)
+	set("Content-Language", a.ContentLanguage)
+	set("Expires", a.Expires)
 	for key, value := range a.Metadata {
-		h[http.CanonicalHeaderKey(metaPrefix+key)] = []string{encodeMeta(value)}
+		set(http.CanonicalHeaderKey(metaPrefix+key), encodeMeta(value))
 	}
 	if v.MTime != core.NoTime {
-		h["X-Amz-Meta-Mtime"] = []string{formatMTime(v.MTime)}
+		set("X-Amz-Meta-Mtime", formatMTime(v.MTime))
 	}
 }
 

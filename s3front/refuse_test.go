@@ -269,7 +269,7 @@ func TestGoodStreams(t *testing.T) {
 		}
 		a := e.do(c)
 		got := e.must(get("/bucket/k").with("X-Amz-Checksum-Mode: ENABLED"))
-		if a.StatusCode != 200 || a.Header.Get("X-Amz-Checksum-Crc32") != helloCRC || got.body != "hello" || got.Header.Get("X-Amz-Checksum-Crc32") != helloCRC {
+		if a.StatusCode != http.StatusOK || a.Header.Get("X-Amz-Checksum-Crc32") != helloCRC || got.body != "hello" || got.Header.Get("X-Amz-Checksum-Crc32") != helloCRC {
 			t.Errorf("%s: %d %s, then %q with checksum %q", name, a.StatusCode, a.body, got.body, got.Header.Get("X-Amz-Checksum-Crc32"))
 		}
 		e.must(del("/bucket/k"))
@@ -281,7 +281,7 @@ func TestSkewedAndExpired(t *testing.T) {
 	e.must(put("/bucket", ""))
 	r := e.request(put("/bucket/k", "x"))
 	e.now.Add(int64(16 * time.Minute))
-	if a := e.send(r); a.StatusCode != 403 || a.code() != "RequestTimeTooSkewed" {
+	if a := e.send(r); a.StatusCode != http.StatusForbidden || a.code() != "RequestTimeTooSkewed" {
 		t.Errorf("16 minutes later = %d %s", a.StatusCode, a.code())
 	}
 	s := sigv4.Signer{AccessKey: adminKey, Secret: adminSecret}
@@ -294,13 +294,13 @@ func TestSkewedAndExpired(t *testing.T) {
 	}
 	late, good := presign(time.Minute), presign(time.Hour)
 	e.now.Add(int64(2 * time.Minute))
-	if a := e.send(late); a.StatusCode != 403 || a.code() != "AccessDenied" || !strings.Contains(a.body, "expired") {
+	if a := e.send(late); a.StatusCode != http.StatusForbidden || a.code() != "AccessDenied" || !strings.Contains(a.body, "expired") {
 		t.Errorf("expired = %d %s", a.StatusCode, a.body)
 	}
 	if left := e.keys("bucket"); left != "" {
 		t.Fatalf("refused requests left %s", left)
 	}
-	if a := e.send(good); a.StatusCode != 200 {
+	if a := e.send(good); a.StatusCode != http.StatusOK {
 		t.Errorf("presigned = %d %s", a.StatusCode, a.body)
 	}
 	if a := e.must(head("/bucket/k")); a.Header.Get("X-Amz-Meta-A") != "hoisted" {
@@ -321,11 +321,11 @@ func (e *env) send(r *http.Request) answer {
 
 func TestUnknownKeyByName(t *testing.T) {
 	e := newEnv(t, func(c *Config) { c.NameUnknownKeys = true })
-	if a := e.do(get("/").as("AKIANOBODY")); a.StatusCode != 403 || a.code() != "InvalidAccessKeyId" {
+	if a := e.do(get("/").as("AKIANOBODY")); a.StatusCode != http.StatusForbidden || a.code() != "InvalidAccessKeyId" {
 		t.Errorf("unknown key = %d %s, want InvalidAccessKeyId", a.StatusCode, a.code())
 	}
 	a := e.do(get("/").then(func(r *http.Request, b []byte) []byte { r.Header.Set("X-Amz-Date", "20261120T090500Z"); return b }))
-	if a.StatusCode != 403 || a.code() != "SignatureDoesNotMatch" {
+	if a.StatusCode != http.StatusForbidden || a.code() != "SignatureDoesNotMatch" {
 		t.Errorf("wrong signature = %d %s, want SignatureDoesNotMatch", a.StatusCode, a.code())
 	}
 }
@@ -404,7 +404,7 @@ func TestCutBodies(t *testing.T) {
 		}
 		body, _ := io.ReadAll(res.Body)
 		res.Body.Close()
-		if a := (answer{res, string(body), nil}); res.StatusCode != 400 || a.code() != "IncompleteBody" {
+		if a := (answer{res, string(body), nil}); res.StatusCode != http.StatusBadRequest || a.code() != "IncompleteBody" {
 			t.Errorf("%s: %d %s, want IncompleteBody", name, res.StatusCode, body)
 		}
 		if left := e.keys("bucket"); left != "" {
@@ -445,7 +445,7 @@ func TestFailureInMidBody(t *testing.T) {
 		<-e.events
 	}
 	a := e.do(get("/bucket/big"))
-	if a.StatusCode != 200 || !errors.Is(a.err, io.ErrUnexpectedEOF) || len(a.body) >= 4<<20 {
+	if a.StatusCode != http.StatusOK || !errors.Is(a.err, io.ErrUnexpectedEOF) || len(a.body) >= 4<<20 {
 		t.Errorf("GET = %d, %d bytes, %v, want a cut connection", a.StatusCode, len(a.body), a.err)
 	}
 	select {

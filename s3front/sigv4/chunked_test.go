@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -77,7 +78,7 @@ func TestDocumentedChunks(t *testing.T) {
 func stream(t testing.TB, payload Payload, data []byte, chunk int) (Auth, []byte, []string) {
 	t.Helper()
 	word := map[Payload]string{StreamSigned: StreamPayload, StreamSignedTrailer: StreamPayloadTrailer, StreamUnsignedTrailer: StreamUnsignedPayload}[payload]
-	r := httptest.NewRequest("PUT", "/b/k", nil)
+	r := httptest.NewRequest(http.MethodPut, "/b/k", nil)
 	s := Signer{AccessKey: docKey, Secret: docSecret}
 	signed, err := s.Sign(r, word, docTime())
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -83,7 +84,7 @@ func FuzzQuery(f *testing.F) {
 				t.Errorf("net/url reads %q = %q, want %q", p.Name, values.Get(p.Name), again.Get(p.Name))
 			}
 		}
-		r := httptest.NewRequest("GET", "/b/k", nil)
+		r := httptest.NewRequest(http.MethodGet, "/b/k", nil)
 		r.URL.RawQuery = raw
 		if q.Has(paramAlgorithm) || q.Has(paramKey) || q.Has(paramSignature) || q.Has("Signature") {
 			return

@@ -2,6 +2,7 @@ package sigv4
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ const (
 	paramExpires   = "X-Amz-Expires"
 	paramSigned    = "X-Amz-SignedHeaders"
 	paramSignature = "X-Amz-Signature"
-	paramToken     = "X-Amz-Security-Token"
+	paramSession   = "X-Amz-Security-Token"
 	paramPayload   = "X-Amz-Content-Sha256"
 )
 
@@ -119,20 +120,23 @@ func errToken() *Error {
 	return refuse(UnsupportedToken, "The provided token is malformed or otherwise invalid.")
 }
 
+func errDate() *Error {
+	return refuse(MissingDate, "AWS authentication requires a valid Date or x-amz-date header")
+}
+
 // headerDate takes the time from x-amz-date, else from Date.
 func headerDate(r *http.Request, c *claim) error {
-	missing := refuse(MissingDate, "AWS authentication requires a valid Date or x-amz-date header")
 	if stamp := r.Header.Get("X-Amz-Date"); stamp != "" {
 		t, ok := parseStamp(stamp)
 		if !ok || len(r.Header["X-Amz-Date"]) > 1 {
-			return missing
+			return errDate()
 		}
 		c.stamp, c.time = stamp, t
 		return nil
 	}
 	t, err := http.ParseTime(r.Header.Get("Date"))
 	if err != nil {
-		return missing
+		return errDate()
 	}
 	c.time = t.UTC()
 	c.stamp = c.time.Format(timeFormat)
@@ -181,12 +185,7 @@ func (v *Verifier) parseCredential(c *claim, credential string, reason Reason) e
 
 // allowed tells whether the service may stand in the scope.
 func (v *Verifier) allowed(service string) bool {
-	for _, s := range v.services {
-		if s == service {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(v.services, service)
 }
 
 func keyForm(s string) bool {
@@ -272,7 +271,7 @@ func (v *Verifier) parseQuery(q Query) (claim, error) {
 	if err := checkForm(&c, MalformedQuery); err != nil {
 		return c, err
 	}
-	if q.Has(paramToken) {
+	if q.Has(paramSession) {
 		return c, errToken()
 	}
 	var ok bool

@@ -152,7 +152,7 @@ func TestUnknownKeyTakesTheSamePath(t *testing.T) {
 	}
 	// Even a right signature under the dummy secret of an unknown key is refused.
 	s := Signer{AccessKey: "NOBODY", Secret: "dummy"}
-	r = httptest.NewRequest("GET", "/b/k", nil)
+	r = httptest.NewRequest(http.MethodGet, "/b/k", nil)
 	if _, err := s.Sign(r, EmptyHash, docTime()); err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +288,7 @@ func TestPresignedTimes(t *testing.T) {
 		{(maxExpires + 1) * time.Second, 0, MalformedQuery, false},
 	}
 	for _, c := range cases {
-		r := httptest.NewRequest("GET", "/b/k%2Fx?versionId=3&empty&a=1&a=0", nil)
+		r := httptest.NewRequest(http.MethodGet, "/b/k%2Fx?versionId=3&empty&a=1&a=0", nil)
 		if err := s.Presign(r, c.expires, docTime()); err != nil {
 			t.Fatal(err)
 		}
@@ -359,7 +359,7 @@ func TestSignVerify(t *testing.T) {
 		"/", "/b", "/b/", "/b//k", "/b/../k", "/b/%2e%2e/k", "/b/a%2Fb", "/b/a+b(1)!*'", "/b/%E4%BD%A0", "/b/a%20b",
 		"/b?x", "/b?x=", "/b?x=&x", "/b?b=1&a=2&a=1&a", "/b?a=%2f&A=+&~=*", "/b?prefix=a/b&delimiter=%2F", "/b?&&a=b&", "/b?a=b=c",
 	} {
-		r := httptest.NewRequest("PUT", target, nil)
+		r := httptest.NewRequest(http.MethodPut, target, nil)
 		r.Header.Set("X-Amz-Meta-A", "  two   spaces\tand a tab ")
 		r.Header.Add("X-Amz-Meta-A", "twice")
 		r.Header.Set("Content-Type", "text/plain")
