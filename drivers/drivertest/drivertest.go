@@ -148,8 +148,7 @@ func (b *bench) wantErr(what string, err, want error) {
 		b.Errorf("%s = %v, want %v", what, err, want)
 		return
 	}
-	var e *drivers.Error
-	if !errors.As(err, &e) {
+	if e, ok := errors.AsType[*drivers.Error](err); !ok {
 		b.Errorf("%s = %v (%T), want a *drivers.Error", what, err, err)
 	} else if e.Op == "" || e.Space == "" {
 		b.Errorf("%s = %+v, want Op and Space told", what, e)

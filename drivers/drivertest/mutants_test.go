@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -426,15 +427,37 @@ func TestMutants(t *testing.T) {
 	}
 }
 
+// TestFlawsAreFound runs, topic by topic, the checks that are meant for each flaw.
 func TestFlawsAreFound(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMutants$", "-test.v")
+	topics := map[string][]flaw{}
+	for _, f := range flaws() {
+		topic, _, _ := strings.Cut(f.fails, "/")
+		topics[topic] = append(topics[topic], f)
+	}
+	for topic, flaws := range topics {
+		t.Run(topic, func(t *testing.T) { findFlaws(t, topic, flaws) })
+	}
+}
+
+func findFlaws(t *testing.T, topic string, flaws []flaw) {
+	var names, checks []string
+	for _, f := range flaws {
+		_, check, _ := strings.Cut(f.fails, "/")
+		names = append(names, regexp.QuoteMeta(testName(f.name)))
+		checks = append(checks, check)
+	}
+	pattern := fmt.Sprintf("^TestMutants$/^(%s)$/^(%s)$/^(%s)", strings.Join(names, "|"), topic, strings.Join(checks, "|"))
+	if topic == "leaks" {
+		pattern = strings.Replace(pattern, "^(leaks)$", "^(leaks|blobs)$", 1)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+pattern, "-test.v")
 	cmd.Env = append(os.Environ(), inChild+"=1")
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		t.Fatalf("the flawed drivers passed")
 	}
-	for _, f := range flaws() {
-		want := "--- FAIL: TestMutants/" + strings.ReplaceAll(f.name, " ", "_") + "/" + f.fails + " "
+	for _, f := range flaws {
+		want := "--- FAIL: TestMutants/" + testName(f.name) + "/" + f.fails + " "
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q for a driver with the flaw %q", want, f.name)
 		}
@@ -443,3 +466,5 @@ func TestFlawsAreFound(t *testing.T) {
 		t.Logf("%s", out[max(0, len(out)-20_000):])
 	}
 }
+
+func testName(s string) string { return strings.ReplaceAll(s, " ", "_") }

@@ -47,7 +47,7 @@ func fill(t *testing.T, seed uint64, rules ...faulty.Rule) (*faulty.Driver, *mem
 	t.Helper()
 	mem := memory.New()
 	for i := range 4 {
-		put(t, mem, fmt.Sprintf("d/%d", i), bytes.Replace(body(), []byte("t"), []byte{'0' + byte(i)}, -1))
+		put(t, mem, fmt.Sprintf("d/%d", i), bytes.ReplaceAll(body(), []byte("t"), []byte{'0' + byte(i)}))
 	}
 	put(t, mem, "x", body())
 	return faulty.New(mem, seed, rules...), mem
@@ -292,7 +292,8 @@ func TestScript(t *testing.T) {
 		t.Errorf("Stat with an empty script = %v", err)
 	}
 	wantLog := []faulty.Injection{
-		{Op: faulty.Stat, Name: "d/1", Kind: faulty.KindFail}, {Op: faulty.Stat, Name: "x", Kind: faulty.KindFail},
+		{Op: faulty.Stat, Name: "d/1", Kind: faulty.KindFail},
+		{Op: faulty.Stat, Name: "x", Kind: faulty.KindFail},
 		{Op: faulty.Stat, Name: "x", Kind: faulty.KindFail},
 	}
 	if diff := cmp.Diff(wantLog, d.Injected()); diff != "" {

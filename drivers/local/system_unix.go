@@ -24,6 +24,6 @@ func statfs(f *os.File) (used, free int64, err error) {
 	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
 		return 0, 0, os.NewSyscallError("fstatfs", err)
 	}
-	unit := int64(st.Bsize)
+	unit := int64(st.Bsize) //nolint:unconvert // no int64 on every system
 	return int64(st.Blocks-st.Bfree) * unit, int64(st.Bavail) * unit, nil
 }

@@ -79,8 +79,7 @@ func retryable(err error) bool {
 }
 
 func spaceOf(err error) string {
-	var e *drivers.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*drivers.Error](err); ok {
 		return e.Space
 	}
 	return "retry"
@@ -134,34 +133,43 @@ func (d *Driver) Delete(ctx context.Context, name string) error {
 // List implements drivers.Driver. What it yields counts as success: the bounds begin anew behind it.
 func (d *Driver) List(ctx context.Context, prefix string, opts drivers.ListOptions) iter.Seq2[drivers.Info, error] {
 	return func(yield func(drivers.Info, error) bool) {
-		opts := opts
-		for {
-			progress, stopped := false, false
-			err := d.do(ctx, "list", prefix, func() error {
-				for info, err := range d.Driver.List(ctx, prefix, opts) {
-					if err != nil && progress && retryable(err) {
-						return nil // begin a new call behind what was yielded
-					}
-					if err != nil {
-						return err
-					}
-					opts.StartAfter, progress = info.Key(), true
-					if !yield(info, nil) {
-						stopped = true
-						return nil
-					}
-				}
-				progress = false
-				return nil
-			})
-			if err != nil && !stopped {
+		l := listing{d: d, prefix: prefix, opts: opts, yield: yield}
+		for !l.over {
+			err := d.do(ctx, "list", prefix, func() error { return l.run(ctx) })
+			if err != nil {
 				yield(drivers.Info{}, err)
-			}
-			if err != nil || stopped || !progress {
 				return
 			}
 		}
 	}
+}
+
+// listing is one run of a List's sequence.
+type listing struct {
+	d      *Driver
+	prefix string
+	opts   drivers.ListOptions // StartAfter moves with what was yielded
+	yield  func(drivers.Info, error) bool
+	over   bool // at its end or broken off by the caller
+}
+
+// run lists on behind what was yielded. It returns nil, over or not, once it has yielded something.
+func (l *listing) run(ctx context.Context) error {
+	progress := false
+	for info, err := range l.d.Driver.List(ctx, l.prefix, l.opts) {
+		if err != nil && progress && retryable(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		l.opts.StartAfter, progress = info.Key(), true
+		if !l.yield(info, nil) {
+			break
+		}
+	}
+	l.over = true
+	return nil
 }
 
 // Adapt implements drivers.Adapter: optional calls are retried too.

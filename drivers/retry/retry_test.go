@@ -176,7 +176,7 @@ func TestListGoesOn(t *testing.T) {
 			faulty.Rule{Op: faulty.List, Nth: 1, Fault: faulty.Fail(drivers.ErrTransient)},
 			faulty.Rule{Op: faulty.List, Nth: 2, Fault: faulty.LostAnswer(drivers.ErrTransient)},
 			faulty.Rule{Op: faulty.List, Nth: 3, Fault: faulty.LostAnswer(drivers.ErrTransient)})
-		for _, name := range strings.Split("abcdefgh", "") {
+		for name := range strings.SplitSeq("abcdefgh", "") {
 			put(t, mem, name, name)
 		}
 		got := ""
