@@ -101,8 +101,11 @@ func (st *store) observeS3(ctx context.Context, e s3front.Event) {
 		return
 	}
 	level := slog.LevelError
-	if code := core.CodeOf(e.Err); code == core.Canceled || code == core.NotImplemented || code == core.Overloaded {
+	switch e.Status {
+	case 0, http.StatusNotImplemented: // the client went away, or asks for what is not there
 		level = slog.LevelDebug
+	case http.StatusServiceUnavailable, http.StatusInsufficientStorage:
+		level = slog.LevelWarn
 	}
 	st.log.Log(ctx, level, "request failed", "req", e.RequestID, "op", e.Op, "status", e.Status, "error", e.Err)
 }
