@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"time"
@@ -10,7 +11,8 @@ import (
 	"trivium/core/content"
 )
 
-// Repair rebuilds the shards that due rows of repair_queue name, blob by blob. A blob that cannot be repaired
+// Repair rebuilds the shards that due rows of repair_queue name, if they are missing or damaged indeed, blob by
+// blob. A blob that cannot be repaired
 // now stays queued with a growing wait.
 func (r *Runner) Repair(ctx context.Context) (Report, error) {
 	r.repairing.Lock()
@@ -75,41 +77,46 @@ func (r *Runner) repairBlob(ctx context.Context, id content.BlobID, rows []core.
 	for i, row := range rows {
 		refs[i] = content.ShardRef{Segment: row.Segment, Index: row.Index}
 	}
-	rebuilt, failed := r.m.Content.Repair(ctx, b.Blob, refs, r.m.Target(class).Spaces)
-	n, err := r.swap(ctx, b, rebuilt, rows, failed == nil)
-	if err != nil {
-		return 0, err
+	// A read that failed once may have met a space in trouble: what is intact now needs no repair.
+	lost, unsure := r.m.Content.CheckShards(ctx, b.Blob, refs)
+	rebuilt, failed := r.m.Content.Repair(ctx, b.Blob, lost, r.m.Target(class).Spaces)
+	failed = errors.Join(unsure, failed)
+	if failed == nil {
+		r.m.Hook("repair.commit.before")
+		defer r.m.Hook("repair.commit.after")
+		return len(lost), r.swap(ctx, b, rebuilt, rows)
 	}
-	return n, failed
+	return 0, errors.Join(failed, r.swap(ctx, b, rebuilt, nil))
 }
 
-// swap puts the rebuilt layout in place of the one that was read, if that is still the blob's, and queues the
-// shards that nothing names any more. done says that all rows are worked off.
-func (r *Runner) swap(ctx context.Context, old core.Blob, rebuilt content.Blob, rows []core.RepairRow, done bool) (int, error) {
+// swap puts the rebuilt layout in place of the one that was read, if that is still the blob's, drops the rows that
+// are worked off and queues the shards that nothing names any more.
+func (r *Runner) swap(ctx context.Context, old core.Blob, rebuilt content.Blob, done []core.RepairRow) error {
 	first, err := r.m.NextIDs(ctx, "gc", 1)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	n := 0
-	r.m.Hook("repair.commit.before")
-	err = r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
-		n = 0
+	return r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
 		b, ok, err := tx.Blob(ctx, old.ID)
 		if err != nil {
 			return err
 		}
+		won := ok && reflect.DeepEqual(b.Layout, old.Layout)
 		gone := content.Superseded(rebuilt.Layout, old.Layout)
-		if ok && reflect.DeepEqual(b.Layout, old.Layout) {
+		switch {
+		case won:
 			gone = content.Superseded(old.Layout, rebuilt.Layout)
 			b.Layout = rebuilt.Layout
-			if err := tx.PutBlob(ctx, b); err != nil {
+			err = tx.PutBlob(ctx, b)
+		case ok: // the layout that won may name the same shards
+			gone = content.Superseded(rebuilt.Layout, b.Layout)
+		}
+		if err != nil {
+			return err
+		}
+		if won || !ok {
+			if err := dropRepairs(ctx, tx, done); err != nil {
 				return err
-			}
-			if done {
-				n = len(rows)
-				if err := dropRepairs(ctx, tx, rows); err != nil {
-					return err
-				}
 			}
 		}
 		if err := r.queueSuperseded(ctx, tx, old.ID, gone, first); err != nil {
@@ -117,8 +124,6 @@ func (r *Runner) swap(ctx context.Context, old core.Blob, rebuilt content.Blob, 
 		}
 		return tx.DeleteJob(ctx, repairJob(old.ID))
 	})
-	r.m.Hook("repair.commit.after")
-	return n, err
 }
 
 // queueSuperseded queues shards of a blob that lives on.

@@ -290,6 +290,31 @@ func (h *house) lose(b core.Blob, ref content.ShardRef) {
 	}
 }
 
+func TestRepairLeavesIntactShardsAlone(t *testing.T) {
+	h := newHouse(t, 1, content.Policy{})
+	h.put("a", coretest.Bytes(1, size))
+	b := h.blobs()[0]
+	err := h.Meta.Update(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+		return tx.PutRepair(ctx, core.RepairRow{Blob: b.ID, Reason: "a read that met a space in trouble"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := h.runner().Repair(t.Context()); err != nil || rep.Repaired != 0 || rep.Failed != 0 {
+		t.Errorf("Repair of an intact only copy = %+v, %v, want nothing to do", rep, err)
+	}
+	var rows []core.RepairRow
+	err = h.Meta.View(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+		var err error
+		rows, err = tx.DueRepairs(ctx, 1<<62, 10)
+		return err
+	})
+	if err != nil || len(rows) != 0 {
+		t.Errorf("repair rows afterwards = %v, %v, want none", rows, err)
+	}
+	h.tidy()
+}
+
 func TestRepairThatCannotSucceedWaits(t *testing.T) {
 	h := newHouse(t, 1, content.Policy{})
 	h.put("a", coretest.Bytes(1, size))
