@@ -55,6 +55,7 @@ func user(t *testing.T, env *coretest.Env, name string) (core.User, *core.Sessio
 func TestLogin(t *testing.T) {
 	clk := newClock()
 	env := coretest.New(t, coretest.Options{Now: clk.now})
+	env.Service.CheapPasswords()
 	ctx := t.Context()
 	u, err := env.Admin.CreateUser(ctx, "alice", "correct horse", false)
 	ok(t, "create user", err)
@@ -83,6 +84,7 @@ func TestLogin(t *testing.T) {
 // What is remembered of a password ends at once with the password, or when the user is disabled.
 func TestLoginForgetsChanges(t *testing.T) {
 	env := coretest.New(t, coretest.Options{})
+	env.Service.CheapPasswords()
 	ctx := t.Context()
 	u, err := env.Admin.CreateUser(ctx, "alice", "first password", false)
 	ok(t, "create user", err)
@@ -119,6 +121,7 @@ func TestLoginForgetsChanges(t *testing.T) {
 func TestLoginThrottle(t *testing.T) {
 	clk := newClock()
 	env := coretest.New(t, coretest.Options{Now: clk.now})
+	env.Service.CheapPasswords()
 	ctx := t.Context()
 	u, err := env.Admin.CreateUser(ctx, "alice", "correct horse", false)
 	ok(t, "create user", err)
@@ -244,6 +247,7 @@ func TestGeneratedKeysDiffer(t *testing.T) {
 
 func TestUsers(t *testing.T) {
 	env := coretest.New(t, coretest.Options{})
+	env.Service.CheapPasswords()
 	ctx := t.Context()
 	u, alice := user(t, env, "alice")
 	user(t, env, "bob")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -535,4 +536,39 @@ func TestDocs(t *testing.T) {
 		wantCode(t, "SetDoc("+kind+")", env.Admin.SetDoc(ctx, "bucket", kind, nil), core.BadArgument)
 	}
 	wantCode(t, "a document over 1 MiB", env.Admin.SetDoc(ctx, "bucket", "cors", make([]byte, 1<<20+1)), core.TooLarge)
+}
+
+// A change of rights shows in the next request, whatever else runs.
+func TestGrantsShowAtOnce(t *testing.T) {
+	env := coretest.New(t, coretest.Options{})
+	ctx := t.Context()
+	u, alice := user(t, env, "alice")
+	_, err := env.Admin.CreateBucket(ctx, "bucket", core.CreateBucketOptions{})
+	ok(t, "create", err)
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_, _ = alice.Bucket(ctx, "bucket")
+				}
+			}
+		})
+	}
+	for i := range 40 {
+		var grants []core.Grant
+		if i%2 == 0 {
+			grants = []core.Grant{{UserID: u.ID, Access: core.AccessRead}}
+		}
+		ok(t, "grants", env.Admin.SetGrants(ctx, "bucket", grants))
+		if _, err := alice.Bucket(ctx, "bucket"); (err == nil) != (i%2 == 0) {
+			t.Fatalf("after change %d Bucket = %v", i, err)
+		}
+	}
+	close(stop)
+	readers.Wait()
 }

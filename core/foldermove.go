@@ -184,11 +184,11 @@ func (w *folderWork) prepare(ctx context.Context, a, b *mutation) error {
 	if !there {
 		return noSuchKey(src)
 	}
-	n, err := a.tx.CountEntries(ctx, a.bucket.ID, w.src, folderLimit+1)
+	n, err := a.tx.CountEntries(ctx, a.bucket.ID, w.src, a.s.folderLimit+1)
 	if err != nil {
 		return err
 	}
-	if err := checkFolderSize(w.src, n); err != nil {
+	if err := a.s.checkFolderSize(w.src, n); err != nil {
 		return err
 	}
 	taken, err := b.occupied(ctx, dst)

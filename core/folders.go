@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// folderLimit is how many objects one folder operation changes at most: it is one transaction (S6).
-	folderLimit = 100_000
-	folderPage  = 1000
+	// defaultFolderLimit is how many objects one folder operation changes at most: it is one transaction (S6).
+	defaultFolderLimit = 100_000
+	folderPage         = 1000
 )
 
 // errGrew says that a folder has more objects than ids were reserved for; the operation begins again.
@@ -50,21 +50,21 @@ func (s *Service) countFolder(ctx context.Context, b Bucket, prefix string) (int
 	var n int
 	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
-		n, err = tx.CountEntries(ctx, b.ID, prefix, folderLimit+1)
+		n, err = tx.CountEntries(ctx, b.ID, prefix, s.folderLimit+1)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	return int64(n), checkFolderSize(prefix, n)
+	return int64(n), s.checkFolderSize(prefix, n)
 }
 
 // checkFolderSize refuses folders that do not fit into one transaction.
-func checkFolderSize(prefix string, n int) error {
-	if n <= folderLimit {
+func (s *Service) checkFolderSize(prefix string, n int) error {
+	if n <= s.folderLimit {
 		return nil
 	}
-	return Errorf(Conflict, prefix, "the folder has more than %d objects; work on its members", folderLimit)
+	return Errorf(Conflict, prefix, "the folder has more than %d objects; work on its members", s.folderLimit)
 }
 
 // eachEntry calls fn for every entry of that kind below prefix, in order. fn may change or delete the entry it
@@ -140,8 +140,9 @@ func (m *mutation) clearFolder(ctx context.Context, path string) error {
 	}
 	n := 0
 	err := m.eachEntry(ctx, path+"/", which, func(e Entry) error {
-		if n++; n > folderLimit {
-			return checkFolderSize(path, n)
+		n++
+		if err := m.s.checkFolderSize(path, n); err != nil {
+			return err
 		}
 		return m.clearEntry(ctx, e)
 	})

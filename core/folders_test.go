@@ -659,3 +659,30 @@ func fill(b *testing.B, env *coretest.Env, n int) {
 		}
 	}
 }
+
+// A folder that is too large for one transaction is refused by name before anything is touched.
+func TestFolderLimit(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	env.Service.SetFolderLimit(3)
+	ctx := t.Context()
+	for _, key := range []string{"p/a/1", "p/a/2", "p/a/3", "p/b/1"} {
+		put(t, env.Admin, "bucket", key)
+	}
+	ok(t, "move at the limit", env.Admin.MoveFolder(ctx, at("p/a"), at("p/c"), core.FolderOptions{}))
+	ok(t, "copy at the limit", env.Admin.CopyFolder(ctx, at("p/c"), at("q"), core.FolderOptions{}))
+	want := []string{"p/b/1", "p/c/1", "p/c/2", "p/c/3", "q/1", "q/2", "q/3"}
+	for name, err := range map[string]error{
+		"delete": env.Admin.DeleteFolder(ctx, at("p")),
+		"move":   env.Admin.MoveFolder(ctx, at("p"), at("r"), core.FolderOptions{}),
+		"copy":   env.Admin.CopyFolder(ctx, at("p"), at("r"), core.FolderOptions{}),
+		"onto":   env.Admin.MoveFolder(ctx, at("q"), at("p"), core.FolderOptions{Overwrite: true}),
+	} {
+		wantCode(t, name, err, core.Conflict)
+		if !strings.Contains(err.Error(), "p") || !strings.Contains(err.Error(), "3 objects") {
+			t.Errorf("%s: %v does not name the folder and the limit", name, err)
+		}
+	}
+	wantKeys(t, env, "bucket", want...)
+	ok(t, "delete at the limit", env.Admin.DeleteFolder(ctx, at("q")))
+	wantKeys(t, env, "bucket", want[:4]...)
+}

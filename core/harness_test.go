@@ -60,6 +60,7 @@ func (h *harness) start(t *testing.T) (*core.Service, error) {
 	}
 	s, err := core.Open(t.Context(), cfg)
 	if err == nil {
+		s.CheapPasswords()
 		t.Cleanup(func() { ok(t, "close service", s.Close(context.Background())) })
 	}
 	return s, err

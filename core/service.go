@@ -61,6 +61,7 @@ type Service struct {
 	hookFunc    func(point string)
 	volatile    bool
 	inlineMax   int64
+	folderLimit int // objects that one folder operation changes at most
 	incarnation uint64
 	holder      string
 	stamp       Stamp // as it was when the Service opened; ConfigEpoch moves on in the cache
@@ -113,6 +114,7 @@ func newService(cfg Config) *Service {
 	s := &Service{
 		meta: cfg.Meta, keys: cfg.Keys, log: cfg.Log, clock: cfg.Now, hookFunc: cfg.Hook,
 		volatile: cfg.Volatile, inlineMax: cfg.InlineMax, holder: cfg.Holder,
+		folderLimit: defaultFolderLimit,
 		incarnation: newIncarnation(),
 		pins:        new(content.Pins),
 		spaces:      new(content.Spaces),

@@ -341,7 +341,7 @@ func (s *Service) seedSpaces(ctx context.Context, seeds []SpaceSeed) error {
 		}
 		rows = append(rows, row)
 	}
-	if len(rows) == 0 || s.readOnly.Load() != nil {
+	if claimed := s.readOnly.Load() == nil; !claimed || len(rows) == 0 {
 		return nil
 	}
 	err := s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {

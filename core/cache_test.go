@@ -1,0 +1,52 @@
+package core
+
+import (
+	"strconv"
+	"testing"
+)
+
+func TestLimitedIsBounded(t *testing.T) {
+	var l limited[string, int]
+	if _, ok := l.get("x"); ok {
+		t.Error("an empty map has x")
+	}
+	for i := range 3 * cacheLimit {
+		l.put(strconv.Itoa(i), i)
+		if v, ok := l.get(strconv.Itoa(i)); !ok || v != i {
+			t.Fatalf("get of what was just put = %d, %v", v, ok)
+		}
+	}
+	if len(l.m) != cacheLimit {
+		t.Errorf("%d values are kept, want %d", len(l.m), cacheLimit)
+	}
+}
+
+// What a loader read before a change must not be served after it, however late it is put.
+func TestStaleLoadIsNotServed(t *testing.T) {
+	var c cache
+	c.reset(1)
+	gen := c.current()
+	c.advance(2)
+	gen.users.put("alice", User{ID: 1})
+	if _, ok := c.current().users.get("alice"); ok {
+		t.Error("a row of epoch 1 is served in epoch 2")
+	}
+	now := c.current()
+	c.advance(2)
+	c.advance(1)
+	if c.current() != now {
+		t.Error("an epoch that is known already dropped the cache")
+	}
+}
+
+func TestTurnReadOnlyKeepsTheFirstReason(t *testing.T) {
+	s := newService(Config{})
+	if err := s.checkMarkers(); err != nil {
+		t.Fatalf("checkMarkers = %v, want nil", err)
+	}
+	s.turnReadOnly(&Error{Code: ReadOnly, Msg: "first"})
+	s.turnReadOnly(&Error{Code: ReadOnly, Msg: "second"})
+	if err := s.checkMarkers(); CodeOf(err) != ReadOnly || err.Error() != "first" {
+		t.Errorf("checkMarkers = %v, want first", err)
+	}
+}
