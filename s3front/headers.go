@@ -253,11 +253,12 @@ func objectHeaders(h http.Header, o *core.Object, fixed *fixedHeaders) {
 	set("Content-Encoding", a.ContentEncoding)
 	set("Content-Language", a.ContentLanguage)
 	set("Expires", a.Expires)
+	// Lower case on the wire, as AWS sends it: clients take the names of metadata from there as they are.
 	for key, value := range a.Metadata {
-		set(http.CanonicalHeaderKey(metaPrefix+key), encodeMeta(value))
+		set("x-amz-meta-"+key, encodeMeta(value))
 	}
 	if v.MTime != core.NoTime {
-		set("X-Amz-Meta-Mtime", formatMTime(v.MTime))
+		set("x-amz-meta-mtime", formatMTime(v.MTime))
 	}
 }
 

@@ -47,5 +47,6 @@ func tokenSum(bucket string, body []byte) uint32 {
 // already.
 func isCommonPrefix(marker, prefix, delimiter string) bool {
 	rest, ok := strings.CutPrefix(marker, prefix)
-	return ok && delimiter != "" && strings.Index(rest, delimiter) == len(rest)-len(delimiter)
+	return ok && delimiter != "" && strings.HasSuffix(rest, delimiter) &&
+		strings.Index(rest, delimiter) == len(rest)-len(delimiter)
 }
