@@ -130,7 +130,7 @@ func TestCrowd(t *testing.T) {
 	for i := range crowd {
 		wg.Go(func() {
 			p := []Policy{{}, {Redundancy: ErasureCoded, K: 2, N: 3, ChunkSize: 256 << 10}, {Redundancy: Copies, N: 2}}[i%3]
-			data := random(i * 2500)
+			data := random(i * 1500)
 			size := int64(len(data))
 			if i%2 == 0 {
 				size = -1

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"trivium/drivers"
 	"trivium/drivers/faulty"
 	"trivium/drivers/memory"
@@ -272,3 +274,51 @@ func TestHooks(t *testing.T) {
 		t.Errorf("points %v, want %s", points, want)
 	}
 }
+
+// TestAnyContent: whatever is written, in whatever steps it comes, with whatever shards damaged or lost within what
+// the policy allows for, reads are right at any place.
+func TestAnyContent(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		l := newLab(t, 9)
+		policies := faultPolicies()
+		p := policies[rapid.IntRange(0, len(policies)-1).Draw(rt, "policy")]
+		p.Strict = true
+		p.ChunkSize = int64(rapid.IntRange(64<<10, 330<<10).Draw(rt, "chunk"))
+		data := random(rapid.IntRange(1, 700_000).Draw(rt, "size"))
+		size := int64(len(data))
+		if rapid.Bool().Draw(rt, "unknown") {
+			size = -1
+		}
+		step := rapid.IntRange(1000, 400_000).Draw(rt, "step")
+		key := uint32(rapid.IntRange(0, 1).Draw(rt, "key"))
+		w, err := l.Put(t.Context(), steps{bytes.NewReader(data), step}, PutRequest{Target: l.target(p, key), Size: size, Digests: SHA256})
+		if err != nil {
+			rt.Fatalf("Put = %v", err)
+		}
+		defer w.Close()
+		l.remember(w)
+		lay := w.Blobs[0].Layout
+		for range rapid.IntRange(0, min(2, lay.N-lay.K)).Draw(rt, "losses") {
+			at := lay.Place(rapid.IntRange(0, lay.Segments()-1).Draw(rt, "segment"), rapid.IntRange(0, lay.N-1).Draw(rt, "index"))
+			raw := l.shard(w.Blobs[0], at)
+			raw[rapid.IntRange(0, len(raw)-1).Draw(rt, "byte")] ^= 4
+			l.setShard(w.Blobs[0], at, raw)
+		}
+		for range 4 {
+			from := rapid.Int64Range(0, w.Size-1).Draw(rt, "from")
+			to := rapid.Int64Range(from+1, w.Size).Draw(rt, "to")
+			got, err := l.read(w, from, to)
+			if err != nil || !bytes.Equal(got, data[from:to]) {
+				rt.Fatalf("read %d..%d of %d: %d bytes, %v (%+v)", from, to, w.Size, len(got), err, lay)
+			}
+		}
+	})
+}
+
+// steps reads at most n bytes at once.
+type steps struct {
+	r io.Reader
+	n int
+}
+
+func (s steps) Read(p []byte) (int, error) { return s.r.Read(p[:min(len(p), s.n)]) }

@@ -15,8 +15,10 @@ const (
 	// scheduler's hiccup on fast spaces from being taken for a slow one.
 	maxGrace = time.Second
 	minGrace = 100 * time.Millisecond
-	// putTimeout is when a Put of one of several shards counts as failed whatever the driver hopes for.
+	// A Put of one of several shards counts as failed after putTimeout and the time that its bytes take at putPace
+	// bytes per second, whatever the driver hopes for.
 	putTimeout = 2 * time.Minute
+	putPace    = 64 << 10
 )
 
 // flight is one segment on its way into the spaces. run returns when enough shards are durable; Puts that are
@@ -98,11 +100,12 @@ func (f *flight) runOne(ctx context.Context) error {
 // launch starts the Put of a shard.
 func (f *flight) launch(ctx context.Context, index int) {
 	sp := f.spaces[index]
+	patience := putTimeout + time.Duration(f.seg.bodies[index].size)*time.Second/putPace
 	f.flying[index] = true
 	f.running++
 	go func() {
 		start := time.Now()
-		ctx, cancel := context.WithTimeout(ctx, putTimeout)
+		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		err := f.s.putShard(ctx, sp, f.seg, index)
 		f.events <- putEvent{index, time.Since(start), err}
