@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 
@@ -51,10 +52,10 @@ type pinnedBody struct {
 // Read implements io.Reader.
 func (b *pinnedBody) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
-	if err != nil && err != io.EOF {
-		err = fail("read object", "", err)
+	if err == nil || errors.Is(err, io.EOF) {
+		return n, err
 	}
-	return n, err
+	return n, fail("read object", "", err)
 }
 
 // WriteTo implements io.WriterTo.

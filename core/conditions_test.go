@@ -117,8 +117,15 @@ func TestRangeClip(t *testing.T) {
 
 func TestKeyRule(t *testing.T) {
 	cases := []struct{ key, pkg, path string }{
-		{"a/b/c", "a", "b/c"}, {"a", "", "a"}, {"/a", "", "/a"}, {"/a/b", "", "/a/b"}, {"a/", "a", ""}, {"a//b", "a", "/b"},
-		{"/", "", "/"}, {"../x", "..", "x"}, {"ü/ä", "ü", "ä"},
+		{"a/b/c", "a", "b/c"},
+		{"a", "", "a"},
+		{"/a", "", "/a"},
+		{"/a/b", "", "/a/b"},
+		{"a/", "a", ""},
+		{"a//b", "a", "/b"},
+		{"/", "", "/"},
+		{"../x", "..", "x"},
+		{"ü/ä", "ü", "ä"},
 	}
 	for _, c := range cases {
 		pkg, path := SplitKey(c.key)

@@ -76,7 +76,7 @@ func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *CopyOpti
 		if opts.Replace {
 			replaceMeta(&source, &opts.Put)
 		}
-		if e, err = c.install(ctx, m, source, &old, had, dst.Key); err != nil {
+		if e, err = c.install(ctx, m, source, place{&old, had, dst.Key}); err != nil {
 			return err
 		}
 		return m.finish(ctx)
@@ -142,11 +142,16 @@ func (s *Service) newCopying(ctx context.Context, b Bucket) (*copying, error) {
 	return &copying{class: class, ids: ids}, err
 }
 
+// place is a key with the entry that is there, when had.
+type place struct {
+	old *Entry
+	had bool
+	key string
+}
+
 // install makes a copy of source the current version at key. Retention, legal hold, expiry and revision belong to
 // the source and do not travel.
-func (c *copying) install(
-	ctx context.Context, m *mutation, source Version, old *Entry, had bool, key string,
-) (Entry, error) {
+func (c *copying) install(ctx context.Context, m *mutation, source Version, to place) (Entry, error) {
 	v := source
 	v.UpdateTime, v.Expiry, v.KeepFor, v.Revision = m.now, 0, false, 0
 	v.Attrs.RetainUntil, v.Attrs.RetainMode, v.Attrs.LegalHold = 0, "", false
@@ -154,7 +159,7 @@ func (c *copying) install(
 	if v.Content, err = m.retain(ctx, &source, c.ids.content); err != nil {
 		return Entry{}, err
 	}
-	e, err := m.install(ctx, old, had, v, entryAt{key, c.ids})
+	e, err := m.install(ctx, to.old, to.had, v, entryAt{to.key, c.ids})
 	if err != nil {
 		return e, err
 	}

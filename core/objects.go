@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 
@@ -25,6 +26,8 @@ func (p Path) String() string { return p.Bucket + "/" + p.Key }
 // Errors: NoSuchBucket, Forbidden, BadKey, KeyTooLong, MetadataTooLarge, TooLarge, PreconditionFailed,
 // NoSuchKey (If-Match without an object), Conflict (Tree), BodySize, BadBody or what body's own *Error says,
 // Overloaded, Unavailable, NoSpace, ReadOnly, Canceled, Internal.
+//
+//nolint:revive // six arguments: all are required, and the doors read better with them in a row
 func (se *Session) PutObject(
 	ctx context.Context, bucket, key string, body io.Reader, size int64, opts PutOptions,
 ) (PutResult, error) {
@@ -274,7 +277,7 @@ type countedBody struct {
 // Read implements io.Reader.
 func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.src.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		b.err = err
 	}
 	return n, err

@@ -38,6 +38,9 @@ func newEnv(t *testing.T, opts coretest.Options) *coretest.Env {
 	return env
 }
 
+// write stores an object.
+//
+//nolint:revive // six arguments: a helper of tests
 func write(t *testing.T, env *coretest.Env, bucket, key string, data []byte, opts core.PutOptions) core.Entry {
 	t.Helper()
 	res, err := env.Admin.PutObject(t.Context(), bucket, key, bytes.NewReader(data), int64(len(data)), opts)

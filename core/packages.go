@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -66,12 +67,7 @@ func (m *mutation) rootHasMember(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, it := range items {
-		if isRootMember(it) {
-			return true, nil
-		}
-	}
-	return len(items) == rootScan, nil
+	return len(items) == rootScan || slices.ContainsFunc(items, isRootMember), nil
 }
 
 // isRootMember tells whether an item of a listing by "/" is, or folds, members of the root package.

@@ -24,6 +24,8 @@ func begin(t *testing.T, env *coretest.Env, p core.Path, c core.Checksum) string
 }
 
 // part stores a part and returns its name for the completion.
+//
+//nolint:revive // six arguments: a helper of tests
 func part(t *testing.T, env *coretest.Env, p core.Path, id string, n int, data []byte) core.CompletePart {
 	t.Helper()
 	up, _, err := env.Admin.PutPart(t.Context(), p, id, core.PartRequest{Number: n, Body: bytes.NewReader(data), Size: int64(len(data))})
@@ -56,8 +58,11 @@ func TestCompletedChecksums(t *testing.T) {
 	parts := [][]byte{coretest.Bytes(1, 70_000), nil, coretest.Bytes(2, 5), coretest.Bytes(3, 30_000)}
 	whole := bytes.Join(parts, nil)
 	for _, c := range []core.Checksum{
-		{Algorithm: "CRC32"}, {Algorithm: "CRC32C"}, {Algorithm: "CRC64NVME"},
-		{Algorithm: "SHA256", Composite: true}, {Algorithm: "CRC32", Composite: true},
+		{Algorithm: "CRC32"},
+		{Algorithm: "CRC32C"},
+		{Algorithm: "CRC64NVME"},
+		{Algorithm: "SHA256", Composite: true},
+		{Algorithm: "CRC32", Composite: true},
 	} {
 		id := begin(t, env, p, c)
 		var named []core.CompletePart

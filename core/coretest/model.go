@@ -135,9 +135,22 @@ func (m *Model) step(ctx context.Context, i int) error {
 		weight int
 		run    func(context.Context) error
 	}{
-		{24, m.put}, {16, m.get}, {8, m.remove}, {6, m.removeVersion}, {3, m.removeMany}, {8, m.copy}, {8, m.move},
-		{4, m.createUpload}, {8, m.putPart}, {4, m.complete}, {1, m.abort}, {3, m.setAttrs}, {4, m.list},
-		{3, m.listVersions}, {1, m.listUploads}, {1, m.setVersioning},
+		{24, m.put},
+		{16, m.get},
+		{8, m.remove},
+		{6, m.removeVersion},
+		{3, m.removeMany},
+		{8, m.copy},
+		{8, m.move},
+		{4, m.createUpload},
+		{8, m.putPart},
+		{4, m.complete},
+		{1, m.abort},
+		{3, m.setAttrs},
+		{4, m.list},
+		{3, m.listVersions},
+		{1, m.listUploads},
+		{1, m.setVersioning},
 	}
 	total := 0
 	for _, w := range weights {
