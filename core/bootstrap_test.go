@@ -102,8 +102,12 @@ func TestBootstrapRefuses(t *testing.T) {
 	s, _ := open(t, harness{})
 	ctx := t.Context()
 	for _, opts := range []core.BootstrapOptions{
-		{SecretKey: "a-secret-alone"}, {Password: "short"}, {User: "a:b"}, {AccessKey: "a/b"},
-		{AccessKey: "AKGOOD", SecretKey: "short"}, {RecoveryKey: "nonsense"},
+		{SecretKey: "a-secret-alone"},
+		{Password: "short"},
+		{User: "a:b"},
+		{AccessKey: "a/b"},
+		{AccessKey: "AKGOOD", SecretKey: "short"},
+		{RecoveryKey: "nonsense"},
 	} {
 		_, _, err := s.Bootstrap(ctx, opts)
 		wantCode(t, "Bootstrap", err, core.BadArgument)

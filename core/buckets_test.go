@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -139,7 +140,7 @@ func TestAccess(t *testing.T) {
 	rights := func(name string) (got core.Access, hidden bool) {
 		s := sessions[name]
 		_, err := s.StatObject(ctx, "bucket", "key", core.GetOptions{})
-		if e, isErr := err.(*core.Error); isErr {
+		if e, isErr := errors.AsType[*core.Error](err); isErr {
 			if e.Code != core.Forbidden {
 				t.Errorf("%s: StatObject = %v, want Forbidden", name, err)
 			}
@@ -391,9 +392,14 @@ func TestVersioningNeverGoesBack(t *testing.T) {
 		fine bool
 		ever bool
 	}{
-		{core.VersioningOff, true, false}, {core.VersioningSuspended, true, false}, {core.VersioningOff, false, false},
-		{core.VersioningEnabled, true, true}, {core.VersioningOff, false, true}, {core.VersioningSuspended, true, true},
-		{core.VersioningSuspended + 1, false, true}, {-1, false, true},
+		{core.VersioningOff, true, false},
+		{core.VersioningSuspended, true, false},
+		{core.VersioningOff, false, false},
+		{core.VersioningEnabled, true, true},
+		{core.VersioningOff, false, true},
+		{core.VersioningSuspended, true, true},
+		{core.VersioningSuspended + 1, false, true},
+		{-1, false, true},
 	} {
 		err := env.Admin.SetVersioning(ctx, "bucket", tc.set)
 		if tc.fine {
@@ -427,7 +433,7 @@ func TestSetPolicy(t *testing.T) {
 	} {
 		err := env.Admin.SetPolicy(ctx, "bucket", tc.policy)
 		wantCode(t, tc.name, err, core.BadArgument)
-		if e, isErr := err.(*core.Error); !isErr || !strings.Contains(e.Msg, tc.msg) {
+		if e, isErr := errors.AsType[*core.Error](err); !isErr || !strings.Contains(e.Msg, tc.msg) {
 			t.Errorf("%s: %v, want a message with %q", tc.name, err, tc.msg)
 		}
 	}

@@ -5,4 +5,6 @@ func (s *Service) SetFolderLimit(n int) { s.folderLimit = n }
 
 // CheapPasswords makes hashing cost next to nothing: the race detector makes argon2id take seconds. Call it before
 // the Service is used.
-func (s *Service) CheapPasswords() { s.logins.passwords.init(argonCost{memory: 8, passes: 1, lanes: 1}) }
+func (s *Service) CheapPasswords() {
+	s.logins.passwords.init(argonCost{memory: 8, passes: 1, lanes: 1})
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"trivium/core"
 	"trivium/core/meta/sqlite"
@@ -102,6 +101,3 @@ func (h *harness) leases(t *testing.T) (rows []core.Lease) {
 	})
 	return rows
 }
-
-// deadline bounds what ought to happen soon.
-const deadline = 10 * time.Second

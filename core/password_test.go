@@ -31,8 +31,12 @@ func TestPasswordHash(t *testing.T) {
 		phc, password string
 		want          bool
 	}{
-		{a, "correct horse", true}, {a, "correct horsf", false}, {a, "", false},
-		{"", "correct horse", false}, {"", "", false}, {p.dummy, "", false},
+		{a, "correct horse", true},
+		{a, "correct horsf", false},
+		{a, "", false},
+		{"", "correct horse", false},
+		{"", "", false},
+		{p.dummy, "", false},
 	} {
 		if got, err := p.verify(ctx, tc.phc, tc.password); got != tc.want || err != nil {
 			t.Errorf("verify(%q, %q) = %v, %v, want %v", tc.phc, tc.password, got, err, tc.want)
