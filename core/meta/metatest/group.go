@@ -281,7 +281,7 @@ func testIncrements(t *testing.T, open Open) {
 	}
 }
 
-// testLarge runs a transaction of 5,000 rows, and a move of as many, among small ones.
+// testLarge runs a transaction of 2,500 rows, and a move of as many, among small ones.
 func testLarge(t *testing.T, open Open) {
 	s := plain(t, open)
 	var fns []func(context.Context, core.MetaTx) error
@@ -290,7 +290,7 @@ func testLarge(t *testing.T, open Open) {
 			if i != 7 {
 				return tx.PutInline(ctx, int64(i), 1, nil)
 			}
-			for j := range 5000 {
+			for j := range 2500 {
 				// The error is dropped: the store must know by itself that the transaction is to be run again.
 				_ = tx.PutEntry(ctx, entry(fmt.Sprintf("a/%04d", j), int64(j+1)))
 			}
@@ -315,8 +315,8 @@ func testLarge(t *testing.T, open Open) {
 	view(t, s, func(ctx context.Context, tx core.MetaTx) error {
 		n, err := tx.CountEntries(ctx, 1, "b/", 10000)
 		ids, err2 := tx.Inlines(ctx, -1, 100)
-		if moved != 5000 || n != 5000 || len(ids) != 19 {
-			t.Errorf("moved %d, %d entries, %d inline rows, want 5000, 5000, 19", moved, n, len(ids))
+		if moved != 2500 || n != 2500 || len(ids) != 19 {
+			t.Errorf("moved %d, %d entries, %d inline rows, want 2500, 2500, 19", moved, n, len(ids))
 		}
 		return errors.Join(err, err2)
 	})

@@ -112,7 +112,11 @@ func (c *conn) inspect(path string) (int, error) {
 		return 0, err
 	}
 	if id == applicationID {
-		return version, nil
+		size, err := c.number("PRAGMA page_size")
+		if err == nil && size != pageSize && version > 0 {
+			err = wrongPragma("page_size", strconv.Itoa(size), strconv.Itoa(pageSize))
+		}
+		return version, err
 	}
 	tables, err := c.number("SELECT count(*) FROM sqlite_schema")
 	if err != nil || (tables == 0 && id == 0) {

@@ -89,6 +89,7 @@ func (s *Store) open(cacheKiB int) (*conn, error) {
 	}
 	for _, text := range []string{
 		fmt.Sprintf("PRAGMA busy_timeout = %d", busyTimeout.Milliseconds()),
+		"PRAGMA journal_mode = WAL", // which the copies of before migrations are not in
 		"PRAGMA synchronous = FULL",
 		"PRAGMA foreign_keys = 0",
 		"PRAGMA wal_autocheckpoint = 0", // the checkpointer does it, beside the writer
@@ -117,11 +118,16 @@ func (c *conn) check() error {
 			return err
 		}
 		if got != want[1] {
-			return core.Errorf(core.Conflict, "", "the metadata store has %s %s, not %s: its file system or the "+
-				"program that made it does not allow safe writes", want[0], got, want[1])
+			return wrongPragma(want[0], got, want[1])
 		}
 	}
 	return nil
+}
+
+// wrongPragma refuses a file or a file system that does not keep data as it must be kept.
+func wrongPragma(name, got, want string) error {
+	return core.Errorf(core.Conflict, "", "the metadata store has %s %s, not %s: its file system, or the program that "+
+		"wrote it last, does not allow safe writes; move it to a local disk or restore a copy", name, got, want)
 }
 
 // ensureStamp gives a new store its identity and refuses a format that this program does not know.
