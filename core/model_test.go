@@ -14,7 +14,10 @@ import (
 	"trivium/drivers/faulty"
 )
 
-var modelSeed = flag.Uint64("model.seed", 0, "seed of the model tests; 0: by the clock")
+var (
+	modelSeed  = flag.Uint64("model.seed", 0, "seed of the model tests; 0: by the clock")
+	modelTimes = flag.Int("model.times", 1, "how many times the usual number of operations the model tests run")
+)
 
 // seed returns the seed of a random test and prints it.
 func seed(t *testing.T) uint64 {
@@ -51,7 +54,7 @@ func TestModel(t *testing.T) {
 			c.env.WrapMeta = metatest.Twice
 			env := coretest.New(t, c.env)
 			err := coretest.RunModel(t.Context(), env, coretest.ModelOptions{
-				Seed: n, Ops: c.ops / slower, RestartEvery: 500 / slower, AbandonEvery: 300 / slower, Policy: c.policy, Check: recount,
+				Seed: n, Ops: c.ops * *modelTimes / slower, RestartEvery: 500 / slower, AbandonEvery: 300 / slower, Policy: c.policy, Check: recount,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -80,7 +83,7 @@ func TestModelWithFaults(t *testing.T) {
 	policy := core.BucketPolicy{Redundancy: content.Policy{Redundancy: content.Copies, N: 2}}
 	refused := 0
 	err := coretest.RunModel(t.Context(), env, coretest.ModelOptions{
-		Seed: n, Ops: 700 / slower, RestartEvery: 300, Policy: policy, Check: recount,
+		Seed: n, Ops: 700 * *modelTimes / slower, RestartEvery: 300, Policy: policy, Check: recount,
 		Tolerate: func(err error) bool {
 			refused++
 			return core.CodeOf(err) == core.Unavailable
