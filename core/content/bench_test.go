@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"syscall"
 	"testing"
 
 	"trivium/drivers/memory"
@@ -29,6 +30,19 @@ func benchPolicies() map[string]Policy {
 	return map[string]Policy{"none": {}, "ec4of6": {Redundancy: ErasureCoded, K: 4, N: 6, Strict: true}}
 }
 
+// cpu reports what the process has spent since: on a machine that others use too the wall clock tells little.
+func cpu(b *testing.B) func() {
+	spent := func() int64 {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return u.Utime.Nano() + u.Stime.Nano()
+	}
+	before := spent()
+	return func() { b.ReportMetric(float64(spent()-before)/float64(b.N), "cpu-ns/op") }
+}
+
 func benchSizes() []int { return []int{4 << 10, 128 << 10, 64 << 20} }
 
 func BenchmarkPut(b *testing.B) {
@@ -50,6 +64,7 @@ func benchPut(b *testing.B, l *lab, req PutRequest) {
 	data := make([]byte, req.Size)
 	b.SetBytes(req.Size)
 	b.ReportAllocs()
+	defer cpu(b)()
 	for b.Loop() {
 		w, err := l.Put(context.Background(), plain{bytes.NewReader(data)}, req)
 		if err != nil {
@@ -88,6 +103,7 @@ func BenchmarkOpen(b *testing.B) {
 					list := pieces(w, 0, w.Size)
 					b.SetBytes(int64(size))
 					b.ReportAllocs()
+					defer cpu(b)()
 					for b.Loop() {
 						r, err := l.Open(context.Background(), list, l.resolve)
 						if err != nil {
