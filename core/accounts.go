@@ -11,6 +11,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
 // loginMemory is how long a verified password is remembered.
@@ -53,6 +55,7 @@ func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String())
 type logins struct {
 	passwords passwords
 	throttle  throttle
+	flights   singleflight.Group             // verifications that run, by mac
 	verified  limited[string, verifiedLogin] // by name
 	macKey    [32]byte                       // of this process: a dump of the map is no list of passwords
 }
@@ -60,6 +63,7 @@ type logins struct {
 // verifiedLogin remembers that a password was right for a stored hash; a changed password or a disabled user is
 // another row, so that it never passes.
 type verifiedLogin struct {
+	name   string
 	mac    [sha256.Size]byte
 	stored string
 	until  int64
@@ -172,21 +176,35 @@ func (s *Service) Login(ctx context.Context, name, password string) (Principal, 
 	if same := s.sameSecret(c.Secret, password); same && err == nil {
 		return c.Principal, nil
 	}
-	if err := s.logins.throttle.admit(name, s.now()); err != nil {
+	// A client begins with many requests at once: they share one verification and count as one failure.
+	_, err, _ = s.logins.flights.Do(string(sum[:]), func() (any, error) {
+		return nil, s.verifyLogin(context.WithoutCancel(ctx), u, password, verifiedLogin{mac: sum, name: name})
+	})
+	if err != nil {
 		return Principal{}, err
+	}
+	return principalOf(u), nil
+}
+
+// verifyLogin verifies a password by its hash and remembers it. u is the zero User when none has the name.
+func (s *Service) verifyLogin(ctx context.Context, u User, password string, v verifiedLogin) error {
+	name := v.name
+	if err := s.logins.throttle.admit(name, s.now()); err != nil {
+		return err
 	}
 	ok, err := s.logins.passwords.verify(ctx, u.Password, password)
 	if err != nil || ok {
 		s.logins.throttle.forgive(name, s.now())
 	}
 	if err != nil {
-		return Principal{}, fmt.Errorf("verify password: %w", err)
+		return fmt.Errorf("verify password: %w", err)
 	}
 	if !ok {
-		return Principal{}, unauthorized()
+		return unauthorized()
 	}
-	s.logins.verified.put(name, verifiedLogin{mac: sum, stored: u.Password, until: s.now() + int64(loginMemory)})
-	return principalOf(u), nil
+	v.stored, v.until = u.Password, s.now()+int64(loginMemory)
+	s.logins.verified.put(name, v)
+	return nil
 }
 
 // sameSecret compares in a time that tells nothing of either, lengths included.

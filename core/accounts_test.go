@@ -351,3 +351,23 @@ func BenchmarkLoginRemembered(b *testing.B) {
 		}
 	}
 }
+
+// A client's many first requests share one verification; they are no attack.
+func TestLoginsAtOnce(t *testing.T) {
+	env := coretest.New(t, coretest.Options{})
+	ctx := t.Context()
+	_, err := env.Admin.CreateUser(ctx, "alice", "correct horse", false)
+	ok(t, "create user", err)
+	errs := make(chan error)
+	for range 40 {
+		go func() {
+			_, err := env.Service.Login(ctx, "alice", "correct horse")
+			errs <- err
+		}()
+	}
+	for range 40 {
+		if err := <-errs; err != nil {
+			t.Errorf("Login beside others = %v", err)
+		}
+	}
+}

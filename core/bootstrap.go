@@ -8,11 +8,12 @@ import (
 	"log/slog"
 )
 
-// Settings of the installation that hold the recovery key.
-const (
-	settingWrapped  = "recovery.wrapped" // master keys, wrapped by the recovery key: what backups carry
-	settingRecovery = "recovery.sealed"  // the recovery key, sealed by the master key: to wrap later master keys
-)
+// SettingWrappedKeys is the setting that holds all master keys, wrapped by the recovery key: what backups carry
+// (S30).
+const SettingWrappedKeys = "recovery.wrapped"
+
+// settingRecovery is the setting that holds the recovery key, sealed by the master key, to wrap later master keys.
+const settingRecovery = "recovery.sealed"
 
 // BootstrapOptions name the first administrator, as given by flags or the environment. What is empty is generated
 // on the first start and left alone on later ones.
@@ -74,6 +75,9 @@ func (s *Service) Bootstrap(ctx context.Context, opts BootstrapOptions) (made bo
 			return made, res, fail("bootstrap", opts.User, err)
 		}
 	}
+	if err := s.rewrapKeys(ctx); err != nil {
+		return false, res, fail("bootstrap", "", err)
+	}
 	res, err = s.laterStart(ctx, opts)
 	return false, res, fail("bootstrap", opts.User, err)
 }
@@ -97,6 +101,7 @@ func (s *Service) firstStart(ctx context.Context, opts BootstrapOptions) (res Bo
 			return res, false, &Error{Code: BadArgument, Msg: "recoveryKey: " + err.Error()}
 		}
 	}
+	wrapped, sealed := recovery.Wrap(s.keys), s.keys.Seal(settingRecovery, recovery.secret[:])
 	err = s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
 		users, err := tx.Users(ctx, 0, 1)
 		if err != nil {
@@ -111,7 +116,10 @@ func (s *Service) firstStart(ctx context.Context, opts BootstrapOptions) (res Bo
 		if err := tx.PutKey(ctx, key); err != nil {
 			return err
 		}
-		return s.putRecovery(ctx, tx, recovery)
+		if err := tx.PutSetting(ctx, SettingWrappedKeys, wrapped); err != nil {
+			return err
+		}
+		return tx.PutSetting(ctx, settingRecovery, sealed)
 	})
 	if err != nil || !made {
 		return res, false, err
@@ -122,12 +130,37 @@ func (s *Service) firstStart(ctx context.Context, opts BootstrapOptions) (res Bo
 	}, true, nil
 }
 
-// putRecovery keeps the wrapped master keys, and the recovery key for wrapping later ones.
-func (s *Service) putRecovery(ctx context.Context, tx MetaTx, r RecoveryKey) error {
-	if err := tx.PutSetting(ctx, settingWrapped, r.Wrap(s.keys)); err != nil {
+// rewrapKeys wraps the master keys again when they are not the ones that were wrapped: after a rotation.
+func (s *Service) rewrapKeys(ctx context.Context) error {
+	var wrapped, sealed []byte
+	var found bool
+	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		var err error
+		if wrapped, _, err = tx.Setting(ctx, SettingWrappedKeys); err != nil {
+			return err
+		}
+		sealed, found, err = tx.Setting(ctx, settingRecovery)
+		return err
+	})
+	if err != nil || !found {
 		return err
 	}
-	return tx.PutSetting(ctx, settingRecovery, s.keys.Seal(settingRecovery, r.secret[:]))
+	secret, err := s.keys.Unseal(settingRecovery, sealed)
+	if err != nil {
+		return err
+	}
+	var r RecoveryKey
+	copy(r.secret[:], secret)
+	if old, err := r.Unwrap(wrapped); err == nil && bytes.Equal(old.Marshal(), s.keys.Marshal()) {
+		return nil
+	}
+	wrapped, sealed = r.Wrap(s.keys), s.keys.Seal(settingRecovery, r.secret[:])
+	return s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+		if err := tx.PutSetting(ctx, SettingWrappedKeys, wrapped); err != nil {
+			return err
+		}
+		return tx.PutSetting(ctx, settingRecovery, sealed)
+	})
 }
 
 // laterStart brings a named user and key up to what opts says.

@@ -1,7 +1,10 @@
 package core_test
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"trivium/core"
 )
@@ -128,5 +131,35 @@ func TestBootstrapRefuses(t *testing.T) {
 	} {
 		_, _, err := s.Bootstrap(ctx, opts)
 		wantCode(t, "Bootstrap of "+opts.User+opts.AccessKey, err, core.Conflict)
+	}
+}
+
+// After a rotation the recovery key opens the new master keys as well as the old ones.
+func TestRotationIsWrappedAgain(t *testing.T) {
+	s, h := open(t, harness{})
+	ctx := t.Context()
+	_, res, err := s.Bootstrap(ctx, core.BootstrapOptions{})
+	ok(t, "bootstrap", err)
+	ok(t, "close", s.Close(ctx))
+	h.keys = h.keys.Rotate()
+	s, err = h.start(t)
+	ok(t, "open with rotated keys", err)
+	_, _, err = s.Bootstrap(ctx, core.BootstrapOptions{})
+	ok(t, "bootstrap again", err)
+	recovery, err := core.ParseRecoveryKey(res.RecoveryKey)
+	ok(t, "recovery key", err)
+	keys, err := recovery.Unwrap(h.setting(t, core.SettingWrappedKeys))
+	ok(t, "unwrap", err)
+	if diff := cmp.Diff(h.keys.IDs(), keys.IDs()); diff != "" {
+		t.Errorf("wrapped keys (-want +got):\n%s", diff)
+	}
+	c, err := s.KeyCredentials(ctx, res.AccessKey)
+	if err != nil || c.Secret != res.SecretKey {
+		t.Errorf("KeyCredentials after the rotation = %v, %v", c, err)
+	}
+	ok(t, "close", s.Close(ctx))
+	h.keys = core.GenerateMasterKeys()
+	if _, err := h.start(t); err == nil || !strings.Contains(err.Error(), "master key") {
+		t.Errorf("Open with another store's key = %v, want an error that says so", err)
 	}
 }

@@ -41,6 +41,11 @@ func (m *MasterKeys) Unseal(owner string, sealed []byte) ([]byte, error) {
 	return secret, nil
 }
 
+// sealedByCurrent tells whether Seal would use the same key today.
+func (m *MasterKeys) sealedByCurrent(sealed []byte) bool {
+	return len(sealed) >= sealHeader && binary.BigEndian.Uint32(sealed[1:]) == m.Current()
+}
+
 // sealWith seals under a key of 32 bytes.
 func sealWith(key []byte, id uint32, owner string, secret []byte) []byte {
 	out := make([]byte, sealHeader, sealHeader+len(secret)+16)

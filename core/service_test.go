@@ -412,3 +412,65 @@ func TestMissingMarkerIsDown(t *testing.T) {
 		ok(t, "ready on the empty disk", s.Ready(ctx))
 	})
 }
+
+// A shard that a reader could not use becomes a repair row, once.
+func TestDamageIsQueued(t *testing.T) {
+	s, h := open(t, harness{change: func(c *core.Config) {
+		for _, name := range []string{"two", "three"} {
+			c.Spaces = append(c.Spaces, core.SpaceSeed{Name: name, Kind: "Memory", Config: drivers.Config{"name": name}})
+		}
+	}})
+	ctx := t.Context()
+	_, _, err := s.Bootstrap(ctx, core.BootstrapOptions{})
+	ok(t, "bootstrap", err)
+	p, _ := s.Session(core.System("t")).User(ctx, "root")
+	root := s.Session(core.Principal{UserID: p.ID, Admin: true})
+	_, err = root.CreateBucket(ctx, "bucket", core.CreateBucketOptions{})
+	ok(t, "create bucket", err)
+	policy := core.BucketPolicy{Redundancy: content.Policy{Redundancy: content.ErasureCoded, K: 2, N: 3}}
+	ok(t, "policy", root.SetPolicy(ctx, "bucket", policy))
+	body := bytes.Repeat([]byte("0123456789"), 400_000)
+	_, err = root.PutObject(ctx, "bucket", "key", bytes.NewReader(body), int64(len(body)), core.PutOptions{})
+	ok(t, "put", err)
+
+	var blob core.Blob
+	h.view(t, func(ctx context.Context, tx core.MetaTx) error {
+		blobs, err := tx.Blobs(ctx, content.BlobID{}, 2)
+		if len(blobs) != 1 {
+			t.Fatalf("%d blobs, want 1", len(blobs))
+		}
+		blob = blobs[0]
+		return err
+	})
+	// A data shard of every segment is lost, so that every read meets it.
+	for place := range blob.Layout.Places() {
+		if place.Index == 0 {
+			sp, _ := s.Maintenance().Spaces.Get(place.Space)
+			ok(t, "lose shard", sp.Driver.Delete(ctx, content.ShardName(sp.WorkingDir, blob.ID, place)))
+		}
+	}
+	for range 3 {
+		r, err := root.OpenObject(ctx, "bucket", "key", core.GetOptions{})
+		ok(t, "open", err)
+		got, err := io.ReadAll(r.Body)
+		if err != nil || !bytes.Equal(got, body) {
+			t.Fatalf("read %d bytes, %v, want %d", len(got), err, len(body))
+		}
+		ok(t, "close", r.Body.Close())
+	}
+	ok(t, "close", s.Close(ctx))
+	var rows []core.RepairRow
+	h.view(t, func(ctx context.Context, tx core.MetaTx) error {
+		var err error
+		rows, err = tx.DueRepairs(ctx, 1<<62, 10)
+		return err
+	})
+	if len(rows) != blob.Layout.Segments() {
+		t.Errorf("%d repair rows, want one for each of %d segments", len(rows), blob.Layout.Segments())
+	}
+	for _, r := range rows {
+		if r.Blob != blob.ID || r.Index != 0 || r.LastError == "" {
+			t.Errorf("repair row %+v, want shard 0 of %v with its error", r, blob.ID)
+		}
+	}
+}
