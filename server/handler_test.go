@@ -21,7 +21,7 @@ func TestLogLine(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = io.WriteString(w, "seven b")
 	})})
-	r := httptest.NewRequest("PUT", "/b/a%20key?X-Amz-Signature=5ec3e7&X-Amz-Credential=AKID", strings.NewReader("12345"))
+	r := httptest.NewRequest(http.MethodPut, "/b/a%20key?X-Amz-Signature=5ec3e7&X-Amz-Credential=AKID", strings.NewReader("12345"))
 	r.Header.Set("X-Amz-Request-Id", "FORGED")
 	r.Header.Set("X-Request-Id", "FORGED")
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Signature=5ec3e7")
@@ -48,7 +48,7 @@ func TestLogLine(t *testing.T) {
 		}
 	}
 	first := id
-	s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/"+strings.Repeat("k", 5000), nil))
+	s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/"+strings.Repeat("k", 5000), nil))
 	if id == first {
 		t.Error("two requests have one id")
 	}
@@ -77,7 +77,7 @@ func TestPanics(t *testing.T) {
 		{"in mid-answer", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")); panic("oops") }, true, 200, true},
 		{"abort", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, true, 0, false},
 		{"abort in mid-answer", func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(206)
+			w.WriteHeader(http.StatusPartialContent)
 			panic(http.ErrAbortHandler)
 		}, true, 206, false},
 	} {
@@ -87,7 +87,7 @@ func TestPanics(t *testing.T) {
 			w := httptest.NewRecorder()
 			passed := func() (p any) {
 				defer func() { p = recover() }()
-				s.ServeHTTP(w, httptest.NewRequest("GET", "/b/k", nil))
+				s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/b/k", nil))
 				return nil
 			}()
 			if cut := passed == http.ErrAbortHandler; cut != tt.abort { //nolint:errorlint // recover gives the value itself

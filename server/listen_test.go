@@ -198,7 +198,7 @@ func TestHTTP2StalledReaderIsCut(t *testing.T) {
 
 func TestHeaderLimit(t *testing.T) {
 	s := start(t, Config{}, func(http.ResponseWriter, *http.Request) {})
-	req, _ := http.NewRequestWithContext(t.Context(), "GET", s.URL()+"/b/k", nil)
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/b/k", nil)
 	req.Header.Set("X-Amz-Meta-Long", strings.Repeat("x", maxHeader+8192))
 	tr := &http.Transport{}
 	defer tr.CloseIdleConnections()

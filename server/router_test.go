@@ -1,13 +1,13 @@
 package server
 
 import (
+	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"context"
 )
 
 func TestRoute(t *testing.T) {
@@ -23,8 +23,11 @@ func TestRoute(t *testing.T) {
 		{"object", "PUT", "/bucket/key", nil, 200, "s3"},
 		{"list buckets", "GET", "/", nil, 200, "s3"},
 		{"list buckets by a presigned URL in a browser", "GET", "/?X-Amz-Signature=00", browser, 200, "s3"},
-		{"list buckets of an agent that likes HTML", "GET", "/",
-			http.Header{"Accept": {"text/html"}, "Authorization": {"AWS4-HMAC-SHA256 x"}}, 200, "s3"},
+		{
+			"list buckets of an agent that likes HTML", "GET", "/",
+			http.Header{"Accept": {"text/html"}, "Authorization": {"AWS4-HMAC-SHA256 x"}},
+			200, "s3",
+		},
 		{"browser", "GET", "/", browser, 200, "<title>Trivium"},
 		{"browser posts", "POST", "/", browser, 200, "s3"},
 		{"browser on a bucket", "GET", "/bucket", browser, 200, "s3"},
@@ -49,9 +52,7 @@ func TestRoute(t *testing.T) {
 			if tt.target == "*" {
 				r = httptest.NewRequest(tt.method, tt.target, nil)
 			}
-			for k, v := range tt.header {
-				r.Header[k] = v
-			}
+			maps.Copy(r.Header, tt.header)
 			w := httptest.NewRecorder()
 			s.ServeHTTP(w, r)
 			if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.want) {
@@ -66,7 +67,7 @@ func TestRouteBuiltDoors(t *testing.T) {
 	s.Open(Doors{S3: named("s3"), Native: named("n"), Generic: named("g"), KooDrive: named("k"), DAV: named("d")})
 	for target, want := range map[string]string{"/v1/x": "n", "/generic": "g", "/koodrive/": "k", "/dav/b": "d", "/b": "s3"} {
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest("GET", target, nil))
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
 		if got := w.Body.String(); got != want {
 			t.Errorf("GET %s went to %q, want %q", target, got, want)
 		}
@@ -77,7 +78,7 @@ func TestHealth(t *testing.T) {
 	s, l := bare(t)
 	ask := func(path string) (int, string) {
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		return w.Code, strings.TrimSpace(w.Body.String())
 	}
 	check := func(path string, status int, body string) {

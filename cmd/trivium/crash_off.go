@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"net/http"
 	"time"
 )
 
@@ -20,3 +21,6 @@ func (p crashPlan) hook() (func(point string), error) {
 
 // upkeepInterval is 0: upkeep runs at its own intervals.
 func upkeepInterval() (time.Duration, error) { return 0, nil }
+
+// answering is h: nothing happens before an answer.
+func answering(h http.Handler, _ func(point string)) http.Handler { return h }

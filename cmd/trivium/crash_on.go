@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -61,4 +62,42 @@ func upkeepInterval() (time.Duration, error) {
 		return 0, fmt.Errorf("TRIVIUM_TEST_UPKEEP_INTERVAL %q: want a duration", v)
 	}
 	return d, nil
+}
+
+// answering calls hook with "answer.before" when h is about to send a success: everything is committed, nobody
+// knows.
+func answering(h http.Handler, hook func(point string)) http.Handler {
+	if hook == nil {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(&answer{ResponseWriter: w, hook: hook}, r)
+	})
+}
+
+// answer watches the head of a reply.
+type answer struct {
+	http.ResponseWriter
+	hook func(point string)
+	sent bool
+}
+
+// Unwrap returns the writer below, for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// WriteHeader sends the head.
+func (a *answer) WriteHeader(status int) {
+	if !a.sent && status >= 200 && status < 300 {
+		a.sent = true
+		a.hook("answer.before")
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends the head if it is not sent, and content.
+func (a *answer) Write(p []byte) (int, error) {
+	if !a.sent {
+		a.WriteHeader(http.StatusOK)
+	}
+	return a.ResponseWriter.Write(p)
 }

@@ -75,12 +75,14 @@ func TestBanner(t *testing.T) {
 		want, wantNot []string
 	}{
 		{
-			"first start", welcome{"http://127.0.0.1:7070", d, c, true, errors.New("space is down")},
+			"first start",
+			welcome{"http://127.0.0.1:7070", d, c, true, errors.New("space is down")},
 			[]string{"Not ready: space is down", c.Password, c.SecretKey, c.RecoveryKey, "AWS_ACCESS_KEY_ID=AK1", "aws --endpoint-url http://127.0.0.1:7070 s3 mb", "rclone "},
 			[]string{"--no-verify-ssl"},
 		},
 		{
-			"later start", welcome{"https://127.0.0.1:7070", d, c, false, nil},
+			"later start",
+			welcome{"https://127.0.0.1:7070", d, c, false, nil},
 			[]string{". '/some where/credentials'", "aws --no-verify-ssl --endpoint-url https://127.0.0.1:7070"},
 			[]string{c.Password, c.SecretKey, c.RecoveryKey},
 		},

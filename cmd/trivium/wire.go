@@ -92,7 +92,7 @@ func newDoors(st *store) (server.Doors, error) {
 	s3 := s3front.New(s3front.Config{
 		Service: st.service, RequestID: server.RequestID, Note: server.Note, Observe: st.observeS3,
 	})
-	return server.Doors{S3: s3, Ready: st.service.Ready}, nil
+	return server.Doors{S3: answering(s3, st.hook), Ready: st.service.Ready}, nil
 }
 
 // observeS3 logs what went wrong inside; what the client did wrong is in its answer and the request log.

@@ -52,7 +52,7 @@ func TestFirstStart(t *testing.T) {
 		}
 	}
 	k := keys{found[3], found[4]}
-	if status, body := s.call(t, k, http.MethodPut, "/first", nil, 0); status != http.StatusOK {
+	if status, body := s.call(t, k, http.MethodPut, "/first", ""); status != http.StatusOK {
 		t.Errorf("make a bucket with the banner's key = %d %s", status, body)
 	}
 	if code := s.stop(syscall.SIGTERM); code != 0 {
@@ -68,7 +68,7 @@ func TestFirstStart(t *testing.T) {
 			t.Errorf("the second start shows %q again", secret)
 		}
 	}
-	if status, body := again.call(t, k, http.MethodHead, "/first", nil, 0); status != http.StatusOK {
+	if status, body := again.call(t, k, http.MethodHead, "/first", ""); status != http.StatusOK {
 		t.Errorf("the key after a restart: HEAD bucket = %d %s", status, body)
 	}
 }
@@ -85,7 +85,7 @@ func TestRootVariables(t *testing.T) {
 		"TRIVIUM_ROOT_USER=" + rootUser, "TRIVIUM_ROOT_PASSWORD=" + rootPassword,
 		"TRIVIUM_ROOT_ACCESS_KEY=" + other.access, "TRIVIUM_ROOT_SECRET_KEY=" + other.secret,
 	}})
-	if status, body := s.call(t, other, http.MethodHead, "/vars", nil, 0); status != http.StatusOK {
+	if status, body := s.call(t, other, http.MethodHead, "/vars", ""); status != http.StatusOK {
 		t.Errorf("a key that a later start names: HEAD bucket = %d %s", status, body)
 	}
 }
@@ -207,7 +207,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		t.Errorf("the second signal took %v", took)
 	}
 	s = start(t, startOptions{dir: s.dir})
-	if status, _ := s.call(t, goodKeys(), http.MethodGet, "/life/never", nil, 0); status != http.StatusNotFound {
+	if status, _ := s.call(t, goodKeys(), http.MethodGet, "/life/never", ""); status != http.StatusNotFound {
 		t.Errorf("an upload that was cut off = %d, want 404", status)
 	}
 }

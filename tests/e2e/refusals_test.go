@@ -93,8 +93,10 @@ func TestRefusals(t *testing.T) {
 			write(t, filepath.Join(dir, "master.key"), "hello")
 			return dir
 		}, want: []string{"master.key", "64 hex digits"}},
-		{name: "no certificate", args: []string{"--tls-cert", "/nonexistent/cert.pem", "--tls-key", "/nonexistent/key.pem"},
-			want: []string{"/nonexistent/cert.pem", "--tls-cert"}},
+		{
+			name: "no certificate", args: []string{"--tls-cert", "/nonexistent/cert.pem", "--tls-key", "/nonexistent/key.pem"},
+			want: []string{"/nonexistent/cert.pem", "--tls-cert"},
+		},
 		{name: "half of TLS", args: []string{"--tls-cert", "x.pem"}, want: []string{"--tls-key"}},
 		{name: "unknown flag", args: []string{"--lisen", ":1"}, want: []string{"--lisen", "did you mean --listen?"}},
 		{name: "unknown variable", env: []string{"TRIVIUM_LISEN=:1"}, want: []string{"TRIVIUM_LISEN", "TRIVIUM_LISTEN?"}},
