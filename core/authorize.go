@@ -14,14 +14,44 @@ func (se *Session) authorize(ctx context.Context, bucketName string, need Access
 	if err != nil {
 		return Bucket{}, err
 	}
+	if err := se.permit(st, need); err != nil {
+		return Bucket{}, err
+	}
+	return st.bucket, nil
+}
+
+// permit returns Forbidden unless the caller has the right on the bucket.
+func (se *Session) permit(st *bucketState, need Access) error {
 	have := se.accessTo(st)
 	if have >= need {
-		return st.bucket, nil
+		return nil
 	}
-	return Bucket{}, &Error{
-		Code: Forbidden, Path: bucketName, Hidden: have == AccessNone,
+	return &Error{
+		Code: Forbidden, Path: st.bucket.Name, Hidden: have == AccessNone,
 		Msg: "you have no right to do this in the bucket; its owner can grant it",
 	}
+}
+
+// authorizeIn is authorize inside a transaction, for a bucket that was authorized before: what is decided holds at
+// the moment of the commit, whatever changed while a body came in. The cache serves if it is of the transaction's
+// config epoch. It returns the bucket as the transaction sees it; NoSuchBucket when it went.
+func (se *Session) authorizeIn(ctx context.Context, tx MetaTx, b Bucket, need Access) (Bucket, error) {
+	stamp, err := tx.Stamp(ctx)
+	if err != nil {
+		return Bucket{}, err
+	}
+	gen := se.s.cache.current()
+	if st, ok := gen.buckets.get(b.Name); ok && gen.epoch == stamp.ConfigEpoch && st.bucket.ID == b.ID {
+		return st.bucket, se.permit(st, need)
+	}
+	if b, err = se.s.bucketIn(ctx, tx, b); err != nil {
+		return Bucket{}, err
+	}
+	st, err := loadBucketState(ctx, tx, b)
+	if err != nil {
+		return Bucket{}, err
+	}
+	return b, se.permit(st, need)
 }
 
 // accessTo returns the caller's right on a bucket.

@@ -61,7 +61,7 @@ func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *CopyOpti
 	var e Entry
 	se.s.hook("put.commit.before")
 	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		m, err := se.s.begin(ctx, tx, to, se.p.UserID)
+		m, err := se.begin(ctx, tx, to)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *CopyOpti
 
 // source finds the version to copy and judges the conditions on it.
 func (m *mutation) source(ctx context.Context, from Bucket, key string, opts *CopyOptions) (Version, error) {
-	if _, err := m.s.bucketIn(ctx, m.tx, from); err != nil {
+	if _, err := m.se.authorizeIn(ctx, m.tx, from, AccessRead); err != nil {
 		return Version{}, err
 	}
 	e, had, err := m.tx.Entry(ctx, from.ID, key)
@@ -218,7 +218,7 @@ func (se *Session) SetAttrs(ctx context.Context, p Path, opts AttrsOptions) (Ent
 	}
 	var e Entry
 	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		m, err := se.s.begin(ctx, tx, b, se.p.UserID)
+		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
 		}

@@ -55,7 +55,7 @@ func (se *Session) deleteAll(ctx context.Context, bucket string, items []DeleteI
 	results := make([]DeleteResult, len(items))
 	se.s.hook("delete.commit.before")
 	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		m, err := se.s.begin(ctx, tx, b, se.p.UserID)
+		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
 		}

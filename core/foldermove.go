@@ -81,11 +81,20 @@ func (se *Session) moveFolder(ctx context.Context, src, dst Path, opts FolderOpt
 
 // beginBoth begins the work on two buckets, which may be one.
 func (se *Session) beginBoth(ctx context.Context, tx MetaTx, from, to Bucket) (a, b *mutation, err error) {
-	if a, err = se.s.begin(ctx, tx, from, se.p.UserID); err != nil || to.ID == from.ID {
+	if a, err = se.begin(ctx, tx, from); err != nil || to.ID == from.ID {
 		return a, a, err
 	}
-	b, err = se.s.begin(ctx, tx, to, se.p.UserID)
+	b, err = se.begin(ctx, tx, to)
 	return a, b, err
+}
+
+// beginRead is begin for a bucket that is only read.
+func (se *Session) beginRead(ctx context.Context, tx MetaTx, b Bucket) (*mutation, error) {
+	b, err := se.authorizeIn(ctx, tx, b, AccessRead)
+	if err != nil {
+		return nil, err
+	}
+	return &mutation{s: se.s, se: se, tx: tx, bucket: b, user: se.p.UserID, now: se.s.now()}, nil
 }
 
 // newFolderWork looks at sizes and classes, and reserves ids.

@@ -60,13 +60,13 @@ func (se *Session) moveObject(ctx context.Context, src, dst Path, opts *MoveOpti
 	var e Entry
 	se.s.hook("move.commit.before")
 	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		a, err := se.s.begin(ctx, tx, from, se.p.UserID)
+		a, err := se.begin(ctx, tx, from)
 		if err != nil {
 			return err
 		}
 		b := a
 		if to.ID != from.ID {
-			if b, err = se.s.begin(ctx, tx, to, se.p.UserID); err != nil {
+			if b, err = se.begin(ctx, tx, to); err != nil {
 				return err
 			}
 		}

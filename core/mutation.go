@@ -10,6 +10,7 @@ import (
 // ended by finish; a fn that runs again makes a new one.
 type mutation struct {
 	s       *Service
+	se      *Session
 	tx      MetaTx
 	bucket  Bucket
 	user    int64
@@ -44,17 +45,18 @@ func (s *Service) newIDs(ctx context.Context, kind ContentKind) (newIDs, error) 
 	return ids, err
 }
 
-// begin starts the work on a bucket that authorize returned before the transaction: it fences out a process
-// that lost its lease (S16) and sees to it that the bucket is as it is now. NoSuchBucket when it went away.
-func (s *Service) begin(ctx context.Context, tx MetaTx, b Bucket, user int64) (*mutation, error) {
-	if err := s.checkWriter(ctx, tx); err != nil {
+// begin starts the work on a bucket that authorize returned before the transaction: it fences out a process that
+// lost its lease (S16) and judges again, on the configuration of this very transaction (S32), that the bucket is
+// there and the caller may write in it.
+func (se *Session) begin(ctx context.Context, tx MetaTx, b Bucket) (*mutation, error) {
+	if err := se.s.checkWriter(ctx, tx); err != nil {
 		return nil, err
 	}
-	b, err := s.bucketIn(ctx, tx, b)
+	b, err := se.authorizeIn(ctx, tx, b, AccessWrite)
 	if err != nil {
 		return nil, err
 	}
-	return &mutation{s: s, tx: tx, bucket: b, user: user, now: s.now()}, nil
+	return &mutation{s: se.s, se: se, tx: tx, bucket: b, user: se.p.UserID, now: se.s.now()}, nil
 }
 
 // finish writes the change of usage and removes the implied packages that have no member left.

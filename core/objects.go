@@ -77,7 +77,7 @@ func (se *Session) commitPut(
 	var e Entry
 	se.s.hook("put.commit.before")
 	err := se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		m, err := se.s.begin(ctx, tx, b, se.p.UserID)
+		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
 		}

@@ -394,3 +394,66 @@ func TestRights(t *testing.T) {
 	_, err = as(stranger).StatObject(t.Context(), p.Bucket, p.Key, core.GetOptions{})
 	wantCode(t, "a stranger's StatObject", err, core.Forbidden)
 }
+
+// bodyFunc is a body that calls a function before its first byte.
+type bodyFunc struct {
+	io.Reader
+	once sync.Once
+	call func()
+}
+
+func (b *bodyFunc) Read(p []byte) (int, error) {
+	b.once.Do(b.call)
+	return b.Reader.Read(p)
+}
+
+// TestChangedMeanwhile changes the bucket while a body comes in: what holds at the commit counts.
+func TestChangedMeanwhile(t *testing.T) {
+	const writer = 101
+	cases := map[string]struct {
+		change func(env *coretest.Env) error
+		want   core.Code // Internal: none
+	}{
+		"right revoked": {func(env *coretest.Env) error {
+			return env.Admin.SetGrants(t.Context(), "off", nil)
+		}, core.Forbidden},
+		"bucket deleted": {func(env *coretest.Env) error {
+			return env.Admin.DeleteBucket(t.Context(), "off", true)
+		}, core.NoSuchBucket},
+		"versions enabled": {func(env *coretest.Env) error {
+			return env.Admin.SetVersioning(t.Context(), "off", core.VersioningEnabled)
+		}, core.Internal},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			env := newEnv(t, coretest.Options{})
+			id := bucketID(t, env, "off")
+			err := env.Meta.Update(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+				if err := tx.PutUser(ctx, core.User{ID: writer, Name: "writer"}); err != nil {
+					return err
+				}
+				return tx.BumpConfig(ctx)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := env.Admin.SetGrants(t.Context(), "off", []core.Grant{{BucketID: id, UserID: writer, Access: core.AccessWrite}}); err != nil {
+				t.Fatal(err)
+			}
+			body := &bodyFunc{Reader: strings.NewReader("body"), call: func() {
+				if err := c.change(env); err != nil {
+					t.Error(err)
+				}
+			}}
+			se := env.Service.Session(core.Principal{UserID: writer})
+			res, err := se.PutObject(t.Context(), "off", "k", body, 4, core.PutOptions{})
+			if c.want != core.Internal {
+				wantCode(t, "PutObject", err, c.want)
+				return
+			}
+			if err != nil || res.Entry.Version.Null {
+				t.Errorf("PutObject = %+v, %v, want a version with a number", res.Entry.Version, err)
+			}
+		})
+	}
+}

@@ -170,7 +170,7 @@ func (se *Session) MakeFolder(ctx context.Context, p Path) error {
 		return fail("make folder", p.String(), err)
 	}
 	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		m, err := se.s.begin(ctx, tx, b, se.p.UserID)
+		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
 		}

@@ -51,7 +51,7 @@ func (se *Session) createUpload(ctx context.Context, p Path, opts *PutOptions, c
 	}
 	u.Attrs.Parts, u.Attrs.Checksum = nil, Checksum{}
 	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		if _, err := se.s.begin(ctx, tx, b, se.p.UserID); err != nil {
+		if _, err := se.begin(ctx, tx, b); err != nil {
 			return err
 		}
 		return tx.PutUpload(ctx, u)
@@ -152,7 +152,7 @@ func (se *Session) commitPart(
 	}
 	se.s.hook("part.commit.before")
 	err := se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		m, err := se.s.begin(ctx, tx, b, se.p.UserID)
+		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
 		}
@@ -206,7 +206,7 @@ func (se *Session) AbortUpload(ctx context.Context, p Path, uploadID string) err
 		return fail("abort upload", p.String(), err)
 	}
 	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		m, err := se.s.begin(ctx, tx, b, se.p.UserID)
+		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
 		}
