@@ -21,8 +21,8 @@ type Located struct {
 	Data []byte
 }
 
-// Resolver tells where a blob is. It is called once for each piece when reading gets there, and a second time
-// when what it said could not be read, because the blob may have been repaired, moved or packed in between.
+// Resolver tells where a blob is. It is called once for each piece when reading gets there, and once more
+// whenever what it said cannot be read, because the blob may have been repaired, moved or packed in between.
 type Resolver func(ctx context.Context, id BlobID) (Located, error)
 
 // Reader delivers verified content in order. It is for one goroutine.
@@ -33,7 +33,7 @@ type Reader struct {
 	done    int64   // bytes of the first piece that are delivered or in ready
 
 	located bool
-	retried bool // the first piece was resolved twice
+	retried bool // the first piece was resolved again for the bytes that come next
 	at      Located
 	data    stripes
 	in      int // segment that data is set to; -1: none
@@ -263,6 +263,7 @@ func (r *Reader) stripe(pos, want int64) error {
 	}
 	r.ready = r.rest
 	r.done += end - within
+	r.retried = false // it went on: a later failure gets its own second chance
 	return nil
 }
 

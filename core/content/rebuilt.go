@@ -116,7 +116,7 @@ func (r *stripes) readShard(ctx context.Context, stripe, index int, direct bool)
 		return r.have[0], nil
 	}
 	if direct && r.rank(index) != rankNever {
-		r.fetchAll(ctx, stripe, []int{index})
+		r.readBlocks(ctx, stripe, []int{index})
 	}
 	err := r.rebuild(ctx, stripe, []int{index})
 	r.report(ctx)

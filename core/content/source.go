@@ -203,9 +203,9 @@ func (c *source) header(r io.Reader, p Place) error {
 	return nil
 }
 
-// fetch reads the blocks of several shards of a stripe at once into have, which is by index; bufs gives the
+// blocks reads the blocks of several shards of a stripe at once into have, which is by index; bufs gives the
 // memory. Those that fail stay nil.
-func (c *source) fetch(ctx context.Context, stripe int, indexes []int, have [][]byte, bufs []*piece) {
+func (c *source) blocks(ctx context.Context, stripe int, indexes []int, have [][]byte, bufs []*piece) {
 	if len(indexes) == 1 {
 		i := indexes[0]
 		have[i], _ = c.block(ctx, i, stripe, bufs[i]) // kept in the stream

@@ -2,6 +2,7 @@ package content
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -50,6 +51,9 @@ func (s *Spaces) Set(sp Space) {
 	defer s.mu.Unlock()
 	if s.byID == nil {
 		s.byID = make(map[SpaceID]Space)
+	}
+	if sp.Domain == "" {
+		sp.Domain = fmt.Sprintf("space %d", sp.ID)
 	}
 	s.byID[sp.ID] = sp
 }

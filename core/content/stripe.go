@@ -33,7 +33,7 @@ func (r *stripes) read(ctx context.Context, stripe, lo, hi int) error {
 		}
 	}
 	if len(now) > 0 {
-		r.fetchAll(ctx, stripe, now)
+		r.readBlocks(ctx, stripe, now)
 	}
 	err := r.rebuild(ctx, stripe, wanted)
 	r.report(ctx)
@@ -103,12 +103,12 @@ func (r *stripes) take(index int) {
 	r.free = r.free[:last]
 }
 
-// fetchAll reads the blocks of several shards at once.
-func (r *stripes) fetchAll(ctx context.Context, stripe int, indexes []int) {
+// readBlocks reads the blocks of several shards at once.
+func (r *stripes) readBlocks(ctx context.Context, stripe int, indexes []int) {
 	for _, i := range indexes {
 		r.take(i)
 	}
-	r.fetch(ctx, stripe, indexes, r.have, r.bufs)
+	r.blocks(ctx, stripe, indexes, r.have, r.bufs)
 }
 
 // rebuild makes those of the wanted blocks that were not read, from as few others as suffice.
@@ -130,7 +130,7 @@ func (r *stripes) rebuild(ctx context.Context, stripe int, wanted []int) error {
 		if len(more) == 0 {
 			break
 		}
-		r.fetchAll(ctx, stripe, more)
+		r.readBlocks(ctx, stripe, more)
 		if missing = slices.DeleteFunc(missing, func(i int) bool { return r.have[i] != nil }); len(missing) == 0 {
 			return nil
 		}
