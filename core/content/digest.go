@@ -1,12 +1,12 @@
 package content
 
 import (
-	"crypto/md5"
 	"crypto/sha1"
-	"crypto/sha256"
 	"hash"
 	"hash/crc32"
 	"sync"
+
+	"trivium/core/digest"
 )
 
 // DigestSet names digests and checksums of a body.
@@ -50,6 +50,7 @@ type digester struct {
 	crc32, crc3C uint32
 	hashes       [3]hash.Hash // MD5, SHA-256, SHA-1; made when first needed
 	castagnoli   *crc32.Table
+	pool         *digest.Pool // streams that are written at the same time share its lanes
 	out          Digests
 
 	lanes []*digestLane // running goroutines
@@ -70,8 +71,8 @@ type digestLane struct {
 const digestQueue = 64
 
 // newDigester makes a digester; reset makes it ready.
-func newDigester() *digester {
-	d := &digester{castagnoli: crc32.MakeTable(crc32.Castagnoli)}
+func newDigester(pool *digest.Pool) *digester {
+	d := &digester{castagnoli: crc32.MakeTable(crc32.Castagnoli), pool: pool}
 	d.cond = sync.NewCond(&d.mu)
 	return d
 }
@@ -86,7 +87,7 @@ func (d *digester) reset(set DigestSet) {
 		case d.hashes[i] != nil:
 			d.hashes[i].Reset()
 		default:
-			d.hashes[i] = [...]func() hash.Hash{md5.New, sha256.New, sha1.New}[i]()
+			d.hashes[i] = [...]func() hash.Hash{d.pool.MD5, d.pool.SHA256, sha1.New}[i]()
 		}
 	}
 }

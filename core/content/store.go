@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"trivium/core/digest"
 	"trivium/core/erasure"
 	"trivium/core/shardfile"
 )
@@ -21,8 +22,9 @@ type Config struct {
 	// Garbage gets blobs whose shards no commit will ever refer to, after every Put of theirs has returned.
 	// It may be called on a goroutine of the store. nil: they are forgotten (orphans).
 	Garbage func(Blob)
-	// Damage hears of shards that could not be used in a read: missing, unreadable or with bytes that do not
-	// match their checksum. It is called by the reader's goroutine and must not block. May be nil.
+	// Damage hears of shards that could not be used in a read, each once for a segment of a reader: missing
+	// (drivers.ErrNotExist), cut or not matching a checksum (ErrCorrupt), or unreadable for now (anything else).
+	// It is called by the reader's goroutine and must not block. May be nil.
 	Damage func(BlobID, ShardRef, error)
 	// Hook is called at named points: "shard.put.before", "shard.put.after", "put.done",
 	// "shard.remove.before", "shard.remove.after", "repair.done". nil in production.
@@ -35,6 +37,7 @@ type Config struct {
 type Store struct {
 	cfg     Config
 	crc     *shardfile.Combiner
+	digests *digest.Pool
 	counter atomic.Uint64
 	late    sync.WaitGroup // Puts that outlived their upload's answer
 	uploads sync.Pool      // of *upload
@@ -56,7 +59,7 @@ func New(cfg Config) (*Store, error) {
 	if cfg.MaxBlob == 0 {
 		cfg.MaxBlob = MaxBlob
 	}
-	return &Store{cfg: cfg, crc: shardfile.NewCombiner(shardfile.CRC64NVME)}, nil
+	return &Store{cfg: cfg, crc: shardfile.NewCombiner(shardfile.CRC64NVME), digests: digest.NewPool()}, nil
 }
 
 // code returns the code that a blob is written with; nil if all its shards are the same.

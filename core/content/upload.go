@@ -37,7 +37,7 @@ type upload struct {
 func (s *Store) upload(body io.Reader, req PutRequest) *upload {
 	u, ok := s.uploads.Get().(*upload)
 	if !ok {
-		u = &upload{s: s, dg: newDigester(), crc: s.crc}
+		u = &upload{s: s, dg: newDigester(s.digests), crc: s.crc}
 	}
 	u.body, u.req, u.policy, u.left = body, req, req.Target.Policy.effective(), req.Size
 	u.eof, u.crc64, u.spaces, u.flight, u.coder, u.blob = false, 0, u.spaces[:0], nil, nil, nil
