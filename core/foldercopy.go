@@ -50,7 +50,11 @@ func (se *Session) copyFolder(ctx context.Context, src, dst Path, opts FolderOpt
 	}
 	se.s.hook("put.commit.before")
 	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		a, b, err := se.beginBoth(ctx, tx, from, to)
+		a, err := se.beginRead(ctx, tx, from)
+		if err != nil {
+			return err
+		}
+		b, err := se.begin(ctx, tx, to)
 		if err != nil {
 			return err
 		}

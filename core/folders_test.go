@@ -556,3 +556,22 @@ func TestFolderLimit(t *testing.T) {
 	ok(t, "delete at the limit", env.Admin.DeleteFolder(ctx, at("q")))
 	wantKeys(t, env, "bucket", want[:4]...)
 }
+
+// Who may read a folder may copy it into a bucket of his own, but not move it there.
+func TestCopyFolderOfAnother(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	u, alice := user(t, env, "alice")
+	_, err := alice.CreateBucket(ctx, "alices", core.CreateBucketOptions{})
+	ok(t, "create", err)
+	put(t, env.Admin, "bucket", "p/a/1")
+	to := core.Path{Bucket: "alices", Key: "p"}
+	wantCode(t, "copy by a stranger", alice.CopyFolder(ctx, at("p"), to, core.FolderOptions{}), core.Forbidden)
+	ok(t, "grant", env.Admin.SetGrants(ctx, "bucket", []core.Grant{{UserID: u.ID, Access: core.AccessRead}}))
+	ok(t, "copy by a reader", alice.CopyFolder(ctx, at("p"), to, core.FolderOptions{}))
+	wantKeys(t, env, "alices", "p/a/1")
+	wantCode(t, "move by a reader", alice.MoveFolder(ctx, at("p"), core.Path{Bucket: "alices", Key: "q"}, core.FolderOptions{}), core.Forbidden)
+	wantCode(t, "copy into another's", alice.CopyFolder(ctx, at("p"), at("q"), core.FolderOptions{}), core.Forbidden)
+	wantKeys(t, env, "bucket", "p/a/1")
+	wantUsage(t, env, "alices")
+}
