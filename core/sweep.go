@@ -5,9 +5,12 @@ import (
 	"fmt"
 )
 
+// doomedAtOnce is how many buckets a step looks at for something to do.
+const doomedAtOnce = 100
+
 // SweepBuckets does a step of emptying buckets that were deleted with force: it removes up to limit rows of one
-// of them, in one transaction, and at last the bucket's own. It returns how many; 0 means that none is left to
-// empty.
+// of them, in one transaction, and at last the bucket's own. It returns how many; 0 means that nothing is left to
+// do. Objects under retention or legal hold stay where they are, with their bucket, until that ends.
 func (m *Maintenance) SweepBuckets(ctx context.Context, limit int) (int, error) {
 	var swept int
 	err := m.Meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
@@ -15,13 +18,14 @@ func (m *Maintenance) SweepBuckets(ctx context.Context, limit int) (int, error) 
 		if err := m.s.checkWriter(ctx, tx); err != nil {
 			return err
 		}
-		doomed, err := tx.Buckets(ctx, "", 1, true)
-		if err != nil || len(doomed) == 0 {
-			return err
+		doomed, err := tx.Buckets(ctx, "", doomedAtOnce, true)
+		for _, b := range doomed {
+			w := sweeper{m: mutation{s: m.s, tx: tx, bucket: b, now: m.s.now()}, left: limit}
+			err = w.bucket(ctx)
+			if swept = limit - w.left; err != nil || swept > 0 {
+				return err
+			}
 		}
-		w := sweeper{m: mutation{s: m.s, tx: tx, bucket: doomed[0], now: m.s.now()}, left: limit}
-		err = w.bucket(ctx)
-		swept = limit - w.left
 		return err
 	})
 	if err != nil {
@@ -34,6 +38,7 @@ func (m *Maintenance) SweepBuckets(ctx context.Context, limit int) (int, error) 
 type sweeper struct {
 	m    mutation // never finished: usage and packages go with the bucket
 	left int
+	held bool // something may not be removed yet
 }
 
 // bucket removes rows in the order that keeps references whole, the bucket's own last.
@@ -43,23 +48,46 @@ func (w *sweeper) bucket(ctx context.Context) error {
 			return err
 		}
 	}
+	if w.held {
+		return nil
+	}
 	w.left--
 	return w.m.tx.DeleteBucket(ctx, w.m.bucket.ID)
 }
 
-// entries ends entries with all their versions.
+// entries ends entries with all their versions, but for those that are held.
 func (w *sweeper) entries(ctx context.Context) error {
-	items, err := w.m.tx.List(ctx, ListQuery{BucketID: w.m.bucket.ID, Limit: w.left, Which: LiveAndHidden})
-	if err != nil {
-		return err
-	}
-	for _, it := range items {
-		if err := w.m.purge(ctx, it.Entry); err != nil {
+	q := ListQuery{BucketID: w.m.bucket.ID, Limit: w.left, Which: LiveAndHidden}
+	for q.Limit > 0 {
+		items, err := w.m.tx.List(ctx, q)
+		if err != nil {
 			return err
 		}
-		w.left--
+		for i := range items {
+			if err := w.entry(ctx, items[i].Entry); err != nil {
+				return err
+			}
+		}
+		if len(items) < q.Limit {
+			return nil
+		}
+		q.From, q.Limit = items[len(items)-1].Entry.Key+"\x00", w.left
 	}
 	return nil
+}
+
+// entry ends one entry unless a version of it is held.
+func (w *sweeper) entry(ctx context.Context, e Entry) error {
+	err := w.m.mayPurge(ctx, &e)
+	switch {
+	case err == nil:
+		w.left--
+		return w.m.purge(ctx, e)
+	case CodeOf(err) == Forbidden:
+		w.held = true
+		return nil
+	}
+	return err
 }
 
 // uploads ends pending uploads.
