@@ -119,10 +119,14 @@ func testVersions(t *testing.T, open Open) {
 		{"up by one", move(1, 1, 1), set(1, at(two, 3), at(one, 2), at(three, -2))},
 		{"down by one", move(1, 1, -1), set(1, two, one, three)},
 		{"to the other", move(1, 2, -10), set(2, at(two, -8), at(one, -9), at(three, -13))},
-		{"delete big", func(ctx context.Context, tx core.MetaTx) error { return tx.DeleteVersion(ctx, 2, -8) },
-			set(2, at(one, -9), at(three, -13))},
-		{"delete none", func(ctx context.Context, tx core.MetaTx) error { return tx.DeleteVersion(ctx, 2, -8) },
-			set(2, at(one, -9), at(three, -13))},
+		{
+			"delete big", func(ctx context.Context, tx core.MetaTx) error { return tx.DeleteVersion(ctx, 2, -8) },
+			set(2, at(one, -9), at(three, -13)),
+		},
+		{
+			"delete none", func(ctx context.Context, tx core.MetaTx) error { return tx.DeleteVersion(ctx, 2, -8) },
+			set(2, at(one, -9), at(three, -13)),
+		},
 	})
 	testVersionReads(t, open, []core.Version{two, one, three})
 }

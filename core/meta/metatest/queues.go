@@ -13,13 +13,17 @@ import (
 // testUploads keeps uploads by (key, ID) and parts by number.
 func testUploads(t *testing.T, open Open) {
 	v := fullVersion(1, 900)
-	a := core.Upload{ID: "0a", BucketID: 1, Key: "k", Owner: 3, CreateTime: 4, ActiveTime: 5, Native: true,
-		Checksum: v.Attrs.Checksum, Class: "X", MTime: 0, Attrs: v.Attrs}
+	a := core.Upload{
+		ID: "0a", BucketID: 1, Key: "k", Owner: 3, CreateTime: 4, ActiveTime: 5, Native: true,
+		Checksum: v.Attrs.Checksum, Class: "X", MTime: 0, Attrs: v.Attrs,
+	}
 	b := core.Upload{ID: "0b", BucketID: 1, Key: "k", MTime: core.NoTime}
 	c := core.Upload{ID: "00", BucketID: 1, Key: "k\xff", ActiveTime: 9, MTime: -1}
 	p0 := core.UploadPart{UploadID: "0a", Size: 1}
-	p9 := core.UploadPart{UploadID: "0a", Number: 10000, Size: 5 << 30, ETag: "e", SHA256: v.SHA256, Checksum: "c",
-		CRC64: 1<<64 - 1, UpdateTime: 3, Content: listed(4)}
+	p9 := core.UploadPart{
+		UploadID: "0a", Number: 10000, Size: 5 << 30, ETag: "e", SHA256: v.SHA256, Checksum: "c",
+		CRC64: 1<<64 - 1, UpdateTime: 3, Content: listed(4),
+	}
 	again := p9
 	again.Size, again.SHA256 = 2, nil
 	deletePart := func(ctx context.Context, tx core.MetaTx) error { return tx.DeletePart(ctx, "0a", 0) }
@@ -166,8 +170,12 @@ func testFindBlob(t *testing.T, s core.MetaStore) {
 			sum         [32]byte
 			want        core.Blob
 		}{
-			{1, 5, sum, all[1]}, {1, 5, twin, all[0]}, {1, 6, sum, all[3]}, {3, 5, sum, core.Blob{}},
-			{1, 5, [32]byte{}, core.Blob{}}, {2, 5, sum, core.Blob{}}, // the last waits for repair
+			{1, 5, sum, all[1]},
+			{1, 5, twin, all[0]},
+			{1, 6, sum, all[3]},
+			{3, 5, sum, core.Blob{}},
+			{1, 5, [32]byte{}, core.Blob{}},
+			{2, 5, sum, core.Blob{}}, // the last waits for repair
 		} {
 			got, found, err := tx.FindBlob(ctx, c.class, c.size, c.sum)
 			equal(t, "FindBlob", c.want, got)
@@ -180,8 +188,12 @@ func testFindBlob(t *testing.T, s core.MetaStore) {
 			class int64
 			want  []core.Blob
 		}{
-			{core.BlobStored, 0, all[:2]}, {core.BlobStored, 2, nil}, {core.BlobBuffered, 0, all[2:3]},
-			{core.BlobBuffered, 2, all[2:3]}, {core.BlobBuffered, 1, nil}, {core.BlobPacked, 1, all[3:]},
+			{core.BlobStored, 0, all[:2]},
+			{core.BlobStored, 2, nil},
+			{core.BlobBuffered, 0, all[2:3]},
+			{core.BlobBuffered, 2, all[2:3]},
+			{core.BlobBuffered, 1, nil},
+			{core.BlobPacked, 1, all[3:]},
 		} {
 			got, err := tx.BlobsIn(ctx, c.state, c.class, 9)
 			equal(t, "BlobsIn", c.want, got)

@@ -55,8 +55,10 @@ func put[T any](method func(core.MetaTx, context.Context, T) error, v T) func(co
 func bucketSteps() []step {
 	other := core.Bucket{
 		ID: 9, Name: "another", Owner: 2, CreateTime: 3, Versioning: core.VersioningSuspended, EverVersioned: true,
-		Policy: core.BucketPolicy{Redundancy: content.Policy{Redundancy: content.ErasureCoded, K: 4, N: 6},
-			Spaces: []content.SpaceID{2, 1}, NoMD5: true, PublicRead: true},
+		Policy: core.BucketPolicy{
+			Redundancy: content.Policy{Redundancy: content.ErasureCoded, K: 4, N: 6},
+			Spaces:     []content.SpaceID{2, 1}, NoMD5: true, PublicRead: true,
+		},
 	}
 	gone := other
 	gone.Deleting = true

@@ -179,151 +179,213 @@ func BenchmarkList(b *testing.B) {
 	}
 }
 
+// BenchmarkFloor is what BenchmarkUpdate is measured against: a bare loop of prepared database/sql statements
+// that inserts the same two rows, 64 times in a transaction.
+func BenchmarkFloor(b *testing.B) {
+	ctx, db, data := context.Background(), openSQL(b), make([]byte, 4096)
+	insert, err := db.PrepareContext(ctx, layersInsert)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer insert.Close()
+	inline, err := db.PrepareContext(ctx, `INSERT INTO inline_data (id, sum, data) VALUES (?1, ?2, ?3)`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer inline.Close()
+	n := int64(0)
+	for b.Loop() {
+		if n%64 == 0 {
+			if n > 0 {
+				_, _ = db.ExecContext(ctx, "COMMIT")
+			}
+			_, _ = db.ExecContext(ctx, "BEGIN IMMEDIATE")
+		}
+		n++
+		if _, err := inline.ExecContext(ctx, n, 1, data); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := insert.ExecContext(ctx, layersArgs(n)...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	_, _ = db.ExecContext(ctx, "COMMIT")
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// The statements of BenchmarkLayers and BenchmarkFloor.
+const (
+	layersInsert = `INSERT INTO objects (bucket_id, key, object_id, create_time, last_version, last_revision,
+		unfinished, seq, version_id, flags, size, etag, sha256, update_time, mtime, expiry, revision, content_kind,
+		content_id, class, created_by, attrs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+		?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)`
+	layersPage = `SELECT * FROM objects WHERE bucket_id = ?1 AND key >= ?2 ORDER BY key LIMIT 1000`
+)
+
+// layersArgs are the arguments of layersInsert.
+func layersArgs(n int64) []any {
+	e := benchEntry(n, scattered(n))
+	return []any{
+		int64(1), []byte(e.Key), n, n, n, int64(0), nil, int64(1), n, int64(1), int64(4096), e.Version.ETag,
+		e.Version.SHA256, n, nil, int64(0), int64(0), int64(1), n, nil, int64(1), `{"ct":"text/plain"}`,
+	}
+}
+
+// openSQL opens an empty store's file through database/sql, on one connection.
+func openSQL(b *testing.B) *sql.DB {
+	b.Helper()
+	s := benchStore(b)
+	c, err := driverpkg.NewConnector("file://" + s.opts.Path + "?_journal_mode=WAL&_synchronous=FULL")
+	if err != nil {
+		b.Fatal(err)
+	}
+	db := sql.OpenDB(c)
+	db.SetMaxOpenConns(1)
+	b.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
 // BenchmarkLayers runs the same two statements through database/sql, through the driver's statements, and
 // through conn: what docs/decisions/group-commit.md decided by.
 func BenchmarkLayers(b *testing.B) {
-	const (
-		insert = `INSERT INTO objects (bucket_id, key, object_id, create_time, last_version, last_revision, unfinished,
-			seq, version_id, flags, size, etag, sha256, update_time, mtime, expiry, revision, content_kind,
-			content_id, class, created_by, attrs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-			?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)`
-		page = `SELECT * FROM objects WHERE bucket_id = ?1 AND key >= ?2 ORDER BY key LIMIT 1000`
-	)
-	args := func(n int64) []any {
-		e := benchEntry(n, scattered(n))
-		return []any{
-			int64(1), []byte(e.Key), n, n, n, int64(0), nil, int64(1), n, int64(1), int64(4096), e.Version.ETag,
-			e.Version.SHA256, n, nil, int64(0), int64(0), int64(1), n, nil, int64(1), `{"ct":"text/plain"}`,
-		}
+	b.Run("sql", layerSQL)
+	b.Run("driver", layerDriver)
+	b.Run("conn", layerConn)
+}
+
+func layerSQL(b *testing.B) {
+	ctx, db := context.Background(), openSQL(b)
+	if _, err := db.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		b.Fatal(err)
 	}
-	named := func(args []any) []driver.NamedValue {
-		all := make([]driver.NamedValue, len(args))
-		for i, a := range args {
-			all[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
-		}
-		return all
+	insert, err := db.PrepareContext(ctx, layersInsert)
+	if err != nil {
+		b.Fatal(err)
 	}
+	list, err := db.PrepareContext(ctx, layersPage)
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := int64(0)
+	b.Run("insert", func(b *testing.B) {
+		for b.Loop() {
+			n++
+			if _, err := insert.ExecContext(ctx, layersArgs(n)...); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	dest := make([]any, 22)
+	for i := range dest {
+		dest[i] = new(any)
+	}
+	page := func() error {
+		rows, err := list.QueryContext(ctx, 1, []byte{})
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := rows.Scan(dest...); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	}
+	b.Run("page", func(b *testing.B) {
+		for b.Loop() {
+			if err := page(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// named makes a driver's arguments.
+func named(args ...any) []driver.NamedValue {
+	all := make([]driver.NamedValue, len(args))
+	for i, a := range args {
+		all[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+	}
+	return all
+}
+
+func layerDriver(b *testing.B) {
 	ctx := context.Background()
-	open := func(b *testing.B) *sql.DB {
-		s := benchStore(b)
-		c, err := driverpkg.NewConnector("file://" + s.opts.Path + "?_journal_mode=WAL&_synchronous=FULL")
-		if err != nil {
-			b.Fatal(err)
-		}
-		db := sql.OpenDB(c)
-		db.SetMaxOpenConns(1)
-		b.Cleanup(func() { _ = db.Close() })
-		return db
+	c, err := openSQL(b).Conn(ctx)
+	if err != nil {
+		b.Fatal(err)
 	}
-	b.Run("sql", func(b *testing.B) {
-		db := open(b)
-		tx, err := db.Begin()
-		if err != nil {
-			b.Fatal(err)
+	defer c.Close()
+	_ = c.Raw(func(dc any) error {
+		prepare := func(text string) driver.Stmt {
+			s, err := dc.(driver.ConnPrepareContext).PrepareContext(ctx, text)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return s
 		}
-		defer tx.Rollback()
-		ins, _ := tx.Prepare(insert)
-		list, _ := tx.Prepare(page)
+		_, _ = prepare("BEGIN IMMEDIATE").(driver.StmtExecContext).ExecContext(ctx, nil)
+		insert := prepare(layersInsert).(driver.StmtExecContext)
+		list := prepare(layersPage).(driver.StmtQueryContext)
 		n := int64(0)
 		b.Run("insert", func(b *testing.B) {
 			for b.Loop() {
 				n++
-				if _, err := ins.ExecContext(ctx, args(n)...); err != nil {
+				if _, err := insert.ExecContext(ctx, named(layersArgs(n)...)); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
+		dest := make([]driver.Value, 22)
 		b.Run("page", func(b *testing.B) {
-			dest := make([]any, 22)
-			for i := range dest {
-				dest[i] = new(any)
-			}
 			for b.Loop() {
-				rows, err := list.QueryContext(ctx, 1, []byte{})
+				rows, err := list.QueryContext(ctx, named(int64(1), []byte{}))
 				if err != nil {
 					b.Fatal(err)
 				}
-				for rows.Next() {
-					if err := rows.Scan(dest...); err != nil {
-						b.Fatal(err)
-					}
+				for rows.Next(dest) == nil {
+					continue
 				}
-				rows.Close()
+				_ = rows.Close()
 			}
 		})
+		return nil
 	})
-	b.Run("driver", func(b *testing.B) {
-		db := open(b)
-		c, err := db.Conn(ctx)
-		if err != nil {
-			b.Fatal(err)
+}
+
+func layerConn(b *testing.B) {
+	ctx, c := context.Background(), benchStore(b).writer
+	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = c.exec("ROLLBACK") }()
+	n := int64(0)
+	b.Run("insert", func(b *testing.B) {
+		for b.Loop() {
+			n++
+			if _, err := c.Exec(ctx, layersInsert, layersArgs(n)...); err != nil {
+				b.Fatal(err)
+			}
 		}
-		defer c.Close()
-		_ = c.Raw(func(dc any) error {
-			prep := dc.(driver.ConnPrepareContext)
-			begin, _ := prep.PrepareContext(ctx, "BEGIN IMMEDIATE")
-			_, _ = begin.(driver.StmtExecContext).ExecContext(ctx, nil)
-			ins, _ := prep.PrepareContext(ctx, insert)
-			list, _ := prep.PrepareContext(ctx, page)
-			n := int64(0)
-			b.Run("insert", func(b *testing.B) {
-				for b.Loop() {
-					n++
-					if _, err := ins.(driver.StmtExecContext).ExecContext(ctx, named(args(n))); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-			b.Run("page", func(b *testing.B) {
-				dest := make([]driver.Value, 22)
-				for b.Loop() {
-					rows, err := list.(driver.StmtQueryContext).QueryContext(ctx, named([]any{int64(1), []byte{}}))
-					if err != nil {
-						b.Fatal(err)
-					}
-					for rows.Next(dest) == nil {
-						continue
-					}
-					rows.Close()
-				}
-			})
-			return nil
-		})
 	})
-	b.Run("conn", func(b *testing.B) {
-		s := benchStore(b)
-		c := s.writer
-		if err := c.exec("BEGIN IMMEDIATE"); err != nil {
-			b.Fatal(err)
-		}
-		defer func() { _ = c.exec("ROLLBACK") }()
-		n := int64(0)
-		b.Run("insert", func(b *testing.B) {
-			for b.Loop() {
-				n++
-				if _, err := c.Exec(ctx, insert, args(n)...); err != nil {
-					b.Fatal(err)
-				}
+	b.Run("page", func(b *testing.B) {
+		for b.Loop() {
+			rows, err := c.Query(ctx, layersPage, 1, sqlmeta.Blob(""))
+			if err != nil {
+				b.Fatal(err)
 			}
-		})
-		b.Run("page", func(b *testing.B) {
-			for b.Loop() {
-				rows, err := c.Query(ctx, page, 1, sqlmeta.Blob(""))
-				if err != nil {
-					b.Fatal(err)
-				}
-				for rows.Next() {
-					for i := range 22 {
-						switch i {
-						case 1, 6, 11, 12, 19, 21:
-							_ = rows.Text(i)
-						default:
-							_ = rows.Int(i)
-						}
+			for rows.Next() {
+				for i := range 22 {
+					switch i {
+					case 1, 6, 11, 12, 19, 21:
+						_ = rows.Text(i)
+					default:
+						_ = rows.Int(i)
 					}
 				}
-				rows.Close()
 			}
-		})
+			_ = rows.Close()
+		}
 	})
 }

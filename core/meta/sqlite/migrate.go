@@ -43,7 +43,7 @@ func prepareFile(ctx context.Context, path string, files fs.FS) error {
 		return newer(path, version, newest)
 	}
 	if version > 0 {
-		if err := copyBefore(path, newest); err != nil {
+		if err := copyBefore(ctx, path, newest); err != nil {
 			return err
 		}
 	}
@@ -135,7 +135,7 @@ func (c *conn) number(text string) (int, error) {
 }
 
 // copyBefore copies the store before it is migrated, once.
-func copyBefore(path string, version int) error {
+func copyBefore(ctx context.Context, path string, version int) error {
 	name := fmt.Sprintf("%s.before-%d", path, version)
 	if _, err := os.Stat(name); err == nil {
 		return nil
@@ -148,7 +148,7 @@ func copyBefore(path string, version int) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.Exec(context.Background(), "VACUUM INTO ?1", part)
+	_, err = c.Exec(ctx, "VACUUM INTO ?1", part)
 	if err = errors.Join(err, c.Close()); err != nil {
 		return fmt.Errorf("copy the metadata store before its migration: %w", err)
 	}

@@ -198,12 +198,12 @@ func (s *Store) call(m *member) (ok bool, err error) {
 	if s.writer.broken != nil {
 		return false, s.writer.broken
 	}
-	if m.err != nil || m.panic != nil || m.large {
+	if ok = m.err == nil && m.panic == nil && !m.large; ok {
+		s.deltas.Keep()
+	} else {
 		s.deltas.Forget()
-		return false, nil
 	}
-	s.deltas.Keep()
-	return true, nil
+	return ok, nil
 }
 
 // begin opens a transaction.

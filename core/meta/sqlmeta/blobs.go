@@ -26,7 +26,7 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM repair_queue WHERE blob = blobs.id) ORDER BY id LIMIT 1`
 	// Blobs of shards are the many: without a class they are walked, the others have an index.
 	blobsStored = selectBlob + `WHERE state = 0 AND (?1 = 0 OR class = ?1) ORDER BY id LIMIT ?2`
-	blobsOfAny  = selectBlob + `WHERE state = ?1 AND state <> 0 ORDER BY id LIMIT ?2`
+	blobsOfAny  = selectBlob + `WHERE state = ?1 AND state <> 0 ORDER BY class, id LIMIT ?2`
 	blobsOf     = selectBlob + `WHERE state = ?1 AND state <> 0 AND class = ?3 ORDER BY id LIMIT ?2`
 	addBlobRefs = `UPDATE blobs SET refs = refs + ?2 WHERE id = ?1 RETURNING refs`
 	deleteBlob  = `DELETE FROM blobs WHERE id = ?1`

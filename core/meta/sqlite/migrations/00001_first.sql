@@ -235,7 +235,7 @@ CREATE TABLE uploads (
 );
 CREATE INDEX uploads_key ON uploads (bucket_id, key, id);
 CREATE INDEX uploads_native ON uploads (bucket_id, key) WHERE native = 1;
-CREATE INDEX uploads_idle ON uploads (active_time);
+CREATE INDEX uploads_idle ON uploads (active_time, id);
 CREATE TABLE parts (
 	upload_id    TEXT    NOT NULL,
 	number       INTEGER NOT NULL,
