@@ -1,9 +1,11 @@
 package s3front
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strconv"
+	"time"
 
 	"trivium/core"
 	"trivium/s3front/s3xml"
@@ -67,6 +69,23 @@ func bodySize(r *request) (int64, error) {
 // verify is the Verify of core's options.
 func (b *body) verify(d core.Digests) error { return b.declared.verify(&d, b.chunks) }
 
+const (
+	documentMemory = 64 << 20 // bytes for all documents that are being read
+	treeFactor     = 4        // a document and its tree take about this many times its length
+	documentWait   = 5 * time.Second
+)
+
+// admitDocument reserves the memory of a document before it is read; SlowDown when there is none for 5 s.
+func (d *door) admitDocument(ctx context.Context, size int64) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, documentWait)
+	defer cancel()
+	size *= treeFactor
+	if err := d.documents.Acquire(ctx, size); err != nil {
+		return nil, &apiError{code: slowDown, err: err}
+	}
+	return func() { d.documents.Release(size) }, nil
+}
+
 // readXML reads a document of at most limit bytes and verifies what was declared about it.
 func readXML(r *request, limit int64) (*s3xml.Node, error) {
 	b, err := openBody(r, limit)
@@ -76,6 +95,11 @@ func readXML(r *request, limit int64) (*s3xml.Node, error) {
 		}
 		return nil, err
 	}
+	release, err := r.door.admitDocument(r.Context(), b.size)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	data := make([]byte, b.size)
 	if _, err := io.ReadFull(b, data); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

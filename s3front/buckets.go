@@ -64,7 +64,9 @@ func createBucket(w http.ResponseWriter, r *request, se *core.Session) error {
 			return err
 		}
 	}
-	if _, err := se.CreateBucket(r.Context(), r.bucket, core.CreateBucketOptions{Strict: true}); err != nil {
+	_, err := se.CreateBucket(r.Context(), r.bucket, core.CreateBucketOptions{Strict: true})
+	// In us-east-1 making one's own bucket again succeeds, in every other region it is a conflict (S3 CreateBucket).
+	if err != nil && (core.CodeOf(err) != core.BucketOwned || r.door.cfg.Region != "us-east-1") {
 		return err
 	}
 	h := w.Header()

@@ -1,6 +1,9 @@
 package s3front
 
 import (
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,26 +23,39 @@ func completeUpload(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return err
 	}
+	// Who may not complete it shall not make the server hold a large document.
+	id := r.query.Get("uploadId")
+	u, uploadErr := se.Upload(r.Context(), r.path(), id)
+	if uploadErr != nil && core.CodeOf(uploadErr) != core.NoSuchUpload {
+		return uploadErr
+	}
 	root, err := readXMLOf(r, maxCompleteBody)
 	if err != nil {
 		return err
 	}
-	id := r.query.Get("uploadId")
 	parts, err := completeParts(root)
 	if err != nil {
 		return err
 	}
-	named, whole, err := r.matchChecksums(se, id, parts)
-	if err != nil {
+	if uploadErr != nil {
+		return answerAgain(w, r, se, completed{parts, uploadErr})
+	}
+	if opts.Checksum, err = matchChecksums(r.Header, u.Checksum, parts); err != nil {
 		return err
 	}
-	opts.Checksum = whole
+	named := make([]core.CompletePart, len(parts))
+	for i := range parts {
+		named[i] = parts[i].CompletePart
+	}
 	res, err := se.CompleteUpload(r.Context(), r.path(), id, named, opts)
 	if err != nil {
 		return err
 	}
-	v := &res.Entry.Version
-	if !v.Null {
+	return writeCompleted(w, r, &res.Entry.Version, !res.Entry.Version.Null)
+}
+
+func writeCompleted(w http.ResponseWriter, r *request, v *core.Version, versioned bool) error {
+	if versioned {
 		w.Header()["X-Amz-Version-Id"] = []string{v.VersionID()}
 	}
 	return r.writeXML(w, http.StatusOK, func(x *s3xml.Writer) {
@@ -51,6 +67,30 @@ func completeUpload(w http.ResponseWriter, r *request, se *core.Session) error {
 		writeChecksum(x, v.Attrs.Checksum)
 		x.Close("CompleteMultipartUploadResult")
 	})
+}
+
+// completed is a completion whose upload is gone.
+type completed struct {
+	parts []namedPart
+	err   error // NoSuchUpload
+}
+
+// answerAgain answers a completion that is repeated because its first answer was lost: if the object at the key
+// is made of exactly these parts, with success (S3 CompleteMultipartUpload is idempotent).
+func answerAgain(w http.ResponseWriter, r *request, se *core.Session, c completed) error {
+	sum := md5.New()
+	for i := range c.parts {
+		raw, err := hex.DecodeString(c.parts[i].ETag)
+		if err != nil {
+			return c.err
+		}
+		sum.Write(raw)
+	}
+	o, err := se.StatObject(r.Context(), r.bucket, r.key, core.GetOptions{})
+	if err != nil || o.Entry.Version.ETag != fmt.Sprintf("%x-%d", sum.Sum(nil), len(c.parts)) {
+		return c.err
+	}
+	return writeCompleted(w, r, &o.Entry.Version, o.Bucket.EverVersioned)
 }
 
 // location is the address of the object as the client reached it.
@@ -136,39 +176,27 @@ func completeParts(root *s3xml.Node) ([]namedPart, error) {
 	return parts, nil
 }
 
-// matchChecksums brings the checksums that the client names, of parts and of the whole, to the upload's
-// algorithm: those of another were verified when the part came and say nothing here.
-func (r *request) matchChecksums(se *core.Session, id string, parts []namedPart) ([]core.CompletePart, string, error) {
-	var d declared
-	if err := d.readHeaders(r.Header); err != nil {
-		return nil, "", err
-	}
-	out := make([]core.CompletePart, len(parts))
-	any := d.algorithm.name != "" || r.Header.Get("X-Amz-Checksum-Type") != ""
+// matchChecksums brings the checksums that the client names to the upload's: those of parts in another algorithm
+// were verified when the part came and are dropped from parts. It returns the one named for the whole object, "" if
+// none.
+func matchChecksums(h http.Header, upload core.Checksum, parts []namedPart) (whole string, err error) {
 	for i := range parts {
-		out[i] = parts[i].CompletePart
-		any = any || out[i].Checksum != ""
-	}
-	if !any {
-		return out, "", nil
-	}
-	u, err := se.Upload(r.Context(), r.path(), id)
-	if err != nil {
-		return nil, "", err
-	}
-	for i := range parts {
-		if parts[i].algorithm != u.Checksum.Algorithm {
-			out[i].Checksum = ""
+		if parts[i].algorithm != upload.Algorithm {
+			parts[i].Checksum = ""
 		}
 	}
-	if kind := r.Header.Get("X-Amz-Checksum-Type"); kind != "" && kind != checksumType(u.Checksum) {
-		return nil, "", badRequest("The upload was created using the %s checksum mode. The complete request must use the same checksum mode.", checksumType(u.Checksum))
+	if kind := h.Get("X-Amz-Checksum-Type"); kind != "" && kind != checksumType(upload) {
+		return "", badRequest("The upload was created using the %s checksum mode. The complete request must use the same checksum mode.", checksumType(upload))
 	}
-	if d.algorithm.name == "" {
-		return out, "", nil
+	for _, a := range algorithms() {
+		values := h[checksumHeader+a.suffix]
+		if len(values) == 0 {
+			continue
+		}
+		if a.name != upload.Algorithm {
+			return "", badRequest("The upload was created using a %s checksum. The complete request must use the same checksum algorithm.", strings.ToLower(upload.Algorithm))
+		}
+		whole = values[0]
 	}
-	if d.algorithm.name != u.Checksum.Algorithm {
-		return nil, "", badRequest("The upload was created using a %s checksum. The complete request must use the same checksum algorithm.", strings.ToLower(u.Checksum.Algorithm))
-	}
-	return out, r.Header.Get(checksumHeader + d.algorithm.suffix), nil
+	return whole, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+	"golang.org/x/sync/semaphore"
 
 	"trivium/core"
 	"trivium/s3front/s3xml"
@@ -57,6 +58,8 @@ type door struct {
 	routes   []route
 	writers  sync.Pool // *s3xml.Writer
 	fixed    fixedHeaders
+	// documents bounds the memory of XML bodies: no number of requests may make the process grow.
+	documents *semaphore.Weighted
 }
 
 // fixedHeaders are values that many replies share; nobody changes them.
@@ -73,6 +76,7 @@ func New(cfg Config) http.Handler {
 		cfg.Now = time.Now
 	}
 	d := &door{cfg: cfg, verifier: sigv4.New(sigv4.Config{Now: cfg.Now}), routes: routes()}
+	d.documents = semaphore.NewWeighted(documentMemory)
 	d.fixed = fixedHeaders{
 		server: []string{"Trivium"}, ranges: []string{"bytes"}, nosniff: []string{"nosniff"},
 		sandbox: []string{"sandbox"}, defaultType: []string{"binary/octet-stream"},

@@ -101,12 +101,16 @@ func contentEncoding(values []string) string {
 		return ""
 	}
 	var kept []string
-	for item := range strings.SplitSeq(strings.Join(values, ","), ",") {
+	all := strings.Join(values, ", ")
+	for item := range strings.SplitSeq(all, ",") {
 		if item = strings.TrimSpace(item); item != "" && !strings.EqualFold(item, "aws-chunked") {
 			kept = append(kept, item)
 		}
 	}
-	return strings.Join(kept, ",")
+	if len(kept) == strings.Count(all, ",")+1 {
+		return all
+	}
+	return strings.Join(kept, ", ")
 }
 
 // decodeMeta undoes RFC 2047, in which clients write what is not ASCII; a value that says nothing beyond ASCII
@@ -233,10 +237,13 @@ func objectHeaders(h http.Header, o *core.Object, fixed *fixedHeaders) {
 	a := &v.Attrs
 	// One array for the values of all headers: this is the hot path of GET and HEAD.
 	values := make([]string, 0, 12)
+	put := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
 	set := func(name, value string) {
 		if value != "" {
-			values = append(values, value)
-			h[name] = values[len(values)-1 : len(values) : len(values)]
+			put(name, value)
 		}
 	}
 	set("Etag", `"`+v.ETag+`"`)
@@ -255,7 +262,7 @@ func objectHeaders(h http.Header, o *core.Object, fixed *fixedHeaders) {
 	set("Expires", a.Expires)
 	// Lower case on the wire, as AWS sends it: clients take the names of metadata from there as they are.
 	for key, value := range a.Metadata {
-		set("x-amz-meta-"+key, encodeMeta(value))
+		put("x-amz-meta-"+key, encodeMeta(value))
 	}
 	if v.MTime != core.NoTime {
 		set("x-amz-meta-mtime", formatMTime(v.MTime))

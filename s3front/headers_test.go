@@ -47,7 +47,7 @@ func TestMTime(t *testing.T) {
 
 func TestContentEncoding(t *testing.T) {
 	for want, in := range map[string][]string{
-		"": {"aws-chunked"}, "gzip": {"aws-chunked,gzip"}, "gzip,br": {"gzip, AWS-Chunked", " br"}, "aws-chunkedx": {"aws-chunkedx"},
+		"": {"aws-chunked"}, "gzip": {"aws-chunked,gzip"}, "gzip, br": {"gzip, AWS-Chunked", " br"}, "gzip,br": {"gzip,br"}, "a, b": {"a", "b"}, "aws-chunkedx": {"aws-chunkedx"},
 	} {
 		if got := contentEncoding(in); got != want {
 			t.Errorf("contentEncoding(%q) = %q, want %q", in, got, want)
@@ -106,8 +106,16 @@ func TestIsCommonPrefix(t *testing.T) {
 		marker, prefix, delimiter string
 		want                      bool
 	}{
-		{"a/", "", "/", true}, {"a/b/", "a/", "/", true}, {"a/b/", "", "/", false}, {"a", "", "/", false}, {"a/b", "", "/", false},
-		{"a/", "a/", "/", false}, {"b/", "a/", "/", false}, {"a/", "", "", false}, {"", "", "/", false}, {"a::", "", "::", true},
+		{"a/", "", "/", true},
+		{"a/b/", "a/", "/", true},
+		{"a/b/", "", "/", false},
+		{"a", "", "/", false},
+		{"a/b", "", "/", false},
+		{"a/", "a/", "/", false},
+		{"b/", "a/", "/", false},
+		{"a/", "", "", false},
+		{"", "", "/", false},
+		{"a::", "", "::", true},
 	} {
 		if got := isCommonPrefix(c.marker, c.prefix, c.delimiter); got != c.want {
 			t.Errorf("isCommonPrefix(%q, %q, %q) = %v", c.marker, c.prefix, c.delimiter, got)

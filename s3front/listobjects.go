@@ -96,7 +96,7 @@ func listObjectsV2(w http.ResponseWriter, r *request, se *core.Session) error {
 	startAfter := r.query.Get("start-after")
 	from := cursor{startAfter, isCommonPrefix(startAfter, l.prefix, l.delimiter)}
 	given, continued := r.query.Lookup("continuation-token")
-	if continued {
+	if given != "" { // an empty one is echoed and begins at the start
 		if from, err = readToken(r.bucket, given); err != nil {
 			return err
 		}

@@ -413,7 +413,7 @@ func TestCutBodies(t *testing.T) {
 	}
 }
 
-// breaking is a driver whose reads fail behind 1 MiB once it is told to.
+// breaking is a driver that reads nothing behind the first MiB of a shard once it is told to.
 type breaking struct {
 	drivers.Driver
 	broken *atomic.Bool
@@ -428,7 +428,7 @@ func (b breaking) Open(ctx context.Context, name string, offset, length int64) (
 	return struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(io.LimitReader(rc, 1<<20), failing{}), rc}, nil
+	}{io.MultiReader(io.LimitReader(rc, max(0, 1<<20-offset)), failing{}), rc}, nil
 }
 
 type failing struct{}

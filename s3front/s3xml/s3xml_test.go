@@ -28,7 +28,7 @@ func TestWriter(t *testing.T) {
 	w.Close("Root")
 	want := `<?xml version="1.0" encoding="UTF-8"?>
 <Root xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><A><T>&lt;&amp;&gt;&quot;'</T><Some>x</Some><I>-5</I><B>true</B>` +
-		`<M>2023-11-14T22:13:20.123Z</M><E>&quot;abc-2&quot;</E><U>a+b/%C3%BC*%2B%25</U></A></Root>`
+		`<M>2023-11-14T22:13:20.123Z</M><E>&quot;abc-2&quot;</E><U>a%20b/%C3%BC*%2B%25</U></A></Root>`
 	if diff := cmp.Diff(want, string(w.Bytes())); diff != "" {
 		t.Errorf("document (-want +got):\n%s", diff)
 	}

@@ -141,8 +141,8 @@ func escape(r rune, n int) string {
 	return ""
 }
 
-// AppendURL appends s as encoding-type=url shows keys: form encoding, with "/" and "*" as they are and a space
-// as "+".
+// AppendURL appends s as encoding-type=url shows keys: percent-encoded but for the unreserved characters, "/" and
+// "*". A space is %20, which decoders of forms and of paths read alike ("+" only the former).
 func AppendURL(dst []byte, s string) []byte {
 	const digits = "0123456789ABCDEF"
 	for i := range len(s) {
@@ -150,8 +150,6 @@ func AppendURL(dst []byte, s string) []byte {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
 			c == '-', c == '_', c == '.', c == '~', c == '/', c == '*':
 			dst = append(dst, c)
-		case c == ' ':
-			dst = append(dst, '+')
 		default:
 			dst = append(dst, '%', digits[c>>4], digits[c&15])
 		}
