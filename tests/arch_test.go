@@ -80,7 +80,7 @@ func walls() []wall {
 		{
 			"content imports nothing of core but its pure packages",
 			[]string{"core/content"},
-			[]string{"core/erasure", "core/placement", "core/shardfile", "drivers!"},
+			[]string{"core/digest", "core/erasure", "core/placement", "core/shardfile", "drivers!"},
 			all,
 		},
 		{"stores see core alone", []string{"core/meta"}, []string{"core!", "core/content!", "core/meta"}, slices.Concat(web, clouds)},
@@ -318,7 +318,7 @@ func TestArchitectureRulesCanFail(t *testing.T) {
 func TestArchitectureAllows(t *testing.T) {
 	for name, text := range map[string]string{
 		"core/a.go":              "import _ \"trivium/core/content\"\nimport _ \"trivium/drivers\"\n",
-		"core/content/a.go":      "import _ \"trivium/core/erasure\"\nimport _ \"trivium/drivers\"\n",
+		"core/content/a.go":      "import _ \"trivium/core/erasure\"\nimport _ \"trivium/core/digest\"\nimport _ \"trivium/drivers\"\n",
 		"core/meta/sqlite/a.go":  "import _ \"database/sql\"\nimport _ \"trivium/core\"\n",
 		"core/coretest/a.go":     "import _ \"trivium/drivers/memory\"\nimport _ \"trivium/core/meta/sqlite\"\n",
 		"s3front/a.go":           "import _ \"net/http\"\nimport _ \"trivium/core\"\nimport _ \"trivium/s3front/sigv4\"\n",
