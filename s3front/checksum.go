@@ -15,7 +15,6 @@ import (
 	"github.com/minio/crc64nvme"
 
 	"trivium/core"
-	"trivium/core/content"
 	"trivium/s3front/sigv4"
 )
 
@@ -32,11 +31,11 @@ type algorithm struct {
 // algorithms are the checksums that are implemented.
 func algorithms() [5]algorithm {
 	return [...]algorithm{
-		{"CRC32", "Crc32", 4, content.CRC32},
-		{"CRC32C", "Crc32c", 4, content.CRC32C},
-		{"CRC64NVME", "Crc64nvme", 8, content.CRC64NVME},
-		{"SHA1", "Sha1", 20, content.SHA1},
-		{"SHA256", "Sha256", 32, content.SHA256},
+		{"CRC32", "Crc32", 4, core.DigestCRC32},
+		{"CRC32C", "Crc32c", 4, core.DigestCRC32C},
+		{"CRC64NVME", "Crc64nvme", 8, core.DigestCRC64NVME},
+		{"SHA1", "Sha1", 20, core.DigestSHA1},
+		{"SHA256", "Sha256", 32, core.DigestSHA256},
 	}
 }
 
@@ -53,13 +52,13 @@ func algorithmNamed(name string) (algorithm, error) {
 // sum returns the algorithm's value of a body, big-endian.
 func (a algorithm) sum(d *core.Digests) []byte {
 	switch a.set {
-	case content.CRC32:
+	case core.DigestCRC32:
 		return binary.BigEndian.AppendUint32(nil, d.CRC32)
-	case content.CRC32C:
+	case core.DigestCRC32C:
 		return binary.BigEndian.AppendUint32(nil, d.CRC32C)
-	case content.CRC64NVME:
+	case core.DigestCRC64NVME:
 		return binary.BigEndian.AppendUint64(nil, d.CRC64NVME)
-	case content.SHA1:
+	case core.DigestSHA1:
 		return d.SHA1[:]
 	}
 	return d.SHA256[:]
@@ -81,10 +80,10 @@ func (d *declared) any() bool { return d.md5 != nil || d.algorithm.name != "" }
 func (d *declared) digests() core.DigestSet {
 	set := d.algorithm.set
 	if d.md5 != nil {
-		set |= content.MD5
+		set |= core.DigestMD5
 	}
 	if d.sha256 != nil {
-		set |= content.SHA256
+		set |= core.DigestSHA256
 	}
 	return set
 }
@@ -234,22 +233,22 @@ func checksumType(c core.Checksum) string {
 // digestsOf computes the wanted digests of a document in memory.
 func digestsOf(data []byte, set core.DigestSet) core.Digests {
 	d := core.Digests{Size: int64(len(data)), Set: set}
-	if set.Has(content.MD5) {
+	if set.Has(core.DigestMD5) {
 		d.MD5 = md5.Sum(data)
 	}
-	if set.Has(content.SHA256) {
+	if set.Has(core.DigestSHA256) {
 		d.SHA256 = sha256.Sum256(data)
 	}
-	if set.Has(content.SHA1) {
+	if set.Has(core.DigestSHA1) {
 		d.SHA1 = sha1.Sum(data)
 	}
-	if set.Has(content.CRC32) {
+	if set.Has(core.DigestCRC32) {
 		d.CRC32 = crc32.ChecksumIEEE(data)
 	}
-	if set.Has(content.CRC32C) {
+	if set.Has(core.DigestCRC32C) {
 		d.CRC32C = crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
 	}
-	if set.Has(content.CRC64NVME) {
+	if set.Has(core.DigestCRC64NVME) {
 		d.CRC64NVME = crc64nvme.Checksum(data)
 	}
 	return d

@@ -48,6 +48,9 @@ type Event struct {
 	Sent      int64  // bytes of the reply's body
 	Duration  time.Duration
 	Err       error // why it failed or was cut; nil on success
+	// Cut: the reply had begun when the content could not be read any further, so the connection was cut. It is
+	// false when the client went away. Status is that of the begun reply.
+	Cut bool
 }
 
 // door is the handler behind New.
@@ -157,6 +160,7 @@ type recorder struct {
 	http.ResponseWriter
 	status int
 	sent   int64
+	gone   bool // the client takes no more bytes
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -174,6 +178,7 @@ func (rec *recorder) Write(p []byte) (int, error) {
 	}
 	n, err := rec.ResponseWriter.Write(p)
 	rec.sent += int64(n)
+	rec.gone = rec.gone || err != nil
 	return n, err
 }
 

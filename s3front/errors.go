@@ -192,6 +192,7 @@ func (r *request) fail(w *recorder, err error) {
 	rep := e.code.reply()
 	r.code, r.err = rep.name, err
 	if w.status != 0 {
+		r.torn = true
 		panic(http.ErrAbortHandler) // the reply has begun: all that is left is to cut it
 	}
 	h := w.Header()

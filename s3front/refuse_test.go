@@ -15,7 +15,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"trivium/core"
 	"trivium/core/coretest"
@@ -450,8 +453,8 @@ func TestFailureInMidBody(t *testing.T) {
 	}
 	select {
 	case ev := <-e.events:
-		if ev.Op != "GetObject" || ev.Err == nil || ev.Sent != int64(len(a.body)) && ev.Sent == 0 {
-			t.Errorf("event = %+v, want a GetObject with an error", ev)
+		if ev.Op != "GetObject" || ev.Err == nil || !ev.Cut || ev.Sent < int64(len(a.body)) {
+			t.Errorf("event = %+v, want a GetObject that was cut", ev)
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("the cut request was not observed")
@@ -541,4 +544,54 @@ func BenchmarkList1000(b *testing.B) {
 		puts = append(puts, put(fmt.Sprintf("/bucket/photos/%06d.jpeg", i), "x"))
 	}
 	benchmark(b, get("/bucket?list-type=2"), puts...)
+}
+
+// TestDocumentMemory: documents wait for memory, and are told to slow down when none comes.
+func TestDocumentMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &door{documents: semaphore.NewWeighted(documentMemory)}
+		const largest = documentMemory / treeFactor
+		release, err := d.admitDocument(t.Context(), largest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		_, err = d.admitDocument(t.Context(), 1)
+		if e := translate(err); e.code != slowDown || time.Since(start) != documentWait {
+			t.Errorf("admission without memory = %v after %v, want SlowDown after %v", err, time.Since(start), documentWait)
+		}
+		time.AfterFunc(time.Second, release)
+		again, err := d.admitDocument(t.Context(), 1)
+		if err != nil {
+			t.Fatalf("admission when memory is given back = %v", err)
+		}
+		again()
+	})
+}
+
+// TestClientLeaves: a client that goes away in mid-body is no failure of the store.
+func TestClientLeaves(t *testing.T) {
+	e := newEnv(t)
+	e.must(put("/bucket", ""), put("/bucket/big", strings.Repeat("0123456789abcdef", 32<<20/16)))
+	for len(e.events) > 0 {
+		<-e.events
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	res, err := e.client.Do(e.request(get("/bucket/big")).WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(res.Body, make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	res.Body.Close()
+	select {
+	case ev := <-e.events:
+		if ev.Op != "GetObject" || ev.Err == nil || ev.Cut {
+			t.Errorf("event = %+v, want a GetObject with an error that is not Cut", ev)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the request was not observed")
+	}
 }

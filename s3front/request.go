@@ -32,6 +32,7 @@ type request struct {
 	rec  *recorder
 	code string // of the error reply
 	err  error
+	torn bool // the reply was cut
 }
 
 // path is the object that the request is about.
@@ -87,7 +88,7 @@ func checkKey(key string) error {
 func (r *request) event(took time.Duration) Event {
 	return Event{
 		Op: r.op, Bucket: r.bucket, Key: r.key, Principal: r.principal.Name, RequestID: r.id,
-		Status: r.rec.status, Code: r.code, Sent: r.rec.sent, Duration: took, Err: r.err,
+		Status: r.rec.status, Code: r.code, Sent: r.rec.sent, Duration: took, Err: r.err, Cut: r.torn && !r.rec.gone,
 	}
 }
 
@@ -95,7 +96,7 @@ func (r *request) event(took time.Duration) Event {
 // torso for the whole. It returns nil.
 func (r *request) cut(err error) error {
 	if err != nil {
-		r.err = fmt.Errorf("reply: %w", err)
+		r.err, r.torn = fmt.Errorf("reply: %w", err), true
 		panic(http.ErrAbortHandler)
 	}
 	return nil
