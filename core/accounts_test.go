@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -370,4 +371,55 @@ func TestLoginsAtOnce(t *testing.T) {
 			t.Errorf("Login beside others = %v", err)
 		}
 	}
+}
+
+// Whatever is wrong with a login takes the same work, so that time tells nothing of what exists.
+func TestRefusalsCostTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := open(t, harness{})
+		ctx := t.Context()
+		admin := s.Session(core.System("t"))
+		for _, name := range []string{"alice", "disabled"} {
+			_, err := admin.CreateUser(ctx, name, "correct horse", false)
+			ok(t, "create user", err)
+		}
+		u, err := admin.CreateUser(ctx, "keyonly", "", false)
+		ok(t, "create user", err)
+		_, _, err = admin.CreateKey(ctx, u.ID, "AKKEY", "secret-of-key")
+		ok(t, "create key", err)
+		off, err := admin.User(ctx, "disabled")
+		ok(t, "user", err)
+		ok(t, "disable", admin.SetUserDisabled(ctx, off.ID, true))
+		_, err = s.Login(ctx, "alice", "correct horse")
+		ok(t, "login", err)
+		for _, tc := range []struct {
+			name, password string
+			works, right   bool
+		}{
+			{"alice", "wrong", true, false},
+			{"nobody", "wrong", true, false},
+			{"disabled", "correct horse", true, false},
+			{"keyonly", "", true, false},
+			{"keyonly", "secret-of-key", true, false},
+			{"AKKEY", "wrong", true, false},
+			{"AKKEX", "wrong", true, false},
+			{"AKKEY", "secret-of-key", false, true},
+			{"alice", "correct horse", false, true}, // remembered
+		} {
+			release := s.HoldPasswords()
+			done := make(chan error, 1)
+			go func() {
+				_, err := s.Login(ctx, tc.name, tc.password)
+				done <- err
+			}()
+			synctest.Wait()
+			if worked := len(done) == 0; worked != tc.works {
+				t.Errorf("Login(%s, %s) hashes: %v, want %v", tc.name, tc.password, worked, tc.works)
+			}
+			release()
+			if err := <-done; (err == nil) != tc.right {
+				t.Errorf("Login(%s, %s) = %v", tc.name, tc.password, err)
+			}
+		}
+	})
 }

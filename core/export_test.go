@@ -8,3 +8,15 @@ func (s *Service) SetFolderLimit(n int) { s.folderLimit = n }
 func (s *Service) CheapPasswords() {
 	s.logins.passwords.init(argonCost{memory: 8, passes: 1, lanes: 1})
 }
+
+// HoldPasswords keeps every hash of a password waiting until release is called.
+func (s *Service) HoldPasswords() (release func()) {
+	for range argonAtOnce {
+		s.logins.passwords.slots <- struct{}{}
+	}
+	return func() {
+		for range argonAtOnce {
+			<-s.logins.passwords.slots
+		}
+	}
+}

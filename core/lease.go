@@ -64,7 +64,7 @@ func (s *Service) keepLease(ctx context.Context) {
 		if err := s.renewLease(ctx); err != nil && ctx.Err() == nil {
 			s.log.Error("lease not renewed", "error", err)
 		}
-		s.reopenSpaces(ctx)
+		s.reopenSpaces(ctx, spacePatience)
 		s.rereadMarkers(ctx)
 	}
 }

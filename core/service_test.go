@@ -474,3 +474,34 @@ func TestDamageIsQueued(t *testing.T) {
 		}
 	}
 }
+
+// A cloud that hangs holds up the start for 3 s at most.
+func TestHangingSpaceDoesNotHoldUpTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := new(spaceKind)
+		kind := k.kind()
+		inner, hang := kind.Open, new(atomic.Bool)
+		kind.Open = func(ctx context.Context, name string, c drivers.Config) (drivers.Driver, error) {
+			if hang.Load() {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return inner(ctx, name, c)
+		}
+		h := harness{kinds: []drivers.Kind{kind}, change: seedTest(drivers.Config{"endpoint": "e"})}
+		s, err := h.start(t)
+		ok(t, "open", err)
+		ok(t, "close", s.Close(t.Context()))
+		hang.Store(true)
+		began := time.Now()
+		s, err = h.start(t)
+		ok(t, "open with a cloud that hangs", err)
+		if d := time.Since(began); d != 3*time.Second {
+			t.Errorf("Open took %v, want 3s", d)
+		}
+		hang.Store(false)
+		time.Sleep(21 * time.Second)
+		synctest.Wait()
+		ok(t, "ready", s.Ready(t.Context()))
+	})
+}

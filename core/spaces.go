@@ -15,8 +15,12 @@ import (
 	"trivium/drivers"
 )
 
-// spacePatience is how long one space may take to open: a cloud that hangs must not hold up the start.
-const spacePatience = 15 * time.Second
+// A space may take so long to open or to show its marker. A cloud that hangs must not hold up the start; it is
+// tried again at the next renewal of the lease.
+const (
+	startPatience = 3 * time.Second
+	spacePatience = 15 * time.Second
+)
 
 // SpaceSeed describes a space that is made on the first start. Config holds secrets, which are sealed before
 // they are kept.
@@ -138,7 +142,7 @@ func (s *Service) openSpaces(ctx context.Context, seeds []SpaceSeed) error {
 	if len(s.opened.waiting()) == 0 {
 		return s.seedSpaces(ctx, seeds)
 	}
-	s.reopenSpaces(ctx)
+	s.reopenSpaces(ctx, startPatience)
 	return nil
 }
 
@@ -171,13 +175,13 @@ func (s *Service) loadSpaces(ctx context.Context) error {
 }
 
 // reopenSpaces opens every space whose driver is not, all at once. One that fails is down until the next try.
-func (s *Service) reopenSpaces(ctx context.Context) {
+func (s *Service) reopenSpaces(ctx context.Context, patience time.Duration) {
 	s.opened.opening.Lock()
 	defer s.opened.opening.Unlock()
 	var wait sync.WaitGroup
 	for _, row := range s.opened.waiting() {
 		wait.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, spacePatience)
+			ctx, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
 			if err := s.openSpace(ctx, row); err != nil {
 				s.log.Warn("space is down", "space", row.Name, "error", err)
