@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -48,19 +49,22 @@ func (s *Service) listObjects(ctx context.Context, bucketID int64, opts *ListOpt
 		if err != nil {
 			return ListPage{}, err
 		}
+		last := len(items) < q.Limit
+		if !last {
+			q.after(items[len(items)-1].name())
+		}
+		items = slices.DeleteFunc(items, func(it ListItem) bool {
+			return it.CommonPrefix == "" && expired(&it.Entry.Version, now)
+		})
 		if page.Items == nil {
-			page.Items = make([]ListItem, 0, len(items))
+			page.Items = items // items are long: no copies on the common path
+		} else {
+			page.Items = append(page.Items, items...)
 		}
-		for i := range items {
-			if items[i].CommonPrefix != "" || !expired(&items[i].Entry.Version, now) {
-				page.Items = append(page.Items, items[i])
-			}
-		}
-		if len(items) < q.Limit || len(page.Items) > opts.Limit {
+		if last || len(page.Items) > opts.Limit {
 			page.cut(opts.Limit)
 			return page, nil
 		}
-		q.after(items[len(items)-1].name())
 		q.Limit = opts.Limit + 1 - len(page.Items)
 	}
 }

@@ -2,6 +2,7 @@ package sqlmeta
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"trivium/core"
@@ -84,9 +85,6 @@ func (t *Tx) listTable(ctx context.Context, q *core.ListQuery, which core.Which)
 	if q.Before != "" {
 		l.hi = min(l.hi, q.Before)
 	}
-	if q.Limit <= 1000 {
-		l.items = make([]core.ListItem, 0, q.Limit)
-	}
 	for len(l.items) < q.Limit && l.lo < l.hi {
 		if err := t.listRun(ctx, &l); err != nil {
 			return nil, err
@@ -99,6 +97,18 @@ func (t *Tx) listTable(ctx context.Context, q *core.ListQuery, which core.Which)
 		}
 	}
 	return l.items, nil
+}
+
+// room makes room for one more item. Items are long: a short listing gets a little, a longer one all that it may
+// need at once instead of being copied each time it doubles.
+func (l *lister) room() {
+	switch n := len(l.items); {
+	case n < cap(l.items):
+	case n == 0:
+		l.items = make([]core.ListItem, 0, min(l.Limit, 32))
+	default:
+		l.items = slices.Grow(l.items, min(l.Limit-n, max(n, 1024)))
+	}
 }
 
 func listText(brief bool, which core.Which) string {
@@ -172,6 +182,7 @@ func (l *lister) fold(key string) bool {
 		return false
 	}
 	common := key[:len(l.Prefix)+i+len(l.Delimiter)]
+	l.room()
 	l.items = append(l.items, core.ListItem{CommonPrefix: common})
 	l.lo = after(common)
 	return true
@@ -179,11 +190,8 @@ func (l *lister) fold(key string) bool {
 
 // addEntry appends a row as an entry.
 func (l *lister) addEntry(r Rows) error {
-	if n := len(l.items); n < cap(l.items) {
-		l.items = l.items[:n+1] // zero, as make left it
-	} else {
-		l.items = append(l.items, core.ListItem{})
-	}
+	l.room()
+	l.items = l.items[:len(l.items)+1] // zero, as room left it
 	e := &l.items[len(l.items)-1].Entry
 	side := scanBrief(r, 0, e)
 	if l.Brief {
