@@ -177,3 +177,27 @@ func benchUpload(b *testing.B, env *coretest.Env, p core.Path, parts int) (strin
 	}
 	return u.ID, named
 }
+
+// BenchmarkOpenParts opens an object of 10,000 parts and reads one byte in its middle, or the first of all.
+func BenchmarkOpenParts(b *testing.B) {
+	env := benchEnv(b)
+	p := core.Path{Bucket: "bench", Key: "k"}
+	id, named := benchUpload(b, env, p, 10_000)
+	if _, err := env.Admin.CompleteUpload(b.Context(), p, id, named, core.CompleteOptions{Size: -1}); err != nil {
+		b.Fatal(err)
+	}
+	for name, r := range map[string]*core.Range{"range": {First: 500_000, Last: 500_000}, "whole": nil} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				r, err := env.Admin.OpenObject(b.Context(), p.Bucket, p.Key, core.GetOptions{Range: r})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.CopyN(io.Discard, r.Body, 1); err != nil {
+					b.Fatal(err)
+				}
+				r.Body.Close()
+			}
+		})
+	}
+}
