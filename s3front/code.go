@@ -23,6 +23,7 @@ const (
 	invalidEncoding
 	invalidLocation
 	invalidPart
+	invalidPartNumber
 	invalidPartOrder
 	invalidRange
 	invalidRequest
@@ -80,6 +81,7 @@ func (c code) reply() reply {
 		invalidEncoding:     {"InvalidArgument", 400, "Invalid Encoding Method specified in Request"},
 		invalidLocation:     {"InvalidLocationConstraint", 400, "The specified location-constraint is not valid"},
 		invalidPart:         {"InvalidPart", 400, "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."},
+		invalidPartNumber:   {"InvalidPartNumber", 416, "The requested partnumber is not satisfiable"},
 		invalidPartOrder:    {"InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number."},
 		invalidRange:        {"InvalidRange", 416, "The requested range is not satisfiable"},
 		invalidRequest:      {"InvalidRequest", 400, "Invalid Request"},

@@ -177,10 +177,12 @@ func readError(w http.ResponseWriter, r *request, se *core.Session, err error, o
 			return err
 		}
 		size := strconv.FormatInt(whole.Entry.Version.Size, 10)
-		w.Header()["Content-Range"] = []string{"bytes */" + size}
 		if r.query.Has("partNumber") {
-			return &apiError{code: invalidRange, msg: "The requested partnumber is not satisfiable", err: err}
+			return &apiError{code: invalidPartNumber, err: err, fields: []field{
+				{"PartNumberRequested", r.query.Get("partNumber")}, {"ActualPartCount", strconv.Itoa(max(1, whole.PartCount))},
+			}}
 		}
+		w.Header()["Content-Range"] = []string{"bytes */" + size}
 		return &apiError{code: invalidRange, err: err, fields: []field{
 			{"RangeRequested", r.Header.Get("Range")}, {"ActualObjectSize", size},
 		}}

@@ -292,6 +292,7 @@ func uploadStory() []step {
 		{golden: "CompleteMultipartUpload-other", call: post("/bucket/big?uploadId=$UPLOAD", strings.ReplaceAll(two, "$P1", "$P3")), status: 404},
 		{golden: "CompleteMultipartUpload-unknown", call: post("/bucket/other?uploadId=$UPLOAD", two), status: 404},
 		{golden: "HeadObject-part", call: head("/bucket/big?partNumber=2").with("X-Amz-Checksum-Mode: ENABLED"), status: 206},
+		{golden: "GetObject-part-behind", call: get("/bucket/big?partNumber=3"), status: 416},
 		{golden: "HeadObject-composed", call: head("/bucket/big").with("X-Amz-Checksum-Mode: ENABLED"), status: 200},
 		{call: post("/bucket/small?uploads", ""), status: 200, save: "$SMALL", from: "UploadId"},
 		{call: put("/bucket/small?partNumber=1&uploadId=$SMALL", "a"), status: 200, save: "$P1", from: "Etag"},
