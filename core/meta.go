@@ -20,8 +20,8 @@ type MetaStore interface {
 	// that fn got) is an error. A full disk is an error of Code NoSpace.
 	Update(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error
 
-	// Lookup reads one live or hidden entry in a single statement, with its inline data or, when its list
-	// has exactly one extent, that blob's row: the hot path of GET and HEAD (S32).
+	// Lookup reads one live or hidden entry in a single statement: the hot path of GET and HEAD (S32). With
+	// content it also reads the inline data or the extents and, when there is exactly one, its blob's row.
 	Lookup(ctx context.Context, bucketID int64, key string, withContent bool) (Found, error)
 
 	// Close waits for running transactions and closes the store.
@@ -40,7 +40,8 @@ type Found struct {
 }
 
 // MetaTx is one transaction. Lookups answer (row, false, nil) when there is no such row. Put inserts or
-// replaces the whole row; Delete of a missing row is no error.
+// replaces the whole row; Delete of a missing row is no error. A name or ID that must be unique and is taken is
+// an error of Code Exists. A limit <= 0 answers nothing.
 type MetaTx interface {
 	AccountTx
 	BucketTx
@@ -75,7 +76,7 @@ type BucketTx interface {
 	Bucket(ctx context.Context, id int64) (Bucket, bool, error)
 	BucketByName(ctx context.Context, name string) (Bucket, bool, error) // never a Deleting one
 	// Buckets lists by name, after the given one; Deleting ones are left out unless deleting is true, which
-	// lists only those.
+	// lists only those (several may have one name: such a page is not continued but worked off).
 	Buckets(ctx context.Context, after string, limit int, deleting bool) ([]Bucket, error)
 	DeleteBucket(ctx context.Context, id int64) error // the row alone, with grants, documents and usage
 	PutPackage(ctx context.Context, p Package) error
@@ -140,7 +141,7 @@ type VersionTx interface {
 	PutVersion(ctx context.Context, objectID int64, v Version) error                           // by Seq
 	Version(ctx context.Context, objectID, versionID int64) (Version, bool, error)             // by ID
 	NullVersion(ctx context.Context, objectID int64) (Version, bool, error)                    //
-	Versions(ctx context.Context, objectID, beforeSeq int64, limit int) ([]Version, error)     // newest first
+	Versions(ctx context.Context, objectID, beforeSeq int64, limit int) ([]Version, error)     // Seq < beforeSeq, newest first
 	DeleteVersion(ctx context.Context, objectID, seq int64) error                              //
 	MoveVersions(ctx context.Context, fromObject, toObject, addSeq int64) error                // Seq += addSeq
 	VersionsOf(ctx context.Context, objectIDs []int64, limit int) (map[int64][]Version, error) // newest first, limit each
@@ -187,7 +188,7 @@ type UploadTx interface {
 	IdleUploads(ctx context.Context, before int64, limit int) ([]Upload, error) // ActiveTime < before
 	PutPart(ctx context.Context, p UploadPart) error
 	Part(ctx context.Context, uploadID string, number int) (UploadPart, bool, error)
-	Parts(ctx context.Context, uploadID string, after, limit int) ([]UploadPart, error) // by number
+	Parts(ctx context.Context, uploadID string, after, limit int) ([]UploadPart, error) // by number, all after -1
 	DeletePart(ctx context.Context, uploadID string, number int) error
 }
 

@@ -87,6 +87,9 @@ func testRollback(t *testing.T, open Open) {
 	}
 }
 
+// errExited stands for a caller whose goroutine was ended.
+var errExited = errors.New("exited")
+
 // together runs all functions at once, so that a store with group commit makes one batch of most of them, and
 // returns what each Update answered.
 func together(ctx context.Context, s core.MetaStore, fns []func(context.Context, core.MetaTx) error) []any {
@@ -109,6 +112,7 @@ func together(ctx context.Context, s core.MetaStore, fns []func(context.Context,
 	for i, fn := range fns {
 		ready.Add(1)
 		done.Go(func() {
+			results[i] = errExited // unless Update returns or panics
 			defer func() {
 				if r := recover(); r != nil {
 					results[i] = r
@@ -117,6 +121,8 @@ func together(ctx context.Context, s core.MetaStore, fns []func(context.Context,
 			ready.Done()
 			if err := s.Update(ctx, fn); err != nil {
 				results[i] = err
+			} else {
+				results[i] = nil
 			}
 		})
 	}
@@ -204,6 +210,30 @@ func testPanic(t *testing.T, open Open) {
 	update(t, s, func(ctx context.Context, tx core.MetaTx) error { return tx.PutInline(ctx, 100, 1, nil) })
 	if n := len(dump(t, s).Inline); n != 8 {
 		t.Errorf("%d rows, want 8", n)
+	}
+}
+
+// testExit ends the goroutine in the middle of a batch, as t.FailNow does: only the caller's ends.
+func testExit(t *testing.T, open Open) {
+	s := plain(t, open)
+	var fns []func(context.Context, core.MetaTx) error
+	for i := range 8 {
+		fns = append(fns, func(ctx context.Context, tx core.MetaTx) error {
+			err := tx.PutInline(ctx, int64(i), 1, nil)
+			if i%4 == 3 {
+				runtime.Goexit()
+			}
+			return err
+		})
+	}
+	for i, got := range together(t.Context(), s, fns) {
+		err, _ := got.(error)
+		if want := i%4 == 3; want != errors.Is(err, errExited) || !want && got != nil {
+			t.Errorf("member %d: %v", i, got)
+		}
+	}
+	if n := len(dump(t, s).Inline); n != 6 {
+		t.Errorf("%d rows, want 6", n)
 	}
 }
 

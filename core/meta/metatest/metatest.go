@@ -34,6 +34,7 @@ func Run(t *testing.T, open Open) {
 		{"rollback", testRollback},
 		{"failing member", testFailingMember},
 		{"panic", testPanic},
+		{"exit", testExit},
 		{"many writers", testManyWriters},
 		{"increments", testIncrements},
 		{"large among small", testLarge},

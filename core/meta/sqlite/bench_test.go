@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	driverpkg "modernc.org/sqlite"
@@ -15,6 +16,19 @@ import (
 	"trivium/core"
 	"trivium/core/meta/sqlmeta"
 )
+
+// measureCPU reports the processor time of an operation, which a busy machine changes less than its duration.
+func measureCPU(b *testing.B) (stop func()) {
+	used := func() int64 {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return u.Utime.Nano() + u.Stime.Nano()
+	}
+	start := used()
+	return func() { b.ReportMetric(float64(used()-start)/float64(b.N), "cpu-ns/op") }
+}
 
 // benchStore opens a store for a benchmark.
 func benchStore(b *testing.B) *Store {
@@ -67,6 +81,7 @@ func BenchmarkUpdate(b *testing.B) {
 			var id atomic.Int64
 			b.SetParallelism((writers + 1) / 2)
 			b.ReportAllocs()
+			defer measureCPU(b)()
 			b.ResetTimer()
 			if writers == 1 {
 				for b.Loop() {
@@ -134,6 +149,7 @@ func BenchmarkLookup(b *testing.B) {
 	for _, with := range []bool{true, false} {
 		b.Run(fmt.Sprintf("content=%v", with), func(b *testing.B) {
 			b.ReportAllocs()
+			defer measureCPU(b)()
 			n := int64(0)
 			for b.Loop() {
 				n += 7919
@@ -163,6 +179,7 @@ func BenchmarkList(b *testing.B) {
 		c.q.BucketID, c.q.Prefix, c.q.Limit = 1, "photos/", 1000
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
+			defer measureCPU(b)()
 			for b.Loop() {
 				err := c.store.View(b.Context(), func(ctx context.Context, tx core.MetaTx) error {
 					items, err := tx.List(ctx, c.q)
@@ -193,6 +210,7 @@ func BenchmarkFloor(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer inline.Close()
+	defer measureCPU(b)()
 	n := int64(0)
 	for b.Loop() {
 		if n%64 == 0 {
@@ -268,6 +286,7 @@ func layerSQL(b *testing.B) {
 	}
 	n := int64(0)
 	b.Run("insert", func(b *testing.B) {
+		defer measureCPU(b)()
 		for b.Loop() {
 			n++
 			if _, err := insert.ExecContext(ctx, layersArgs(n)...); err != nil {
@@ -293,6 +312,7 @@ func layerSQL(b *testing.B) {
 		return rows.Err()
 	}
 	b.Run("page", func(b *testing.B) {
+		defer measureCPU(b)()
 		for b.Loop() {
 			if err := page(); err != nil {
 				b.Fatal(err)
@@ -330,6 +350,7 @@ func layerDriver(b *testing.B) {
 		list := prepare(layersPage).(driver.StmtQueryContext)
 		n := int64(0)
 		b.Run("insert", func(b *testing.B) {
+			defer measureCPU(b)()
 			for b.Loop() {
 				n++
 				if _, err := insert.ExecContext(ctx, named(layersArgs(n)...)); err != nil {
@@ -339,6 +360,7 @@ func layerDriver(b *testing.B) {
 		})
 		dest := make([]driver.Value, 22)
 		b.Run("page", func(b *testing.B) {
+			defer measureCPU(b)()
 			for b.Loop() {
 				rows, err := list.QueryContext(ctx, named(int64(1), []byte{}))
 				if err != nil {
@@ -362,6 +384,7 @@ func layerConn(b *testing.B) {
 	defer func() { _ = c.exec("ROLLBACK") }()
 	n := int64(0)
 	b.Run("insert", func(b *testing.B) {
+		defer measureCPU(b)()
 		for b.Loop() {
 			n++
 			if _, err := c.Exec(ctx, layersInsert, layersArgs(n)...); err != nil {
@@ -370,6 +393,7 @@ func layerConn(b *testing.B) {
 		}
 	})
 	b.Run("page", func(b *testing.B) {
+		defer measureCPU(b)()
 		for b.Loop() {
 			rows, err := c.Query(ctx, layersPage, 1, sqlmeta.Blob(""))
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,7 +54,7 @@ func batch(t *testing.T, s *Store, fns ...func(context.Context, core.MetaTx) err
 	for i, fn := range fns {
 		all.Go(func() { errs[i] = s.Update(t.Context(), fn) })
 		for len(s.queue) <= i {
-			time.Sleep(10 * time.Microsecond) // the queue has no other sign, and order matters
+			runtime.Gosched() // the queue has no other sign, and order matters
 		}
 	}
 	close(release)
@@ -100,7 +101,7 @@ func TestResultsAfterCommit(t *testing.T) {
 		})
 	}
 	for len(s.queue) < len(fns) {
-		time.Sleep(10 * time.Microsecond)
+		runtime.Gosched()
 	}
 	close(release)
 	all.Wait()
@@ -285,7 +286,7 @@ func TestCheckpoint(t *testing.T) {
 	<-inside
 	grow(30)
 	all.Go(func() { s.checkpoint(s.walSize()) })
-	for deadline := time.Now().Add(10 * time.Second); s.gate.TryRLock(); time.Sleep(10 * time.Microsecond) {
+	for deadline := time.Now().Add(10 * time.Second); s.gate.TryRLock(); runtime.Gosched() {
 		s.gate.RUnlock()
 		if time.Now().After(deadline) {
 			t.Error("the checkpointer does not wait for the View")

@@ -2,8 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -29,12 +32,6 @@ var template = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(path)
 })
 
-// openAt opens the store in dir.
-func openAt(t testing.TB, dir string) core.MetaStore {
-	t.Helper()
-	return openStore(t, Options{Path: filepath.Join(dir, "meta.db"), ReadConns: 3})
-}
-
 // openStore opens a store that the test closes.
 func openStore(t testing.TB, o Options) *Store {
 	t.Helper()
@@ -54,10 +51,66 @@ func openStore(t testing.TB, o Options) *Store {
 	return s
 }
 
-func TestSuite(t *testing.T) { metatest.Run(t, openAt) }
-
-func TestSuiteWithoutMMap(t *testing.T) {
+// TestSuite runs the suite, with and without mapping the file and with few and more readers in turn, and then
+// looks at the plan of every statement that it ran: none walks through a table that grows or sorts what it found,
+// save those that answer a whole table.
+func TestSuite(t *testing.T) {
+	texts, opened := map[string]bool{}, 0
 	metatest.Run(t, func(t testing.TB, dir string) core.MetaStore {
-		return openStore(t, Options{Path: filepath.Join(dir, "meta.db"), NoMMap: true, ReadConns: 1})
+		opened++
+		o := Options{Path: filepath.Join(dir, "meta.db"), NoMMap: opened%2 == 0, ReadConns: 1 + opened%3}
+		return spy{openStore(t, o), texts}
 	})
+	s := tempStore(t, Options{})
+	for _, text := range slices.Sorted(maps.Keys(texts)) {
+		switch verb, _, _ := strings.Cut(text, " "); verb {
+		case "SELECT", "UPDATE", "DELETE":
+			checkPlan(t, s.checkpointer, text)
+		}
+	}
+}
+
+// spy remembers the statements of a store that is closed.
+type spy struct {
+	*Store
+	texts map[string]bool
+}
+
+// Close implements core.MetaStore.
+func (s spy) Close() error {
+	conns := []*conn{s.writer}
+	for len(s.readers) > 0 {
+		conns = append(conns, <-s.readers)
+	}
+	for _, c := range conns {
+		for text := range c.stmts {
+			s.texts[text] = true
+		}
+		if c != s.writer {
+			s.readers <- c
+		}
+	}
+	return s.Store.Close()
+}
+
+// checkPlan reports a statement that does not find its rows by an index.
+func checkPlan(t *testing.T, c *conn, text string) {
+	for _, whole := range []string{"FROM access_keys ORDER BY", "FROM leases", "FROM spaces", "WHERE state = 0", "count(*)"} {
+		if strings.Contains(text, whole) {
+			return
+		}
+	}
+	st, err := c.prepare("EXPLAIN QUERY PLAN " + text)
+	if err != nil {
+		t.Errorf("%s: %v", text, err)
+		return
+	}
+	defer st.finalize()
+	for st.Next() {
+		step := st.Text(3)
+		scan := strings.HasPrefix(step, "SCAN") && step != "SCAN CONSTANT ROW" && !strings.Contains(step, "blobs_unreferenced")
+		if scan || strings.Contains(step, "TEMP B-TREE") {
+			t.Errorf("%s\n\t%s", text, step)
+		}
+	}
 }

@@ -21,6 +21,7 @@ type Store struct {
 	queue  chan *member
 	writer *conn
 	deltas sqlmeta.Deltas
+	batch  []*member // that the writer is at
 	// writing is held during a batch, and by the checkpointer while it needs the writer to rest.
 	writing sync.Mutex
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"runtime"
 
 	"trivium/core"
 	"trivium/core/meta/sqlmeta"
@@ -25,6 +26,15 @@ type member struct {
 	err   error
 	panic any  // re-raised in the caller
 	large bool // runs alone
+	// exited: fn ended its goroutine (runtime.Goexit, as t.FailNow does); the caller's is ended instead.
+	exited   bool
+	answered bool
+}
+
+// answer lets the caller go on.
+func (m *member) answer() {
+	m.answered = true
+	close(m.done)
 }
 
 // Update implements core.MetaStore.
@@ -36,6 +46,9 @@ func (s *Store) Update(ctx context.Context, fn func(ctx context.Context, tx core
 	m := &member{ctx: s.inside(ctx), fn: fn, done: make(chan struct{})}
 	s.queue <- m
 	<-m.done
+	if m.exited {
+		runtime.Goexit()
+	}
 	if m.panic != nil {
 		panic(m.panic)
 	}
@@ -44,17 +57,21 @@ func (s *Store) Update(ctx context.Context, fn func(ctx context.Context, tx core
 
 // write is the writer goroutine: it commits what waits, batch by batch, until Close.
 func (s *Store) write() {
-	batch := make([]*member, 0, maxMembers)
+	stopped := false
+	defer func() {
+		if !stopped { // a member ended the goroutine
+			s.running.Go(s.write)
+		}
+	}()
 	for {
 		select {
 		case m := <-s.queue:
-			batch = append(batch[:0], m)
+			s.batch = append(s.batch[:0], m)
 		case <-s.stop: // Close waited for the callers: the queue is empty
+			stopped = true
 			return
 		}
-		s.writing.Lock()
-		s.commitBatch(batch)
-		s.writing.Unlock()
+		s.commitBatch()
 		select {
 		case s.wake <- struct{}{}:
 		default:
@@ -62,68 +79,79 @@ func (s *Store) write() {
 	}
 }
 
-// commitBatch commits the member in batch together with everybody else who waits, and answers them.
-func (s *Store) commitBatch(batch []*member) {
-	batch, err := s.runBatch(batch)
-	if err != nil {
-		// SQLite gave up the transaction, or nobody knows: everyone once more, alone.
-		s.rollback()
-		for _, m := range batch {
-			s.runAlone(m)
-		}
-		return
+// commitBatch commits the member in s.batch together with everybody else who waits, and answers them.
+func (s *Store) commitBatch() {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	defer s.finishBatch()
+	if err := s.runBatch(); err != nil {
+		return // SQLite gave up the transaction, or nobody knows: everyone once more, alone
 	}
-	var large []*member
-	for _, m := range batch {
-		if m.large {
-			large = append(large, m)
-			continue
+	for _, m := range s.batch {
+		if !m.large {
+			m.answer()
 		}
-		close(m.done)
-	}
-	for _, m := range large {
-		s.runAlone(m)
 	}
 }
 
-// runBatch runs and commits a batch that begins with the member in it and returns it with all who joined. An
-// error means that nothing of it is committed.
-func (s *Store) runBatch(batch []*member) ([]*member, error) {
+// finishBatch runs alone who has no answer yet: after a lost transaction, and when a member ended the goroutine,
+// everybody else.
+func (s *Store) finishBatch() {
+	for i, m := range s.batch {
+		switch {
+		case m.answered:
+		case m.exited:
+			m.answer()
+		default:
+			s.rollback()          // what is left of a lost transaction
+			defer s.finishBatch() // should this one end the goroutine as well
+			s.batch = s.batch[i:]
+			s.runAlone(m)
+			return
+		}
+	}
+	s.rollback()
+	s.batch = s.batch[:0]
+}
+
+// runBatch runs and commits a batch that begins with the member in s.batch; others join. An error means that
+// nothing of it is committed.
+func (s *Store) runBatch() error {
 	second := s.next()
 	if second != nil {
-		batch = append(batch, second)
+		s.batch = append(s.batch, second)
 	}
 	if err := s.begin(); err != nil {
-		return batch, err
+		return err
 	}
 	if second == nil {
-		ok, err := s.call(batch[0])
+		ok, err := s.call(s.batch[0])
 		if err == nil && ok {
-			return batch, s.commit()
+			return s.commit()
 		}
 		s.rollback()
-		return batch, err
+		return err
 	}
 	kept := 0
-	for i := 0; i < len(batch); i++ {
-		ok, err := s.runSaved(batch[i])
+	for i := 0; i < len(s.batch); i++ {
+		ok, err := s.runSaved(s.batch[i])
 		if err != nil {
-			return batch, err
+			return err
 		}
 		if ok {
 			kept++
 		}
-		if i+1 == len(batch) && len(batch) < maxMembers && s.writer.bytes < maxBatchBytes {
+		if i+1 == len(s.batch) && len(s.batch) < maxMembers && s.writer.bytes < maxBatchBytes {
 			if m := s.next(); m != nil {
-				batch = append(batch, m)
+				s.batch = append(s.batch, m)
 			}
 		}
 	}
 	if kept == 0 {
 		s.rollback()
-		return batch, nil
+		return nil
 	}
-	return batch, s.commit()
+	return s.commit()
 }
 
 // next takes somebody off the queue; nil when nobody waits.
@@ -167,7 +195,7 @@ func (s *Store) runSaved(m *member) (ok bool, err error) {
 
 // runAlone runs a member in a transaction of its own and answers it.
 func (s *Store) runAlone(m *member) {
-	defer close(m.done)
+	defer m.answer()
 	m.large = false
 	err := s.begin()
 	ok := false
@@ -187,13 +215,17 @@ func (s *Store) runAlone(m *member) {
 func (s *Store) call(m *member) (ok bool, err error) {
 	m.err, m.panic = nil, nil
 	func() {
+		returned := false
 		defer func() {
-			if r := recover(); r != nil {
-				m.panic = r
+			r := recover()
+			m.panic, m.exited = r, r == nil && !returned
+			if !returned {
+				s.writer.refuse = nil
 				s.writer.resetAll()
 			}
 		}()
 		m.err = m.fn(m.ctx, sqlmeta.New(s.writer, s.dialect, &s.deltas))
+		returned = true
 	}()
 	if s.writer.broken != nil {
 		return false, s.writer.broken
