@@ -110,12 +110,9 @@ func writeChecksum(x *s3xml.Writer, c core.Checksum) {
 }
 
 func completeOptions(r *request) (core.CompleteOptions, error) {
-	o := core.CompleteOptions{MinPart: minPart, Size: -1}
-	var err error
-	if o.Conditions, err = writeConditions(r); err != nil {
-		return o, err
-	}
+	o := core.CompleteOptions{MinPart: minPart, Size: -1, Conditions: writeConditions(r)}
 	if s := r.Header.Get("X-Amz-Mp-Object-Size"); s != "" {
+		var err error
 		if o.Size, err = strconv.ParseInt(s, 10, 64); err != nil || o.Size < 0 {
 			return o, badArgument("x-amz-mp-object-size", s, "x-amz-mp-object-size is not a size")
 		}

@@ -79,9 +79,7 @@ func copyOptions(r *request) (core.CopyOptions, error) {
 	if o.Put, err = putOptions(r); err != nil {
 		return o, err
 	}
-	if o.Put.Conditions, err = writeConditions(r); err != nil {
-		return o, err
-	}
+	o.Put.Conditions = writeConditions(r)
 	if o.Replace, err = directive(r, "X-Amz-Metadata-Directive"); err != nil {
 		return o, err
 	}

@@ -206,6 +206,7 @@ func objectStory() []step {
 		{golden: "PutObject", call: put("/bucket/hello.txt", "hello, world", meta...), status: 200},
 		{golden: "PutObject-sha256", call: put("/bucket/sum", "hello", "X-Amz-Checksum-Sha256: LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="), status: 200},
 		{golden: "PutObject-exists", call: put("/bucket/sum", "again", "If-None-Match: *"), status: 412},
+		{golden: "PutObject-same", call: put("/bucket/sum", "again", `If-None-Match: "5d41402abc4b2a76b9719d911017c592"`), status: 412},
 		{golden: "PutObject-match", call: put("/bucket/sum", "again", `If-Match: "5d41402abc4b2a76b9719d911017c592"`), status: 200},
 		{golden: "GetObject", call: get("/bucket/hello.txt").with("X-Amz-Checksum-Mode: ENABLED"), status: 200},
 		{golden: "GetObject-range", call: get("/bucket/hello.txt").with("Range: bytes=7-"), status: 206},

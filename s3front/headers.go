@@ -222,13 +222,10 @@ func httpDate(values []string) int64 {
 	return t.UnixNano()
 }
 
-// writeConditions reads the preconditions of a write: If-Match, and If-None-Match with "*" alone.
-func writeConditions(r *request) (core.Conditions, error) {
-	c := core.Conditions{IfMatch: etags(r.Header["If-Match"]), IfNoneMatch: etags(r.Header["If-None-Match"])}
-	if len(c.IfNoneMatch) > 1 || len(c.IfNoneMatch) == 1 && c.IfNoneMatch[0] != "*" {
-		return c, notImplementedFor("If-None-Match with anything but *")
-	}
-	return c, nil
+// writeConditions reads the preconditions of a write. AWS knows If-None-Match with "*" alone there; an entity tag
+// is judged as RFC 9110 §13.1.2 says.
+func writeConditions(r *request) core.Conditions {
+	return core.Conditions{IfMatch: etags(r.Header["If-Match"]), IfNoneMatch: etags(r.Header["If-None-Match"])}
 }
 
 // objectHeaders writes the headers that describe a version.

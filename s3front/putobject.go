@@ -17,9 +17,7 @@ func putObject(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return err
 	}
-	if opts.Conditions, err = writeConditions(r); err != nil {
-		return err
-	}
+	opts.Conditions = writeConditions(r)
 	b, err := openBody(r, maxPut)
 	if err != nil {
 		return err

@@ -83,7 +83,6 @@ func digestRefusals() []refusal {
 		{"algorithm unknown", p.with("x-amz-sdk-checksum-algorithm: MD4"), 400, "InvalidRequest"},
 		{"trailer without stream", p.with("X-Amz-Trailer: x-amz-checksum-crc32"), 400, "InvalidRequest"},
 		{"metadata too large", p.with(long + ": " + strings.Repeat("v", 9000)), 400, "MetadataTooLarge"},
-		{"If-None-Match of an ETag", p.with(`If-None-Match: "abc"`), 501, "NotImplemented"},
 		{"If-Match without object", p.with(`If-Match: "abc"`), 404, "NoSuchKey"},
 	}
 }
