@@ -59,7 +59,7 @@ func TestSuite(t *testing.T) {
 	metatest.Run(t, func(t testing.TB, dir string) core.MetaStore {
 		opened++
 		o := Options{Path: filepath.Join(dir, "meta.db"), NoMMap: opened%2 == 0, ReadConns: 1 + opened%3}
-		return spy{openStore(t, o), texts}
+		return spy{openStore(t, o), t, texts}
 	})
 	s := tempStore(t, Options{})
 	for _, text := range slices.Sorted(maps.Keys(texts)) {
@@ -70,14 +70,27 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-// spy remembers the statements of a store that is closed.
+// spy looks at a store that is closed: it remembers the statements and reports what no method could find again.
 type spy struct {
 	*Store
+	t     testing.TB
 	texts map[string]bool
 }
 
+// strayAttrs counts attributes in side tables whose entry or version does not point to them.
+const strayAttrs = `SELECT (SELECT count(*) FROM entry_attrs WHERE object_id NOT IN (
+		SELECT object_id FROM objects WHERE flags & 16 <> 0 UNION SELECT object_id FROM hidden WHERE flags & 16 <> 0))
+	+ (SELECT count(*) FROM version_attrs WHERE (object_id, seq) NOT IN (
+		SELECT object_id, seq FROM versions WHERE flags & 16 <> 0))`
+
 // Close implements core.MetaStore.
 func (s spy) Close() error {
+	if s.closed {
+		return s.Store.Close()
+	}
+	if n, err := s.checkpointer.number(strayAttrs); n != 0 || err != nil {
+		s.t.Errorf("%d rows of attributes belong to nothing, %v", n, err)
+	}
 	conns := []*conn{s.writer}
 	for len(s.readers) > 0 {
 		conns = append(conns, <-s.readers)
