@@ -97,7 +97,8 @@ func newDoors(st *store) (server.Doors, error) {
 
 // observeS3 logs what went wrong inside; what the client did wrong is in its answer and the request log.
 func (st *store) observeS3(ctx context.Context, e s3front.Event) {
-	if e.Err == nil || e.Status != 0 && e.Status < http.StatusInternalServerError {
+	// A reply that was cut had a good status, and what stopped it is ours: content that cannot be read.
+	if e.Err == nil || !e.Cut && e.Status != 0 && e.Status < http.StatusInternalServerError {
 		return
 	}
 	level := slog.LevelError

@@ -5,9 +5,12 @@ import sys
 import urllib.request
 
 import boto3
+import botocore.config
 import botocore.exceptions
 
 s3 = boto3.client("s3", endpoint_url=sys.argv[1])
+# boto3 presigns with Signature Version 2 for us-east-1 unless it is told otherwise; only version 4 is spoken here.
+v4 = boto3.client("s3", endpoint_url=sys.argv[1], config=botocore.config.Config(signature_version="s3v4"))
 
 
 def make_bucket(bucket):
@@ -42,7 +45,7 @@ def keys(bucket):
         h = s3.head_object(Bucket=bucket, Key=k)
         assert h["ContentLength"] == len(body[k]), "HEAD %r: %d" % (k, h["ContentLength"])
         assert h["ETag"] == '"%s"' % hashlib.md5(body[k]).hexdigest(), "ETag of %r: %s" % (k, h["ETag"])
-        url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": k})
+        url = v4.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": k})
         if sys.argv[1].startswith("http:"):
             got = urllib.request.urlopen(url).read()
             assert got == body[k], "presigned GET %r = %r" % (k, got)
