@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
@@ -142,7 +141,8 @@ func (p *process) open(ctx context.Context) (_ *store, err error) {
 	p.srv.Open(doors)
 	hello := welcome{url: p.srv.URL(), dir: p.dir, creds: creds, first: first, trouble: st.service.Ready(ctx)}
 	if err := hello.print(p.out); err != nil {
-		return nil, fmt.Errorf("print the banner: %w", err)
+		// Requests are running already, and what the banner shows is in the credentials file.
+		p.log.Warn().Err(err).Msg("the banner was not printed")
 	}
 	return st, nil
 }
