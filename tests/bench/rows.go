@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -319,9 +320,7 @@ func (b *bench) rowList() error {
 // page times one page of a listing, 20 times in each round, and checks how many items it has.
 func (b *bench) page(what, aim, bucket string, query url.Values, item string) error {
 	q := url.Values{"list-type": {"2"}, "max-keys": {"1000"}}
-	for name, values := range query {
-		q[name] = values
-	}
+	maps.Copy(q, query)
 	got, err := b.server.api.List(b.ctx, bucket, q)
 	if err != nil {
 		return err

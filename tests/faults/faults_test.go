@@ -100,7 +100,7 @@ func works() map[string]struct {
 		"put":        {(*house).workPut, []faulty.Op{faulty.Put}},
 		"read whole": {(*house).workRead, []faulty.Op{faulty.Open}},
 		"read range": {(*house).workRange, []faulty.Op{faulty.Open}},
-		"collect":    {(*house).workCollect, []faulty.Op{faulty.Delete, faulty.List, faulty.Open}},
+		"collect":    {(*house).workCollect, []faulty.Op{faulty.Delete, faulty.List}},
 		"repair":     {(*house).workRepair, []faulty.Op{faulty.Put, faulty.Open}},
 		"pack":       {(*house).workPack, []faulty.Op{faulty.Put}},
 	}
@@ -262,8 +262,7 @@ func (h *house) off(sc scenario) int {
 // avoidable tells whether a Service may rightly get around the fault without meeting it: a read that is served by
 // the other spaces, a shard that is placed on another one.
 func (h *house) avoidable(tr trial) bool {
-	opensOnly := tr.work == "collect" && !slices.Contains(tr.sc.ops, faulty.Delete) // no shards
-	return opensOnly || !h.all && h.p.spare
+	return !h.all && h.p.spare
 }
 
 // within runs a call with the deadline of a client and fails when it does not keep it.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -207,9 +208,7 @@ type Page struct {
 // List returns one page of a listing.
 func (c *Client) List(ctx context.Context, bucket string, query url.Values) (Page, error) {
 	q := url.Values{"list-type": {"2"}}
-	for name, values := range query {
-		q[name] = values
-	}
+	maps.Copy(q, query)
 	var page Page
 	_, err := c.call(ctx, Request{Method: http.MethodGet, Bucket: bucket, Query: q}, &page)
 	return page, err

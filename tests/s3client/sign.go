@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -58,9 +59,7 @@ func (c *Client) Presign(method, bucket, key string, query url.Values, now time.
 		"X-Amz-Expires":       {strconv.Itoa(int(time.Hour / time.Second))},
 		"X-Amz-SignedHeaders": {"host"},
 	}
-	for name, values := range query {
-		all[name] = values
-	}
+	maps.Copy(all, query)
 	u := c.url(bucket, key, all)
 	canonical := strings.Join([]string{
 		method, u.EscapedPath(), u.RawQuery, "host:" + u.Host + "\n", "host", unsigned,

@@ -15,23 +15,23 @@ type node struct {
 	in   *inode
 }
 
-var _ = (interface {
-	fs.NodeLookuper
-	fs.NodeReaddirer
-	fs.NodeCreater
-	fs.NodeMkdirer
-	fs.NodeUnlinker
-	fs.NodeRmdirer
-	fs.NodeRenamer
-	fs.NodeLinker
-	fs.NodeOpener
-	fs.NodeReader
-	fs.NodeWriter
-	fs.NodeFsyncer
-	fs.NodeGetattrer
-	fs.NodeSetattrer
-	fs.NodeStatfser
-})((*node)(nil))
+var (
+	_ fs.NodeLookuper  = (*node)(nil)
+	_ fs.NodeReaddirer = (*node)(nil)
+	_ fs.NodeCreater   = (*node)(nil)
+	_ fs.NodeMkdirer   = (*node)(nil)
+	_ fs.NodeUnlinker  = (*node)(nil)
+	_ fs.NodeRmdirer   = (*node)(nil)
+	_ fs.NodeRenamer   = (*node)(nil)
+	_ fs.NodeLinker    = (*node)(nil)
+	_ fs.NodeOpener    = (*node)(nil)
+	_ fs.NodeReader    = (*node)(nil)
+	_ fs.NodeWriter    = (*node)(nil)
+	_ fs.NodeFsyncer   = (*node)(nil)
+	_ fs.NodeGetattrer = (*node)(nil)
+	_ fs.NodeSetattrer = (*node)(nil)
+	_ fs.NodeStatfser  = (*node)(nil)
+)
 
 // change runs fn on the tree, unless the power is off: then everything fails and nothing changes.
 func (f *FS) change(fn func() syscall.Errno) syscall.Errno {
@@ -106,6 +106,8 @@ func (n *node) make(ctx context.Context, name string, dir bool, mode uint32, out
 }
 
 // Create implements fs.NodeCreater.
+//
+//nolint:revive // four results are the interface's
 func (n *node) Create(ctx context.Context, name string, _, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
 	child, errno := n.make(ctx, name, false, mode, out)
 	return child, nil, 0, errno
