@@ -20,6 +20,16 @@ func (se *Session) authorize(ctx context.Context, bucketName string, need Access
 	return st.bucket, nil
 }
 
+// May returns nil if the caller has that right on the bucket now, else what an operation that needs it would
+// return. Doors ask before they take up memory for a request; the operation judges again.
+func (se *Session) May(ctx context.Context, bucket string, need Access) error {
+	_, err := se.authorize(ctx, bucket, need)
+	return err
+}
+
+// MayCreateBuckets is May for making a bucket of one's own: whoever is known may.
+func (se *Session) MayCreateBuckets() error { return se.requireUser(se.p.UserID) }
+
 // permit returns Forbidden unless the caller has the right on the bucket.
 func (se *Session) permit(st *bucketState, need Access) error {
 	have := se.accessTo(st)

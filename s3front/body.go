@@ -86,7 +86,33 @@ func (d *door) admitDocument(ctx context.Context, size int64) (release func(), e
 	return func() { d.documents.Release(size) }, nil
 }
 
-// readXML reads a document of at most limit bytes and verifies what was declared about it.
+// slowDocument and documentRate bound the time for which a document may hold its memory: so long, and a second
+// more for each of so many bytes.
+const (
+	slowDocument = 10 * time.Second
+	documentRate = 16 << 10
+)
+
+// paced refuses a document that comes too slowly. It judges whenever bytes come; silence is the server's to cut.
+type paced struct {
+	io.Reader
+	now   func() time.Time
+	start time.Time
+	n     int64
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b)
+	p.n += int64(n)
+	allowed := slowDocument + time.Duration(p.n)*time.Second/documentRate
+	if err == nil && p.now().Sub(p.start) > allowed {
+		return n, &apiError{code: requestTimeout}
+	}
+	return n, err
+}
+
+// readXML reads a document of at most limit bytes and verifies what was declared about it. The caller has made
+// sure that whoever sends it has the right to: documents take memory that everybody shares.
 func readXML(r *request, limit int64) (*s3xml.Node, error) {
 	b, err := openBody(r, limit)
 	if err != nil {
@@ -101,7 +127,8 @@ func readXML(r *request, limit int64) (*s3xml.Node, error) {
 	}
 	defer release()
 	data := make([]byte, b.size)
-	if _, err := io.ReadFull(b, data); err != nil {
+	body := &paced{Reader: b, now: r.door.cfg.Now, start: r.door.cfg.Now()}
+	if _, err := io.ReadFull(body, data); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil, &apiError{code: incompleteBody, err: err}
 		}

@@ -55,6 +55,9 @@ func listBuckets(w http.ResponseWriter, r *request, se *core.Session) error {
 
 // createBucket is S3 CreateBucket. Any region is accepted.
 func createBucket(w http.ResponseWriter, r *request, se *core.Session) error {
+	if err := se.MayCreateBuckets(); err != nil {
+		return err
+	}
 	if r.ContentLength != 0 {
 		root, err := readXML(r, maxDocument)
 		if err != nil {

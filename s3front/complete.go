@@ -24,6 +24,9 @@ func completeUpload(w http.ResponseWriter, r *request, se *core.Session) error {
 		return err
 	}
 	// Who may not complete it shall not make the server hold a large document.
+	if err := se.May(r.Context(), r.bucket, core.AccessWrite); err != nil {
+		return err
+	}
 	id := r.query.Get("uploadId")
 	u, uploadErr := se.Upload(r.Context(), r.path(), id)
 	if uploadErr != nil && core.CodeOf(uploadErr) != core.NoSuchUpload {

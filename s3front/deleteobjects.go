@@ -22,8 +22,8 @@ func deleteObjects(w http.ResponseWriter, r *request, se *core.Session) error {
 	if !d.any() {
 		return badRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 	}
-	// Who may not even read shall not make the server hold a large document.
-	if _, err := se.Bucket(r.Context(), r.bucket); err != nil {
+	// Who may not delete shall not make the server hold a large document.
+	if err := se.May(r.Context(), r.bucket, core.AccessWrite); err != nil {
 		return err
 	}
 	root, err := readXML(r, maxDeleteBody)

@@ -28,6 +28,9 @@ func getVersioning(w http.ResponseWriter, r *request, se *core.Session) error {
 
 // putVersioning is S3 PutBucketVersioning.
 func putVersioning(w http.ResponseWriter, r *request, se *core.Session) error {
+	if err := se.May(r.Context(), r.bucket, core.AccessOwner); err != nil {
+		return err
+	}
 	root, err := readXML(r, maxDocument)
 	if err != nil {
 		return err

@@ -64,7 +64,8 @@ func newID() string {
 // body counts what the client sends and lets the watcher see a Read that waits.
 type body struct {
 	io.ReadCloser
-	x *exchange
+	x     *exchange
+	ended bool // Read has returned an error, EOF among them
 }
 
 // Read reads from the client.
@@ -73,6 +74,7 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.x.reads.leave()
 	b.x.in += int64(n)
+	b.ended = b.ended || err != nil
 	return n, err
 }
 

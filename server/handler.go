@@ -11,6 +11,9 @@ import (
 // maxLoggedPath bounds what a log line keeps of a path: the longest key, escaped, would be three times that.
 const maxLoggedPath = 1200
 
+// drainShare is the part of the progress time that a client gets for the rest of a body that no handler read.
+const drainShare = 6
+
 // ServeHTTP gives the request its identity, watches its progress, hands it to its door and logs it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.running.Add(1)
@@ -23,8 +26,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	if r.Body != nil && r.Body != http.NoBody {
 		s.watcher.add(&x.reads, func() { _ = rc.SetReadDeadline(past) })
-		defer s.watcher.drop(&x.reads)
-		r.Body = &body{ReadCloser: r.Body, x: x}
+		b := &body{ReadCloser: r.Body, x: x}
+		r.Body = b
+		defer func() {
+			s.watcher.drop(&x.reads)
+			if !b.ended {
+				// net/http reads on before it sends the answer, to keep the connection; nobody watches that.
+				_ = rc.SetReadDeadline(time.Now().Add(s.cfg.Progress / drainShare))
+			}
+		}()
 	}
 	door, h := s.route(r)
 	x.door = door

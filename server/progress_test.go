@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,46 @@ func TestStalledBodyIsCut(t *testing.T) {
 	if took < time.Minute || took > 72*time.Second {
 		t.Errorf("a stalled body was cut after %v, want 60 s to 72 s", took)
 	}
+}
+
+func TestUnreadBodyIsCut(t *testing.T) {
+	for _, request := range []string{
+		"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nxx",
+		"PUT /b/k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxx\r\n",
+	} {
+		bubble(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+		}, func(dial func() net.Conn) {
+			c := dial()
+			start := time.Now()
+			_, _ = io.WriteString(c, request)
+			answer, _ := io.ReadAll(c)
+			if took := time.Since(start); took > 11*time.Second {
+				t.Errorf("%q: connection with an unread body ended after %v, want 10 s", request, took)
+			}
+			if !strings.HasPrefix(string(answer), "HTTP/1.1 403 ") {
+				t.Errorf("%q: answer %q, want 403", request, answer)
+			}
+		})
+	}
+}
+
+func TestUnreadBodyThatComesKeepsTheConnection(t *testing.T) {
+	bubble(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+	}, func(dial func() net.Conn) {
+		c := dial()
+		for range 3 {
+			_, _ = io.WriteString(c, "PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody")
+			answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil || answer.StatusCode != http.StatusForbidden {
+				t.Fatalf("answer = %v, %v, want 403 on the same connection", answer, err)
+			}
+			_ = answer.Body.Close()
+			time.Sleep(30 * time.Second) // longer than an unread body may take, shorter than idle
+		}
+		_ = c.Close()
+	})
 }
 
 func TestSlowButLivingBodyIsServed(t *testing.T) {
