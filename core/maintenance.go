@@ -65,3 +65,31 @@ func (m *Maintenance) Target(c Class) content.Target {
 	spaces, _ := m.s.opened.usable(c.Owner, c.Spaces)
 	return content.Target{Policy: c.Policy, Spaces: spaces, KeyID: c.KeyID}
 }
+
+// AbortIdle aborts an upload if nobody has touched it since before, which is judged in the transaction. It returns
+// whether it did; an upload that ended by itself is no error.
+func (m *Maintenance) AbortIdle(ctx context.Context, u Upload, before int64) (bool, error) {
+	aborted := false
+	se := m.System()
+	err := m.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+		aborted = false
+		now, found, err := tx.Upload(ctx, u.ID)
+		if err != nil || !found || now.ActiveTime >= before {
+			return err
+		}
+		b, found, err := tx.Bucket(ctx, now.BucketID)
+		if err != nil || !found || b.Deleting {
+			return err // a bucket that is being deleted is swept whole
+		}
+		mu, err := se.begin(ctx, tx, b)
+		if err != nil {
+			return err
+		}
+		if err := mu.dropUpload(ctx, now.ID); err != nil {
+			return err
+		}
+		aborted = true
+		return mu.finish(ctx)
+	})
+	return aborted, fail("abort idle upload", u.ID, err)
+}

@@ -4,15 +4,25 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"trivium/core"
 	"trivium/core/content"
 	"trivium/drivers"
 )
 
+// sightBatch is how many names are judged at once. Repairs wait meanwhile.
+const sightBatch = 100
+
 // maxSighted bounds the rows that remember orphans seen once; beyond it an orphan waits for a later run.
-const maxSighted = 10_000
+// sightKept is how long such a row counts: what was not seen again in that time is gone.
+const (
+	maxSighted = 10_000
+	sightKept  = 72 * time.Hour
+)
 
 // shard is one name found in a space.
 type shard struct {
@@ -26,10 +36,10 @@ type shard struct {
 // whose writer is dead (S22): those of killed processes. An orphan has to be 24 h old and seen twice, unless
 // opts.Now. Names that are not shards are never touched.
 func (r *Runner) Orphans(ctx context.Context, opts CollectOptions) (Report, error) {
-	r.collecting.Lock()
-	defer r.collecting.Unlock()
+	r.sighting.Lock()
+	defer r.sighting.Unlock()
 	var rep Report
-	var failed error
+	failed := r.forgetOld(ctx)
 	for _, sp := range r.m.Spaces.All() {
 		if sp.State == content.Down {
 			continue
@@ -47,7 +57,7 @@ func (r *Runner) Orphans(ctx context.Context, opts CollectOptions) (Report, erro
 // orphansIn works through one space in batches of names.
 func (r *Runner) orphansIn(ctx context.Context, sp content.Space, opts CollectOptions) (Report, error) {
 	var rep Report
-	names := make([]shard, 0, batch)
+	names := make([]shard, 0, sightBatch)
 	flush := func() error {
 		one, err := r.orphansAmong(ctx, sp, names, opts)
 		rep = rep.add(one)
@@ -63,7 +73,7 @@ func (r *Runner) orphansIn(ctx context.Context, sp content.Space, opts CollectOp
 			continue
 		}
 		place.Space = sp.ID
-		if names = append(names, shard{info.Name, id, place, info.ModTime}); len(names) == batch {
+		if names = append(names, shard{info.Name, id, place, info.ModTime}); len(names) == sightBatch {
 			if err := flush(); err != nil {
 				return rep, err
 			}
@@ -78,6 +88,8 @@ func (r *Runner) orphansAmong(ctx context.Context, sp content.Space, names []sha
 	if len(names) == 0 {
 		return rep, nil
 	}
+	r.placing.Lock()
+	defer r.placing.Unlock()
 	var orphans []shard
 	err := r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
 		orphans = orphans[:0]
@@ -95,24 +107,38 @@ func (r *Runner) orphansAmong(ctx context.Context, sp content.Space, names []sha
 	if err != nil || len(orphans) == 0 {
 		return rep, err
 	}
-	ripe, sighted := orphans, 0
+	ripe := orphans
 	if !opts.Now {
-		if ripe, sighted, err = r.sight(ctx, sp, orphans); err != nil {
+		if ripe, rep.Sighted, err = r.sight(ctx, sp, orphans); err != nil {
 			return rep, err
 		}
 	}
-	rep.Sighted = sighted
 	if err := r.m.CheckMarkers(ctx); err != nil {
 		return rep, err
 	}
-	for _, n := range ripe {
-		if err := r.m.Content.Remove(ctx, sp.ID, n.name); err != nil {
-			return rep, err
-		}
-		rep.Orphans++
-		rep.Shards++
+	gone, failed := r.removeOrphans(ctx, sp, ripe)
+	rep.Orphans, rep.Shards = len(gone), len(gone)
+	return rep, joinStep(failed, r.forget(ctx, sp, gone))
+}
+
+// removeOrphans deletes names, several at once, and returns those that are gone with the first failure.
+func (r *Runner) removeOrphans(ctx context.Context, sp content.Space, orphans []shard) (gone []shard, failed error) {
+	var mu sync.Mutex
+	var group errgroup.Group
+	group.SetLimit(removers)
+	for _, n := range orphans {
+		group.Go(func() error {
+			err := r.m.Content.Remove(ctx, sp.ID, n.name)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				gone = append(gone, n)
+			}
+			return err
+		})
 	}
-	return rep, r.forget(ctx, sp, ripe, opts)
+	failed = group.Wait()
+	return gone, failed
 }
 
 // isOrphan tells whether nothing names the shard and nobody can come to name it.
@@ -184,14 +210,33 @@ func (r *Runner) sight(ctx context.Context, sp content.Space, orphans []shard) (
 	return ripe, sighted, err
 }
 
-// forget removes the notes about deleted orphans.
-func (r *Runner) forget(ctx context.Context, sp content.Space, ripe []shard, opts CollectOptions) error {
-	if opts.Now || len(ripe) == 0 {
+// forget removes the notes about deleted orphans, if there are any.
+func (r *Runner) forget(ctx context.Context, sp content.Space, gone []shard) error {
+	if len(gone) == 0 {
 		return nil
 	}
 	return r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
-		for _, n := range ripe {
+		for _, n := range gone {
 			if err := tx.DeleteJob(ctx, sightJob(sp, n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// forgetOld removes notes about orphans that were not seen again for days: somebody else has deleted them.
+func (r *Runner) forgetOld(ctx context.Context) error {
+	return r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		notes, err := tx.Jobs(ctx, "orphan/", maxSighted)
+		if err != nil {
+			return err
+		}
+		for _, j := range notes {
+			if j.UpdateTime > r.m.Now()-int64(sightKept) {
+				continue
+			}
+			if err := tx.DeleteJob(ctx, j.Name); err != nil {
 				return err
 			}
 		}

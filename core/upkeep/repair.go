@@ -54,6 +54,8 @@ func repairJob(id content.BlobID) string { return "repair/" + id.String() }
 
 // repairBlob rebuilds the shards of one blob and swaps the new layout in.
 func (r *Runner) repairBlob(ctx context.Context, id content.BlobID, rows []core.RepairRow) (int, error) {
+	r.placing.Lock()
+	defer r.placing.Unlock()
 	var b core.Blob
 	var class core.Class
 	var found bool

@@ -30,7 +30,10 @@ const batch = 500
 type Runner struct {
 	m *core.Maintenance
 
-	collecting, repairing, packing, sweeping sync.Mutex
+	collecting, sighting, repairing, packing, sweeping sync.Mutex
+	// placing is held while new generations are written and swapped in, and while orphans are judged and
+	// deleted: a repair may write the very name that an earlier, killed one has left behind.
+	placing sync.Mutex
 }
 
 // New makes a Runner. It starts nothing.
@@ -172,36 +175,33 @@ func (r *Runner) Sweep(ctx context.Context) (Report, error) {
 
 // idleUploads aborts uploads without activity.
 func (r *Runner) idleUploads(ctx context.Context) (Report, error) {
-	var idle []core.Upload
-	names := make(map[int64]string)
-	err := r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
-		var err error
-		if idle, err = tx.IdleUploads(ctx, r.m.Now()-int64(uploadIdle), batch); err != nil {
-			return err
-		}
-		for _, u := range idle {
-			b, _, err := tx.Bucket(ctx, u.BucketID)
-			if err != nil {
-				return err
-			}
-			names[u.BucketID] = b.Name
-		}
-		return nil
-	})
+	before := r.m.Now() - int64(uploadIdle)
 	var rep Report
-	for _, u := range idle {
+	for {
+		var idle []core.Upload
+		err := r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
+			var err error
+			idle, err = tx.IdleUploads(ctx, before, batch)
+			return err
+		})
 		if err != nil {
-			break
+			return rep, err
 		}
-		err = r.m.System().AbortUpload(ctx, core.Path{Bucket: names[u.BucketID], Key: u.Key}, u.ID)
-		switch {
-		case err == nil:
-			rep.Swept++
-		case core.CodeOf(err) == core.NoSuchUpload || core.CodeOf(err) == core.NoSuchBucket:
-			err = nil // it ended by itself, or its bucket is being swept
+		n := 0
+		for _, u := range idle {
+			aborted, err := r.m.AbortIdle(ctx, u, before)
+			if err != nil {
+				return rep, err
+			}
+			if aborted {
+				n++
+			}
+		}
+		rep.Swept += n
+		if n < batch {
+			return rep, nil
 		}
 	}
-	return rep, err
 }
 
 // joinStep keeps a first error of many independent steps.

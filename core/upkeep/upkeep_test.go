@@ -241,6 +241,92 @@ func TestOrphansNow(t *testing.T) {
 	h.tidy()
 }
 
+// notes counts what is remembered about orphans seen once.
+func (h *house) notes() int {
+	h.t.Helper()
+	var jobs []core.Job
+	err := h.Meta.View(h.t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+		var err error
+		jobs, err = tx.Jobs(ctx, "orphan/", 1000)
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return len(jobs)
+}
+
+func TestSightingsAreForgotten(t *testing.T) {
+	h := newHouse(t, 1, content.Policy{})
+	h.orphan()
+	if err := h.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.collect(upkeep.CollectOptions{})
+	if got := h.notes(); got != 1 {
+		t.Fatalf("%d notes after the first sighting, want 1", got)
+	}
+	h.collect(upkeep.CollectOptions{Now: true})
+	if got := h.notes(); got != 0 {
+		t.Errorf("%d notes after the orphan was deleted at once, want 0", got)
+	}
+	h.orphan()
+	if err := h.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.collect(upkeep.CollectOptions{})
+	sp := h.Service.Maintenance().Spaces.All()[0]
+	for _, name := range h.stored() { // somebody else cleans up
+		if err := sp.Driver.Delete(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.shift = 73 * time.Hour
+	h.collect(upkeep.CollectOptions{})
+	if got := h.notes(); got != 0 {
+		t.Errorf("%d notes about an orphan that vanished days ago, want 0", got)
+	}
+}
+
+func TestSweepAbortsIdleUploadsOnly(t *testing.T) {
+	h := newHouse(t, 1, content.Policy{})
+	ctx := t.Context()
+	p := core.Path{Bucket: "bkt", Key: "big"}
+	part := func(id string, n int) {
+		t.Helper()
+		data := coretest.Bytes(uint64(n), size)
+		_, _, err := h.Admin.PutPart(ctx, p, id, core.PartRequest{Number: n, Body: bytes.NewReader(data), Size: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	idle, err := h.Admin.CreateUpload(ctx, p, core.PutOptions{}, core.Checksum{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, err := h.Admin.CreateUpload(ctx, p, core.PutOptions{}, core.Checksum{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part(idle.ID, 1)
+	part(live.ID, 1)
+	h.shift = 8 * 24 * time.Hour
+	part(live.ID, 2)
+	if rep, err := h.runner().Sweep(ctx); err != nil || rep.Swept != 1 {
+		t.Errorf("Sweep = %+v, %v, want 1 upload aborted", rep, err)
+	}
+	if _, err := h.Admin.Upload(ctx, p, idle.ID); core.CodeOf(err) != core.NoSuchUpload {
+		t.Errorf("Upload of the idle one = %v, want NoSuchUpload", err)
+	}
+	if _, err := h.Admin.Upload(ctx, p, live.ID); err != nil {
+		t.Errorf("Upload of the one in use = %v", err)
+	}
+	// What was idle when it was listed, but not any more, is left alone.
+	if aborted, err := h.Service.Maintenance().AbortIdle(ctx, live, idle.CreateTime); err != nil || aborted {
+		t.Errorf("AbortIdle of an upload in use = %v, %v, want false", aborted, err)
+	}
+}
+
 func TestRepairRebuildsALostShard(t *testing.T) {
 	policies := map[string]struct {
 		policy content.Policy
