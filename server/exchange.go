@@ -61,11 +61,14 @@ func newID() string {
 	return strings.ToUpper(hex.EncodeToString(b[:]))
 }
 
-// body counts what the client sends and lets the watcher see a Read that waits.
+// body counts what the client sends and lets the watcher see a Read that waits. What no handler reads, net/http
+// reads itself, up to 256 KiB, before it sends the answer's head: that nobody watches, so it gets a deadline.
 type body struct {
 	io.ReadCloser
 	x     *exchange
-	ended bool // Read has returned an error, EOF among them
+	rc    *http.ResponseController
+	limit time.Duration // for what no handler reads
+	ended bool          // Read has returned an error, EOF among them, or the limit is over
 }
 
 // Read reads from the client.
@@ -78,15 +81,50 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close ends the body; below, net/http reads the rest of it.
+func (b *body) Close() error {
+	defer b.during()()
+	return b.ReadCloser.Close()
+}
+
+// allow gives the client a last time for the rest, if there is one.
+func (b *body) allow() {
+	if !b.ended {
+		_ = b.rc.SetReadDeadline(time.Now().Add(b.limit))
+	}
+}
+
+// during bounds what net/http reads from now until the returned function is called.
+func (b *body) during() (end func()) {
+	if b.ended {
+		return func() {}
+	}
+	begin := time.Now()
+	b.allow()
+	return func() {
+		if time.Since(begin) >= b.limit {
+			b.ended = true // the deadline stays: net/http would try again to read the rest
+			return
+		}
+		// It must not end an answer that takes longer: from the end of the body on net/http reads ahead, and an
+		// error there cancels the request.
+		_ = b.rc.SetReadDeadline(time.Time{})
+	}
+}
+
 // writePiece is the most that one watched write hands on: a client at 64 KiB/s takes it well within the
 // progress time, so a slow but living one is not cut.
 const writePiece = 256 << 10
+
+// headPiece is how much of an answer net/http keeps back, with the head, and one more: what makes it send both.
+const headPiece = 2048 + 1
 
 // response counts what is sent and lets the watcher see a Write that waits. It is no Flusher or Hijacker by
 // type: http.NewResponseController finds what is below.
 type response struct {
 	http.ResponseWriter
-	x *exchange
+	x      *exchange
+	unread *body // HTTP/1: what net/http reads to its end when the head is sent; nil: nothing
 }
 
 // Unwrap returns the writer below, for http.ResponseController.
@@ -107,22 +145,34 @@ func (w *response) Write(p []byte) (int, error) {
 	}
 	sent := 0
 	for {
-		piece := p[sent:min(len(p), sent+writePiece)]
-		w.x.writes.enter()
-		n, err := w.ResponseWriter.Write(piece)
-		w.x.writes.leave()
+		n, err := w.piece(p[sent:min(len(p), sent+writePiece)])
 		sent += n
-		w.x.out += int64(n)
 		if err != nil || sent == len(p) {
 			return sent, err
 		}
 	}
 }
 
+// piece sends p or its beginning: one that sends the head goes alone, since a client may take long for the rest.
+func (w *response) piece(p []byte) (int, error) {
+	if w.unread != nil && w.x.out < headPiece {
+		p = p[:min(int64(len(p)), headPiece-w.x.out)]
+		defer w.unread.during()()
+	}
+	w.x.writes.enter()
+	n, err := w.ResponseWriter.Write(p)
+	w.x.writes.leave()
+	w.x.out += int64(n)
+	return n, err
+}
+
 // FlushError sends what is buffered.
 func (w *response) FlushError() error {
 	if w.x.status == 0 {
 		w.x.status = http.StatusOK
+	}
+	if w.unread != nil {
+		defer w.unread.during()()
 	}
 	w.x.writes.enter()
 	defer w.x.writes.leave()

@@ -24,21 +24,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.watcher.add(&x.writes, func() { _ = rc.SetWriteDeadline(past) })
 	defer s.watcher.drop(&x.writes)
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	answer := &response{ResponseWriter: w, x: x}
 	if r.Body != nil && r.Body != http.NoBody {
 		s.watcher.add(&x.reads, func() { _ = rc.SetReadDeadline(past) })
-		b := &body{ReadCloser: r.Body, x: x}
+		b := &body{ReadCloser: r.Body, x: x, rc: rc, limit: s.cfg.Progress / drainShare}
 		r.Body = b
+		if r.ProtoMajor == 1 {
+			answer.unread = b
+		}
 		defer func() {
 			s.watcher.drop(&x.reads)
-			if !b.ended {
-				// net/http reads on before it sends the answer, to keep the connection; nobody watches that.
-				_ = rc.SetReadDeadline(time.Now().Add(s.cfg.Progress / drainShare))
-			}
+			b.allow()
 		}()
 	}
 	door, h := s.route(r)
 	x.door = door
-	s.guard(&response{ResponseWriter: w, x: x}, r, h)
+	s.guard(answer, r, h)
 	if r.ProtoMajor == 2 {
 		// What is buffered is sent after this return, when nobody watches the stream any more.
 		_ = rc.SetWriteDeadline(time.Now().Add(s.cfg.Progress))

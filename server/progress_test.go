@@ -59,26 +59,83 @@ func TestStalledBodyIsCut(t *testing.T) {
 	}
 }
 
+// answers are ways to end a request whose body nobody has read: net/http sends some of them from inside the
+// handler, and reads on there before it does.
+func answers() map[string]http.HandlerFunc {
+	send := func(pieces ...int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			for _, n := range pieces {
+				_, _ = w.Write(make([]byte, n))
+			}
+		}
+	}
+	return map[string]http.HandlerFunc{
+		"head alone": send(), "buffered": send(2048), "in one write": send(2049), "in many writes": send(2047, 1, 1, 1),
+		"long": send(1, 1<<20),
+		"flushed": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			_ = http.NewResponseController(w).Flush()
+		},
+		"closed": func(w http.ResponseWriter, r *http.Request) {
+			_ = r.Body.Close()
+			w.WriteHeader(http.StatusForbidden)
+		},
+	}
+}
+
 func TestUnreadBodyIsCut(t *testing.T) {
 	for _, request := range []string{
 		"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nxx",
 		"PUT /b/k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxx\r\n",
+		"PUT /b/k HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+		"PUT /b/k HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\nContent-Length: 100\r\n\r\n",
 	} {
-		bubble(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusForbidden)
-		}, func(dial func() net.Conn) {
-			c := dial()
-			start := time.Now()
-			_, _ = io.WriteString(c, request)
-			answer, _ := io.ReadAll(c)
-			if took := time.Since(start); took > 11*time.Second {
-				t.Errorf("%q: connection with an unread body ended after %v, want 10 s", request, took)
-			}
-			if !strings.HasPrefix(string(answer), "HTTP/1.1 403 ") {
-				t.Errorf("%q: answer %q, want 403", request, answer)
-			}
-		})
+		for name, answer := range answers() {
+			bubble(t, answer, func(dial func() net.Conn) {
+				c := dial()
+				_ = c.SetReadDeadline(time.Now().Add(time.Hour))
+				start := time.Now()
+				_, _ = io.WriteString(c, request)
+				answer, _ := io.ReadAll(c)
+				if took := time.Since(start); took > 11*time.Second {
+					t.Errorf("%s, %q: connection with an unread body ended after %v, want 10 s", name, request, took)
+				}
+				if !strings.HasPrefix(string(answer), "HTTP/1.1 403 ") && !strings.HasPrefix(string(answer), "HTTP/1.0 403 ") {
+					t.Errorf("%s, %q: answer %.80q, want 403", name, request, answer)
+				}
+				_ = c.Close()
+			})
+		}
 	}
+}
+
+// TestLongAnswerToAnUnreadBodyIsNotCut answers for minutes when the body that nobody read came at once.
+func TestLongAnswerToAnUnreadBodyIsNotCut(t *testing.T) {
+	const pieces = 20
+	bubble(t, func(w http.ResponseWriter, r *http.Request) {
+		for range pieces {
+			_, _ = w.Write(make([]byte, 4096))
+			time.Sleep(30 * time.Second)
+		}
+		if err := r.Context().Err(); err != nil {
+			t.Errorf("context of a long answer: %v", err)
+		}
+	}, func(dial func() net.Conn) {
+		c := dial()
+		go func() {
+			_, _ = io.WriteString(c, "PUT /b/k HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nbody")
+		}()
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, answer.Body)
+		if n != pieces*4096 || err != nil {
+			t.Errorf("long answer = %d bytes, %v, want %d", n, err, pieces*4096)
+		}
+		_ = c.Close()
+	})
 }
 
 func TestUnreadBodyThatComesKeepsTheConnection(t *testing.T) {
