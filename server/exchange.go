@@ -106,8 +106,8 @@ func (b *body) during() (end func()) {
 			b.ended = true // the deadline stays: net/http would try again to read the rest
 			return
 		}
-		// It must not end an answer that takes longer: from the end of the body on net/http reads ahead, and an
-		// error there cancels the request.
+		// It must not end an answer that takes longer: after the body net/http reads ahead, and an error there
+		// cancels the request.
 		_ = b.rc.SetReadDeadline(time.Time{})
 	}
 }

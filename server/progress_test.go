@@ -116,6 +116,7 @@ func TestLongAnswerToAnUnreadBodyIsNotCut(t *testing.T) {
 	bubble(t, func(w http.ResponseWriter, r *http.Request) {
 		for range pieces {
 			_, _ = w.Write(make([]byte, 4096))
+			_ = http.NewResponseController(w).Flush()
 			time.Sleep(30 * time.Second)
 		}
 		if err := r.Context().Err(); err != nil {
