@@ -3,7 +3,9 @@ package s3front
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
+	"unicode"
 
 	"trivium/core"
 	"trivium/s3front/sigv4"
@@ -34,28 +36,45 @@ func (d *door) authenticate(r *request) error {
 		r.principal = found
 	}
 	r.principal.Door, r.principal.RequestID = "s3", r.id
-	if auth.Kind == sigv4.Presigned {
-		hoist(r)
-	}
 	return nil
 }
 
-// hoist gives headers that a presigning client moved into the query their place: x-amz-acl=... in a signed
-// query means what the header means, and must not be dropped.
-func hoist(r *request) {
+// hoist gives headers that a client moved into the query their place, as presigning clients do: x-amz-acl=... in a
+// query means what the header means, in every request, and must never be dropped. What could be no header is refused.
+func hoist(r *request) error {
 	for _, p := range r.query {
 		if len(p.Name) <= 6 || !strings.EqualFold(p.Name[:6], "x-amz-") {
 			continue
 		}
-		switch name := http.CanonicalHeaderKey(p.Name); name {
+		name, value := http.CanonicalHeaderKey(p.Name), strings.Trim(p.Value, " \t")
+		switch name {
 		case "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-Signedheaders",
-			"X-Amz-Signature", "X-Amz-Content-Sha256":
-		default:
-			if _, ok := r.Header[name]; !ok {
-				r.Header[name] = []string{p.Value}
+			"X-Amz-Signature":
+			continue // the signature's own
+		case "X-Amz-Content-Sha256":
+			if value != r.auth.PayloadWord {
+				return badArgument(p.Name, p.Value, "The parameter is not what this request says about its payload.")
 			}
+			continue
+		}
+		if !headerName(p.Name) || strings.ContainsFunc(value, unicode.IsControl) {
+			return badArgument(p.Name, p.Value, "The parameter could be no header.")
+		}
+		if !slices.Contains(r.Header[name], value) {
+			r.Header[name] = append(r.Header[name], value)
 		}
 	}
+	return nil
+}
+
+// headerName tells whether s can be the name of a header (RFC 9110 §5.1).
+func headerName(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' || strings.IndexByte(`"(),/:;<=>?@[\]{}`, s[i]) >= 0 {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // checkExpectedOwner honours x-amz-expected-bucket-owner.

@@ -116,20 +116,25 @@ func (d *door) serve(w http.ResponseWriter, hr *http.Request) {
 	}
 }
 
-// handle finds the operation, authenticates the caller and runs it.
+// handle authenticates the caller, finds the operation and runs it. Finding comes after hoisting, since a header
+// that came in the query may select the operation; a caller that is refused has one too, for the log.
 func (d *door) handle(ctx context.Context, w http.ResponseWriter, r *request) error {
 	if err := r.parse(); err != nil {
 		return err
 	}
+	authErr, hoistErr := d.authenticate(r), hoist(r)
 	rt, routeErr := d.find(r)
 	if rt != nil {
 		r.op = rt.op
 	}
-	if err := d.authenticate(r); err != nil {
-		return err
+	if authErr != nil {
+		return authErr
 	}
 	if d.cfg.Note != nil {
 		d.cfg.Note(ctx, r.principal.Name, r.op)
+	}
+	if hoistErr != nil {
+		return hoistErr
 	}
 	if routeErr != nil {
 		return routeErr

@@ -19,11 +19,23 @@ func refuseHeaders(r *request) error {
 		if !strings.HasPrefix(name, "X-Amz-") || len(values) == 0 {
 			continue
 		}
+		if len(values) > 1 && !listHeader(name) {
+			return badRequest("The header %s is given more than once.", strings.ToLower(name))
+		}
 		if err := refuseHeader(name, values[0]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// listHeader tells whether several lines of a header count together; of all others only one would be looked at.
+func listHeader(name string) bool {
+	switch name {
+	case "X-Amz-Trailer", "X-Amz-Copy-Source-If-Match", "X-Amz-Copy-Source-If-None-Match":
+		return true
+	}
+	return strings.HasPrefix(name, metaPrefix)
 }
 
 func refuseHeader(name, value string) error {

@@ -75,6 +75,9 @@ func partNumber(r *request) (int, error) {
 
 // uploadPart is S3 UploadPart.
 func uploadPart(w http.ResponseWriter, r *request, se *core.Session) error {
+	if err := refuseCopySource(r); err != nil {
+		return err
+	}
 	number, err := partNumber(r)
 	if err != nil {
 		return err

@@ -65,6 +65,7 @@ type Auth struct {
 	Region      string // of the scope
 	Payload     Payload
 	PayloadHash string // of Hashed: 64 hex digits, still to be compared with the body's
+	PayloadWord string // x-amz-content-sha256 as it counts: where none was sent, that of Unsigned
 
 	stamp, scope, seed string
 	key                [32]byte
@@ -82,7 +83,7 @@ func (v *Verifier) Verify(r *http.Request, q Query, lookup Lookup) (Auth, error)
 	if err != nil {
 		return Auth{}, err
 	}
-	a := Auth{Kind: kind, Payload: payload}
+	a := Auth{Kind: kind, Payload: payload, PayloadWord: hash}
 	if payload == Hashed {
 		a.PayloadHash = hash
 	}
