@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -14,10 +15,18 @@ const (
 	readyFresh   = 500 * time.Millisecond
 )
 
-// health remembers the last good answer of the store.
+// health remembers the last good answer of the store, and the question that is being asked: one at a time.
 type health struct {
-	mu   sync.Mutex
-	good time.Time
+	mu     sync.Mutex
+	good   time.Time
+	asking *question
+}
+
+// question is one question to the store. Those who come while it is open wait for its answer too.
+type question struct {
+	ctx  context.Context // it and the patience with it end at readyTimeout
+	done chan struct{}   // closed when err is there
+	err  error
 }
 
 // ownPages answers below /-/.
@@ -53,17 +62,53 @@ func (s *Server) readiness(ctx context.Context) string {
 	case d.Ready == nil:
 		return "ready"
 	}
-	s.health.mu.Lock()
-	defer s.health.mu.Unlock()
-	if time.Since(s.health.good) < readyFresh {
+	q := s.ask(ctx, d.Ready)
+	if q == nil {
 		return "ready"
 	}
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	if err := d.Ready(ctx); err != nil {
+	var err error
+	select {
+	case <-q.done:
+		err = q.err
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-q.ctx.Done():
+		err = errors.New("the store does not answer")
+	}
+	if err != nil {
 		s.cfg.Log.Warn().Err(err).Msg("not ready")
 		return "unavailable"
 	}
-	s.health.good = time.Now()
 	return "ready"
+}
+
+// ask returns the open question, or a new one; nil when the last good answer still holds. Its goroutine counts as
+// a handler, for which Serve waits.
+func (s *Server) ask(ctx context.Context, ready func(context.Context) error) *question {
+	h := &s.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.asking != nil {
+		return h.asking
+	}
+	if time.Since(h.good) < readyFresh {
+		return nil
+	}
+	// The one who asked first may go away before the others.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
+	q := &question{ctx: ctx, done: make(chan struct{})}
+	h.asking = q
+	s.running.Add(1)
+	go func() {
+		defer s.running.Add(-1)
+		defer cancel()
+		q.err = ready(ctx)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.asking = nil; q.err == nil {
+			h.good = time.Now()
+		}
+		close(q.done)
+	}()
+	return q
 }
