@@ -73,13 +73,23 @@ func (s *Server) readiness(ctx context.Context) string {
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-q.ctx.Done():
-		err = errors.New("the store does not answer")
+		err = q.late()
 	}
 	if err != nil {
 		s.cfg.Log.Warn().Err(err).Msg("not ready")
 		return "unavailable"
 	}
 	return "ready"
+}
+
+// late is the answer when the patience is over, which it is right after the answer too.
+func (q *question) late() error {
+	select {
+	case <-q.done:
+		return q.err
+	default:
+		return errors.New("the store does not answer")
+	}
 }
 
 // ask returns the open question, or a new one; nil when the last good answer still holds. Its goroutine counts as
