@@ -77,17 +77,33 @@ func headerName(s string) bool {
 	return s != ""
 }
 
-// checkExpectedOwner honours x-amz-expected-bucket-owner.
+// checkExpectedOwner honours x-amz-expected-bucket-owner and, on the bucket that a copy reads,
+// x-amz-source-expected-bucket-owner.
 func checkExpectedOwner(ctx context.Context, r *request, se *core.Session) error {
-	want := r.Header["X-Amz-Expected-Bucket-Owner"]
-	if len(want) == 0 || r.bucket == "" || r.op == "CreateBucket" {
+	if err := expectOwner(ctx, se, r.bucket, r.Header["X-Amz-Expected-Bucket-Owner"]); err != nil {
+		return err
+	}
+	want := r.Header["X-Amz-Source-Expected-Bucket-Owner"]
+	if len(want) == 0 {
 		return nil
 	}
-	b, err := se.Bucket(ctx, r.bucket)
+	src, err := parseCopySource(r.Header.Get("X-Amz-Copy-Source"))
 	if err != nil {
 		return err
 	}
-	if len(want) > 1 || want[0] != canonicalID(b.Owner) {
+	return expectOwner(ctx, se, src.Bucket, want)
+}
+
+// expectOwner refuses a bucket of another owner than want names, if it names one.
+func expectOwner(ctx context.Context, se *core.Session, bucket string, want []string) error {
+	if len(want) == 0 {
+		return nil
+	}
+	b, err := se.Bucket(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	if want[0] != canonicalID(b.Owner) {
 		return &apiError{code: accessDenied}
 	}
 	return nil

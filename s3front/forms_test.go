@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"trivium/core/coretest"
 	"trivium/s3front/sigv4"
 )
 
@@ -97,13 +99,38 @@ func copyForms() []formed {
 	}
 }
 
+// silentForms are of headers that would do nothing where they are: checks and credentials above all.
+func silentForms() []formed {
+	dst, empty := put("/bucket/dst", "new"), put("/bucket/dst", "")
+	owner := canonicalID(coretest.AdminID)
+	return []formed{
+		{"condition of no copy", dst, "x-amz-copy-source-if-match: \"0\"", 501, "NotImplemented", ""},
+		{"copy to a bucket", put("/other", ""), "x-amz-copy-source: bucket/src", 501, "NotImplemented", ""},
+		{"deleting a copy", del("/bucket/dst"), "x-amz-copy-source: bucket/src", 501, "NotImplemented", ""},
+		{"copy of a bucket of somebody", empty, "x-amz-copy-source: bucket/src|x-amz-source-expected-bucket-owner: somebody", 403, "AccessDenied", ""},
+		{"copy of a bucket of the owner", empty, "x-amz-copy-source: bucket/src|x-amz-source-expected-bucket-owner: " + owner, 200, "", "source"},
+		{"source owner of no copy", dst, "x-amz-source-expected-bucket-owner: " + owner, 501, "NotImplemented", ""},
+		{"bucket of somebody", dst, "x-amz-expected-bucket-owner: somebody", 403, "AccessDenied", ""},
+		{"bucket of the owner", dst, "x-amz-expected-bucket-owner: " + owner, 200, "", "new"},
+		{"owner of a bucket to be", put("/other", ""), "x-amz-expected-bucket-owner: " + owner, 501, "NotImplemented", ""},
+		{"owner of all buckets", get("/"), "x-amz-expected-bucket-owner: " + owner, 501, "NotImplemented", ""},
+		{"MFA", del("/bucket/dst"), "x-amz-mfa: 20899872 301749", 501, "NotImplemented", ""},
+		{"future", dst, "x-amz-future: 1", 501, "NotImplemented", ""},
+		{"size of no deletion", dst, "x-amz-if-match-size: 5", 501, "NotImplemented", ""},
+		{"size of no completion", dst, "x-amz-mp-object-size: 3", 501, "NotImplemented", ""},
+		{"session token", dst, "x-amz-security-token: abc", 400, "InvalidToken", ""},
+		{"nobody's source", empty, "x-amz-copy-source: missing/src|x-amz-source-expected-bucket-owner: " + owner, 404, "NoSuchBucket", ""},
+		{"harmless", dst, "x-amz-request-payer: requester|x-amz-user-agent: a|x-amz-bypass-governance-retention: true", 200, "", "new"},
+	}
+}
+
 // TestForms: an x-amz-* parameter of a query means what the header means: both are honoured or both refused, and
 // what is refused changes nothing.
 func TestForms(t *testing.T) {
 	e := newEnv(t)
 	e.must(put("/bucket", ""), put("/bucket/src", "source"))
 	upload := value(e.must(post("/bucket/big?uploads", "")).body, "UploadId")
-	for _, c := range copyForms() {
+	for _, c := range slices.Concat(copyForms(), silentForms()) {
 		t.Run(c.name, func(t *testing.T) {
 			c.call.target = strings.ReplaceAll(c.call.target, "$UPLOAD", upload)
 			for _, f := range forms() {

@@ -12,8 +12,9 @@ import (
 
 const metaPrefix = "X-Amz-Meta-"
 
-// refuseHeaders answers headers that ask for what this door does not do (yet). They must never be dropped in
-// silence: a client that asked for encryption or a lock would believe that it has it.
+// refuseHeaders answers x-amz-* headers that ask for what this door does not do (yet), or not in this operation, and
+// those it does not know. They must never be dropped in silence: a client that asked for encryption, a lock or a
+// check would believe that it has it.
 func refuseHeaders(r *request) error {
 	for name, values := range r.Header {
 		if !strings.HasPrefix(name, "X-Amz-") || len(values) == 0 {
@@ -22,8 +23,11 @@ func refuseHeaders(r *request) error {
 		if len(values) > 1 && !listHeader(name) {
 			return badRequest("The header %s is given more than once.", strings.ToLower(name))
 		}
-		if err := refuseHeader(name, values[0]); err != nil {
+		if err := refuseValue(name, values[0]); err != nil {
 			return err
+		}
+		if !honoured(r.op, name) {
+			return notImplementedFor("header " + strings.ToLower(name) + " of " + r.op)
 		}
 	}
 	return nil
@@ -38,34 +42,47 @@ func listHeader(name string) bool {
 	return strings.HasPrefix(name, metaPrefix)
 }
 
-func refuseHeader(name, value string) error {
-	switch name {
-	case "X-Amz-Acl":
-		if value != "private" && value != "bucket-owner-full-control" {
-			return &apiError{code: aclNotSupported}
-		}
-		return nil
-	case "X-Amz-Object-Ownership":
-		if value != "BucketOwnerEnforced" {
-			return notImplementedFor("object ownership " + value)
-		}
-		return nil
-	case "X-Amz-Bucket-Object-Lock-Enabled":
-		if strings.EqualFold(value, "false") {
-			return nil
-		}
-	case "X-Amz-Tagging", "X-Amz-Website-Redirect-Location", "X-Amz-Write-Offset-Bytes", "X-Amz-Rename-Source",
-		"X-Amz-Copy-Source-Range", "X-Amz-Bucket-Namespace":
-	default:
-		if !strings.HasPrefix(name, "X-Amz-Server-Side-Encryption") && !strings.HasPrefix(name, "X-Amz-Object-Lock-") &&
-			!strings.HasPrefix(name, "X-Amz-Grant-") && !strings.HasPrefix(name, "X-Amz-Copy-Source-Server-Side-Encryption") {
-			return nil
-		}
+// refuseValue refuses headers of which only some values are honoured.
+func refuseValue(name, value string) error {
+	switch {
+	case name == "X-Amz-Acl" && value != "private" && value != "bucket-owner-full-control":
+		return &apiError{code: aclNotSupported}
+	case name == "X-Amz-Object-Ownership" && value != "BucketOwnerEnforced",
+		name == "X-Amz-Bucket-Object-Lock-Enabled" && !strings.EqualFold(value, "false"):
+		return notImplementedFor("header " + strings.ToLower(name) + ": " + value)
+	case name == "X-Amz-Security-Token" && value != "":
+		return &apiError{code: invalidToken}
 	}
-	return notImplementedFor("header " + strings.ToLower(name))
+	return nil
 }
 
-// storageClasses are the names that S3 knows. Any is kept and shown; none changes where content goes.
+// honoured tells whether an operation does what the header asks for, or the header asks for nothing that could be
+// missed.
+func honoured(op, name string) bool {
+	switch name {
+	case "X-Amz-Acl", "X-Amz-Bucket-Object-Lock-Enabled", "X-Amz-Content-Sha256", "X-Amz-Date",
+		"X-Amz-Decoded-Content-Length", "X-Amz-Metadata-Directive", "X-Amz-Object-Ownership",
+		"X-Amz-Sdk-Checksum-Algorithm", "X-Amz-Security-Token", "X-Amz-Storage-Class", "X-Amz-Tagging-Directive",
+		"X-Amz-Trailer":
+		return true
+	case "X-Amz-Bypass-Governance-Retention", // there are no locks to pass by
+		"X-Amz-Cf-Id", "X-Amz-Optional-Object-Attributes", "X-Amz-Request-Payer", "X-Amz-Te", "X-Amz-User-Agent":
+		return true
+	case "X-Amz-Expected-Bucket-Owner":
+		return op != "CreateBucket" && op != "ListBuckets"
+	case "X-Amz-Copy-Source", "X-Amz-Copy-Source-If-Match", "X-Amz-Copy-Source-If-None-Match",
+		"X-Amz-Copy-Source-If-Modified-Since", "X-Amz-Copy-Source-If-Unmodified-Since",
+		"X-Amz-Source-Expected-Bucket-Owner":
+		return op == "CopyObject"
+	case "X-Amz-If-Match-Size", "X-Amz-If-Match-Last-Modified-Time":
+		return op == "DeleteObject"
+	case "X-Amz-Mp-Object-Size":
+		return op == "CompleteMultipartUpload"
+	}
+	return strings.HasPrefix(name, checksumHeader) || len(name) > len(metaPrefix) && strings.HasPrefix(name, metaPrefix)
+}
+
+// knownClass tells whether S3 knows a storage class of that name. Any is kept and shown; none changes where content goes.
 func knownClass(class string) bool {
 	switch class {
 	case "", "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER",
