@@ -34,7 +34,7 @@ func openDataDir(path string) (*dataDir, error) {
 	syscall.Umask(0o077)
 	d := &dataDir{path: path}
 	for _, dir := range []string{path, d.tmp(), d.join("meta"), d.join(spaceName)} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := makeDir(dir, syncDir); err != nil {
 			return nil, fmt.Errorf("make data directory %s: %w; choose another --data or change its owner", path, err)
 		}
 	}
@@ -144,6 +144,29 @@ func writeSynced(name string, data []byte) (err error) {
 		return err
 	}
 	return f.Sync()
+}
+
+// makeDir makes path, 0700, and its missing parents, and syncs the directory of each that it makes: without that a
+// power cut can forget the whole store.
+func makeDir(path string, sync func(dir string) error) error {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		return nil
+	}
+	if err == nil {
+		return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(path)
+	if err := makeDir(parent, sync); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return sync(parent)
 }
 
 // syncDir makes the names in a directory durable.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"trivium/core"
 )
 
@@ -50,6 +52,46 @@ func TestDataDirLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	open(t, path)
+}
+
+func TestMakeDirIsDurable(t *testing.T) {
+	for _, tt := range []struct {
+		name, path string
+		want       []string // the directories that are synced, in this order
+	}{
+		{"there already", ".", nil},
+		{"one level", "data", []string{"."}},
+		{"three levels", "deep/deeper/data", []string{".", "deep", "deep/deeper"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			base := t.TempDir()
+			var synced []string
+			err := makeDir(filepath.Join(base, tt.path), func(dir string) error {
+				rel, err := filepath.Rel(base, dir)
+				synced = append(synced, rel)
+				return err
+			})
+			if diff := cmp.Diff(tt.want, synced); err != nil || diff != "" {
+				t.Errorf("makeDir(%s) = %v, synced (-want +got):\n%s", tt.path, err, diff)
+			}
+			if info, err := os.Stat(filepath.Join(base, tt.path)); err != nil || !info.IsDir() || info.Mode().Perm() != 0o700 && tt.want != nil {
+				t.Errorf("%s: %v, %v, want a directory of its owner", tt.path, info, err)
+			}
+		})
+	}
+	broken := errors.New("disk on fire")
+	if err := makeDir(filepath.Join(t.TempDir(), "data"), func(string) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("makeDir when the sync fails = %v, want its error", err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, filepath.Join(file, "data")} {
+		if err := makeDir(path, syncDir); err == nil {
+			t.Errorf("makeDir(%s) = nil, want an error: a file is in the way", path)
+		}
+	}
 }
 
 func TestDataDirModesAndLeftovers(t *testing.T) {
