@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,9 +125,12 @@ func settings() []setting {
 func newHouse(t *testing.T, s setting) *house {
 	t.Helper()
 	h := &house{t: t, spaces: map[string]rest{}, spare: s.policy.Redundancy != content.None, want: map[string][]byte{}}
+	var mu sync.Mutex
 	h.Env = coretest.New(t, coretest.Options{
 		Spaces: s.spaces, InlineMax: -1,
 		Wrap: func(space string, d drivers.Driver) drivers.Driver {
+			mu.Lock() // the Service opens its spaces side by side
+			defer mu.Unlock()
 			h.spaces[space] = inMemory{t, d}
 			if s.local {
 				dir := t.TempDir()

@@ -185,10 +185,13 @@ type house struct {
 
 func newHouse(t *testing.T, p policy, all bool) *house {
 	h := &house{t: t, p: p, all: all, spaces: map[string]*faulty.Driver{}, want: map[string][]byte{}, hurt: map[string]bool{}}
+	var mu sync.Mutex // the Service opens its spaces side by side
 	h.Env = coretest.New(t, coretest.Options{
 		Spaces: p.spaces,
 		Wrap: func(space string, d drivers.Driver) drivers.Driver {
 			f := faulty.New(d, uint64(len(t.Name())))
+			mu.Lock()
+			defer mu.Unlock()
 			h.spaces[space] = f
 			return f
 		},
@@ -500,29 +503,20 @@ func (h *house) runner() *upkeep.Runner { return upkeep.New(h.Service.Maintenanc
 // shards returns the names of the shards of a key's blob.
 func (h *house) shards(key string) []string {
 	h.t.Helper()
+	state, err := metatest.Dump(h.t.Context(), h.Meta)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	e := slices.IndexFunc(state.Entries, func(e core.Entry) bool { return e.Key == key })
+	if e < 0 {
+		h.t.Fatalf("no entry %s", key)
+	}
+	id := state.Entries[e].Version.Content.ID
+	l := slices.IndexFunc(state.Lists, func(l core.List) bool { return l.ID == id })
+	b := slices.IndexFunc(state.Blobs, func(b core.Blob) bool { return b.ID == state.Lists[l].Extents[0].Blob })
 	var names []string
-	err := h.Meta.View(h.t.Context(), func(ctx context.Context, tx core.MetaTx) error {
-		names = nil
-		b, _, err := tx.BucketByName(ctx, bucket)
-		if err != nil {
-			return err
-		}
-		e, ok, err := tx.Entry(ctx, b.ID, key)
-		if err != nil || !ok {
-			return errors.Join(err, errors.New("no entry"))
-		}
-		l, _, err := tx.ListByID(ctx, e.Version.Content.ID)
-		if err != nil {
-			return err
-		}
-		blob, _, err := tx.Blob(ctx, l.Extents[0].Blob)
-		for p := range blob.Layout.Places() {
-			names = append(names, content.ShardName("", blob.ID, p))
-		}
-		return err
-	})
-	if err != nil || len(names) == 0 {
-		h.t.Fatalf("shards of %s: %v", key, err)
+	for p := range state.Blobs[b].Layout.Places() {
+		names = append(names, content.ShardName("", state.Blobs[b].ID, p))
 	}
 	return names
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -94,8 +95,10 @@ type run struct {
 	w         world
 	seed      uint64
 	env       *coretest.Env
-	spaces    []space
 	tolerated *atomic.Int64
+
+	mu     sync.Mutex // a Service opens its spaces side by side
+	spaces []space
 }
 
 // space is a driver that one Service opened. Each start of a Service opens them anew.
@@ -125,18 +128,15 @@ func rules() []faulty.Rule {
 
 func (r *run) run() {
 	opts := r.w.opts
-	if r.w.faulty {
-		opts.Wrap = func(name string, d drivers.Driver) drivers.Driver {
-			f := faulty.New(d, r.seed+uint64(len(r.spaces)), rules()...)
-			r.spaces = append(r.spaces, space{name, f})
-			return f
+	opts.Wrap = func(name string, d drivers.Driver) drivers.Driver {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		f := faulty.New(d, r.seed+uint64(len(r.spaces)))
+		if r.w.faulty {
+			f.Script(rules()...)
 		}
-	} else {
-		opts.Wrap = func(name string, d drivers.Driver) drivers.Driver {
-			f := faulty.New(d, 0)
-			r.spaces = append(r.spaces, space{name, f})
-			return f
-		}
+		r.spaces = append(r.spaces, space{name, f})
+		return f
 	}
 	r.env = coretest.New(r.t, opts)
 	err := coretest.RunModel(r.t.Context(), r.env, coretest.ModelOptions{
@@ -236,7 +236,10 @@ func (r *run) named() ([]string, error) {
 // stored returns space and name of every shard that there is, as the last start opened the spaces.
 func (r *run) stored() ([]string, error) {
 	names := []string{}
-	last := r.spaces[len(r.spaces)-max(1, r.w.opts.Spaces):]
+	last := map[string]space{}
+	for _, s := range r.spaces {
+		last[s.name] = s
+	}
 	for _, s := range last {
 		for info, err := range s.Driver.List(r.t.Context(), "shards", drivers.ListOptions{Recursive: true}) {
 			if err != nil {
