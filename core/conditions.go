@@ -67,6 +67,14 @@ func (c *Conditions) judgeWrite(v *Version) error {
 	return nil
 }
 
+// names tells whether v is what the validator names. ETags are compared strongly (RFC 9110 §13.1.5).
+func (d *Validator) names(v *Version) bool {
+	if d.UpdateTime != 0 {
+		return d.UpdateTime/second == v.UpdateTime/second
+	}
+	return d.ETag != "" && d.ETag == v.ETag
+}
+
 func failed(condition string) error {
 	return Errorf(PreconditionFailed, "", "the condition %s is false", condition)
 }

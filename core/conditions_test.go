@@ -163,3 +163,40 @@ func TestVersionIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestIfRange: a range of other content than the caller has the rest of is the whole (RFC 9110 §13.1.5).
+func TestIfRange(t *testing.T) {
+	const then = 1000*second + 5
+	middle, behind := &Range{First: 1, Last: 2}, &Range{First: 9, Last: -1}
+	for _, c := range []struct {
+		name   string
+		opts   GetOptions
+		ranged bool
+		want   Code // Internal: none
+	}{
+		{"none", GetOptions{Range: middle}, true, Internal},
+		{"same ETag", GetOptions{Range: middle, IfRange: &Validator{ETag: "abc"}}, true, Internal},
+		{"other ETag", GetOptions{Range: middle, IfRange: &Validator{ETag: "x"}}, false, Internal},
+		{"any ETag", GetOptions{Range: middle, IfRange: &Validator{ETag: "*"}}, false, Internal},
+		{"weak ETag", GetOptions{Range: middle, IfRange: &Validator{ETag: `W/"abc"`}}, false, Internal},
+		{"nothing", GetOptions{Range: middle, IfRange: &Validator{}}, false, Internal},
+		{"same second", GetOptions{Range: middle, IfRange: &Validator{UpdateTime: 1000 * second}}, true, Internal},
+		{"later", GetOptions{Range: middle, IfRange: &Validator{UpdateTime: 1001 * second}}, false, Internal},
+		{"earlier", GetOptions{Range: middle, IfRange: &Validator{UpdateTime: 999 * second}}, false, Internal},
+		{"without range", GetOptions{IfRange: &Validator{ETag: "x"}}, false, Internal},
+		{"behind the end", GetOptions{Range: behind, IfRange: &Validator{ETag: "abc"}}, true, InvalidRange},
+		{"behind the end of another", GetOptions{Range: behind, IfRange: &Validator{ETag: "x"}}, false, Internal},
+		{"conditions go first", GetOptions{
+			Range: middle, IfRange: &Validator{ETag: "x"}, Conditions: Conditions{IfMatch: []string{"x"}},
+		}, false, PreconditionFailed},
+	} {
+		r := &resolved{object: Object{Entry: Entry{Version: Version{ETag: "abc", Size: 5, UpdateTime: then}}}}
+		err := r.judge(&c.opts)
+		if CodeOf(err) != c.want || (err == nil) != (c.want == Internal) || r.object.Ranged != c.ranged {
+			t.Errorf("%s: judge = %v, ranged %v, want code %d, %v", c.name, err, r.object.Ranged, c.want, c.ranged)
+		}
+		if length := r.object.Length; err == nil && (length == 5) == c.ranged {
+			t.Errorf("%s: length %d, ranged %v", c.name, length, c.ranged)
+		}
+	}
+}

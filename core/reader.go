@@ -200,7 +200,7 @@ func (r *resolved) judge(opts *GetOptions) error {
 	if opts.PartNumber != 0 {
 		return o.selectPart(opts)
 	}
-	if opts.Range == nil {
+	if opts.Range == nil || opts.IfRange != nil && !opts.IfRange.names(v) {
 		return nil
 	}
 	var err error

@@ -72,11 +72,20 @@ type Range struct {
 	First, Last int64
 }
 
+// Validator names the content that a caller has bytes of: by its ETag, without quotes, or by its UpdateTime in ns
+// since 1970, compared in whole seconds. 0 is no time. The zero value names nothing.
+type Validator struct {
+	ETag       string
+	UpdateTime int64
+}
+
 // GetOptions modify StatObject and OpenObject.
 type GetOptions struct {
 	VersionID  string // "" the current one, "null", or decimal
 	Conditions Conditions
 	Range      *Range
+	// IfRange, when not nil, keeps Range for that content alone: of any other the whole is meant (RFC 9110 §13.1.5).
+	IfRange    *Validator
 	PartNumber int // S3: read this part of a completed upload; 0 is none
 }
 

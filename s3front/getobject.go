@@ -17,9 +17,6 @@ func getObject(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return err
 	}
-	if err := judgeIfRange(r, se, &opts); err != nil {
-		return err
-	}
 	rd, err := se.OpenObject(r.Context(), r.bucket, r.key, opts)
 	if rd != nil {
 		defer func() { _ = rd.Body.Close() }()
@@ -37,26 +34,17 @@ func getObject(w http.ResponseWriter, r *request, se *core.Session) error {
 	return r.cut(err)
 }
 
-// judgeIfRange honours If-Range (RFC 9110 §13.1.5): a range of other content than the client has the rest of would
-// make it join two objects. A range that stays is bound to the content that was compared.
-func judgeIfRange(r *request, se *core.Session, opts *core.GetOptions) error {
-	want := r.Header.Get("If-Range")
-	if want == "" || opts.Range == nil {
+// ifRange reads If-Range: an HTTP date or, as anything else is taken for one, an entity tag. A weak one keeps its mark,
+// so that no content has it.
+func ifRange(r *request) *core.Validator {
+	value := r.Header.Get("If-Range")
+	if value == "" {
 		return nil
 	}
-	o, err := se.StatObject(r.Context(), r.bucket, r.key, core.GetOptions{VersionID: opts.VersionID})
-	if err != nil {
-		return err
+	if t, err := http.ParseTime(value); err == nil {
+		return &core.Validator{UpdateTime: t.UnixNano()}
 	}
-	v := &o.Entry.Version
-	if unquote(want) != v.ETag && want != httpTime(v.UpdateTime) {
-		opts.Range = nil
-		return nil
-	}
-	if len(opts.Conditions.IfMatch) == 0 {
-		opts.Conditions.IfMatch = []string{v.ETag}
-	}
-	return nil
+	return &core.Validator{ETag: unquote(value)}
 }
 
 func objectOf(rd *core.Reader) *core.Object {
@@ -102,6 +90,7 @@ func readOptions(r *request) (core.GetOptions, error) {
 	}
 	if values := r.Header["Range"]; len(values) == 1 {
 		o.Range = parseRange(values[0])
+		o.IfRange = ifRange(r)
 	}
 	if o.Range != nil && o.PartNumber != 0 {
 		return o, badRequest("Cannot specify both Range header and partNumber query parameter")
