@@ -24,7 +24,7 @@ type health struct {
 
 // question is one question to the store. Those who come while it is open wait for its answer too.
 type question struct {
-	ctx  context.Context // it and the patience with it end at readyTimeout
+	over <-chan struct{} // closed at readyTimeout, or right after done
 	done chan struct{}   // closed when err is there
 	err  error
 }
@@ -72,7 +72,7 @@ func (s *Server) readiness(ctx context.Context) string {
 		err = q.err
 	case <-ctx.Done():
 		err = ctx.Err()
-	case <-q.ctx.Done():
+	case <-q.over:
 		err = q.late()
 	}
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Server) ask(ctx context.Context, ready func(context.Context) error) *qu
 	}
 	// The one who asked first may go away before the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
-	q := &question{ctx: ctx, done: make(chan struct{})}
+	q := &question{over: ctx.Done(), done: make(chan struct{})}
 	h.asking = q
 	s.running.Add(1)
 	go func() {

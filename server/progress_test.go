@@ -131,6 +131,7 @@ func TestLongAnswerToAnUnreadBodyIsNotCut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer answer.Body.Close()
 		n, err := io.Copy(io.Discard, answer.Body)
 		if n != pieces*4096 || err != nil {
 			t.Errorf("long answer = %d bytes, %v, want %d", n, err, pieces*4096)
