@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 )
 
 // SettingWrappedKeys is the setting that holds all master keys, wrapped by the recovery key: what backups carry
@@ -24,6 +25,39 @@ type BootstrapOptions struct {
 	SecretKey string
 	// RecoveryKey is used on the first start only; its printed form.
 	RecoveryKey string
+}
+
+// Validate checks what is given by the rules of Bootstrap, so that a caller can write it down before. Errors:
+// BadArgument, which shows nothing of a secret.
+func (o BootstrapOptions) Validate() error {
+	if o.SecretKey != "" && o.AccessKey == "" {
+		return Errorf(BadArgument, "", "secretKey: it needs an access key beside it")
+	}
+	if o.User != "" {
+		if err := checkUserName(o.User); err != nil {
+			return err
+		}
+	}
+	if o.Password != "" {
+		if err := checkPassword(o.Password); err != nil {
+			return err
+		}
+	}
+	if o.AccessKey != "" {
+		secret := o.SecretKey
+		if secret == "" {
+			secret = strings.Repeat("x", minSecret) // one will be generated
+		}
+		if err := checkKeyPair(o.AccessKey, secret); err != nil {
+			return err
+		}
+	}
+	if o.RecoveryKey != "" {
+		if _, err := ParseRecoveryKey(o.RecoveryKey); err != nil {
+			return &Error{Code: BadArgument, Msg: "recoveryKey: " + err.Error()}
+		}
+	}
+	return nil
 }
 
 // BootstrapResult says what was made or changed. Secrets are there only when this call made them up or took
@@ -57,8 +91,8 @@ func (s *Service) Bootstrap(ctx context.Context, opts BootstrapOptions) (made bo
 	if opts.User == "" {
 		opts.User = "root"
 	}
-	if opts.SecretKey != "" && opts.AccessKey == "" {
-		return false, res, Errorf(BadArgument, "", "secretKey: it needs an access key beside it")
+	if err := opts.Validate(); err != nil {
+		return false, res, fail("bootstrap", "", err)
 	}
 	var first bool
 	err = s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
@@ -98,7 +132,7 @@ func (s *Service) firstStart(ctx context.Context, opts BootstrapOptions) (res Bo
 	recovery := NewRecoveryKey()
 	if opts.RecoveryKey != "" {
 		if recovery, err = ParseRecoveryKey(opts.RecoveryKey); err != nil {
-			return res, false, &Error{Code: BadArgument, Msg: "recoveryKey: " + err.Error()}
+			return res, false, err // Validate has seen it
 		}
 	}
 	wrapped, sealed := recovery.Wrap(s.keys), s.keys.Seal(settingRecovery, recovery.secret[:])

@@ -112,8 +112,15 @@ func TestBootstrapRefuses(t *testing.T) {
 		{AccessKey: "AKGOOD", SecretKey: "short"},
 		{RecoveryKey: "nonsense"},
 	} {
+		wantCode(t, "Validate", opts.Validate(), core.BadArgument)
 		_, _, err := s.Bootstrap(ctx, opts)
 		wantCode(t, "Bootstrap", err, core.BadArgument)
+	}
+	for _, opts := range []core.BootstrapOptions{
+		{}, {User: "ann"}, {AccessKey: "AKALONE"}, {Password: "12345678", AccessKey: "AK1", SecretKey: "12345678"},
+		{RecoveryKey: core.NewRecoveryKey().Reveal()},
+	} {
+		ok(t, "Validate", opts.Validate())
 	}
 	made, _, err := s.Bootstrap(ctx, core.BootstrapOptions{})
 	if err != nil || !made {

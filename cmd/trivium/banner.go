@@ -29,8 +29,13 @@ func (b welcome) print(w io.Writer) error {
 		fmt.Fprintf(&s, "  user %s, password %s\n", b.creds.User, b.creds.Password)
 		fmt.Fprintf(&s, "  access key %s, secret key %s\n", b.creds.AccessKey, b.creds.SecretKey)
 		fmt.Fprintf(&s, "  recovery key %s\n", b.creds.RecoveryKey)
-		s.WriteString("Copy the recovery key and master.key to another place: losing both loses the content.\n")
+		s.WriteString("Copy master.key to another place now: without it the store does not open. Keep the recovery key beside it.\n")
 		load = fmt.Sprintf("  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s", quote(b.creds.AccessKey), quote(b.creds.SecretKey))
+	}
+	if !b.first && b.creds.AccessKey == "" {
+		fmt.Fprintf(&s, "No access key is kept in %s. To get one: start with\n", b.dir.credentials())
+		s.WriteString("TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY set to values of your choice.\n")
+		load = "  export AWS_ACCESS_KEY_ID=KEY AWS_SECRET_ACCESS_KEY=SECRET"
 	}
 	s.WriteString("There is no backup of the metadata yet. To try it:\n")
 	s.WriteString(load + " AWS_DEFAULT_REGION=us-east-1\n")

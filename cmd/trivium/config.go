@@ -128,6 +128,9 @@ func (c *config) validate() error {
 	if (c.root.AccessKey == "") != (c.root.SecretKey == "") {
 		return errors.New("TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY go together: set both or none")
 	}
+	if err := c.root.check(); err != nil {
+		return err
+	}
 	if (c.tlsCert == "") != (c.tlsKey == "") {
 		return errors.New("TLS needs both files: give --tls-cert and --tls-key")
 	}

@@ -45,8 +45,8 @@ func TestConfigPrecedence(t *testing.T) {
 			}
 		})
 	}
-	c, err := parse(t, []string{"--data", "x"}, []string{"TRIVIUM_ROOT_USER=u", "TRIVIUM_ROOT_PASSWORD=p"})
-	if err != nil || !filepath.IsAbs(c.data) || c.root.User != "u" || c.root.Password != "p" {
+	c, err := parse(t, []string{"--data", "x"}, []string{"TRIVIUM_ROOT_USER=u", "TRIVIUM_ROOT_PASSWORD=password"})
+	if err != nil || !filepath.IsAbs(c.data) || c.root.User != "u" || c.root.Password != "password" {
 		t.Errorf("data %q, root %q, %v: want an absolute path and the variables", c.data, c.root.User, err)
 	}
 	if got := c.masterKeyPath(); got != filepath.Join(c.data, "master.key") {
@@ -69,6 +69,10 @@ func TestConfigErrors(t *testing.T) {
 		{"unknown variable", nil, []string{"TRIVIUM_DAT=x"}, "TRIVIUM_DAT: did you mean TRIVIUM_DATA?"},
 		{"unknown variable like a secret", nil, []string{"TRIVIUM_ROOT_PASSWORT=geheim"}, "TRIVIUM_ROOT_PASSWORD?"},
 		{"half a key", nil, []string{"TRIVIUM_ROOT_SECRET_KEY=x"}, "set both or none"},
+		{"user that cannot be", nil, []string{"TRIVIUM_ROOT_USER=a:b"}, "TRIVIUM_ROOT_USER: name: "},
+		{"short password", nil, []string{"TRIVIUM_ROOT_PASSWORD=geheim"}, "TRIVIUM_ROOT_PASSWORD: password: it must have 8"},
+		{"short access key", nil, []string{"TRIVIUM_ROOT_ACCESS_KEY=ab", "TRIVIUM_ROOT_SECRET_KEY=geheimgeheim"}, "TRIVIUM_ROOT_ACCESS_KEY: accessKey: "},
+		{"short secret key", nil, []string{"TRIVIUM_ROOT_ACCESS_KEY=abc", "TRIVIUM_ROOT_SECRET_KEY=geheim"}, "TRIVIUM_ROOT_SECRET_KEY: secretKey: "},
 		{"half of TLS", []string{"--tls-key", "x"}, nil, "--tls-cert and --tls-key"},
 		{"log level", []string{"--log-level", "trace"}, nil, `"trace": use debug`},
 		{"empty data", []string{"--data", ""}, nil, "--data is empty"},

@@ -39,8 +39,12 @@ func (c *credentials) fields() []struct {
 // marshal renders the file.
 func (c *credentials) marshal() []byte {
 	var b bytes.Buffer
-	b.WriteString("# Made by the first start. Later changes of passwords and keys are not noted here.\n")
+	b.WriteString("# Made by the first start. What a later start sets for this user by TRIVIUM_ROOT_* is noted here, and no\n" +
+		"# other change of passwords and keys.\n")
 	for _, f := range c.fields() {
+		if *f.value == "" {
+			continue
+		}
 		fmt.Fprintf(&b, "%s=%s\n", f.name, quote(*f.value))
 	}
 	return b.Bytes()
@@ -100,6 +104,31 @@ func (c credentials) override(by credentials) credentials {
 		}
 	}
 	return c
+}
+
+// check judges what TRIVIUM_ROOT_* give, before anything is made of it. The error shows no value.
+func (c *credentials) check() error {
+	for _, v := range []struct {
+		name string
+		opts core.BootstrapOptions
+	}{
+		{"TRIVIUM_ROOT_USER", core.BootstrapOptions{User: c.User}},
+		{"TRIVIUM_ROOT_PASSWORD", core.BootstrapOptions{Password: c.Password}},
+		{"TRIVIUM_ROOT_ACCESS_KEY", core.BootstrapOptions{AccessKey: c.AccessKey}},
+		{"TRIVIUM_ROOT_SECRET_KEY", core.BootstrapOptions{AccessKey: c.AccessKey, SecretKey: c.SecretKey}},
+	} {
+		if err := v.opts.Validate(); err != nil {
+			return fmt.Errorf("%s: %w", v.name, err)
+		}
+	}
+	return nil
+}
+
+// options are c for core.
+func (c *credentials) options() core.BootstrapOptions {
+	return core.BootstrapOptions{
+		User: c.User, Password: c.Password, AccessKey: c.AccessKey, SecretKey: c.SecretKey, RecoveryKey: c.RecoveryKey,
+	}
 }
 
 // fill draws what is missing.

@@ -84,7 +84,13 @@ func TestBanner(t *testing.T) {
 			"later start",
 			welcome{"https://127.0.0.1:7070", d, c, false, nil},
 			[]string{". '/some where/credentials'", "aws --no-verify-ssl --endpoint-url https://127.0.0.1:7070"},
-			[]string{c.Password, c.SecretKey, c.RecoveryKey},
+			[]string{c.Password, c.SecretKey, c.RecoveryKey, "No access key"},
+		},
+		{
+			"later start without a file",
+			welcome{"http://127.0.0.1:7070", d, credentials{}, false, errors.New("space is down")},
+			[]string{"No access key is kept in /some where/credentials", "TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY", "export AWS_ACCESS_KEY_ID=KEY "},
+			[]string{". '/some", "set -a"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -90,6 +90,59 @@ func TestRootVariables(t *testing.T) {
 	}
 }
 
+// TestRefusedCredentials starts with credentials that cannot be: a first start makes nothing, a later one changes
+// nothing.
+func TestRefusedCredentials(t *testing.T) {
+	t.Parallel()
+	bad := []string{"TRIVIUM_ROOT_ACCESS_KEY=abc", "TRIVIUM_ROOT_SECRET_KEY=abc"}
+	dir := filepath.Join(t.TempDir(), "data")
+	if code := start(t, startOptions{dir: dir, env: bad, noReady: true}).wait(); code != 1 {
+		t.Errorf("exit code of a first start with a bad key = %d, want 1", code)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the refused first start left its directory: %v", err)
+	}
+	s := start(t, startOptions{dir: dir, env: []string{}})
+	s.stop(syscall.SIGTERM)
+	before, err := os.ReadFile(filepath.Join(dir, "credentials"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, env := range [][]string{bad, {"TRIVIUM_ROOT_USER=boss"}, {"TRIVIUM_ROOT_USER=boss", "TRIVIUM_ROOT_PASSWORD=a good password"}} {
+		s := start(t, startOptions{dir: dir, env: env, noReady: true})
+		if code := s.wait(); code != 1 {
+			t.Errorf("exit code with %q = %d, want 1", env, code)
+		}
+		if after, err := os.ReadFile(filepath.Join(dir, "credentials")); err != nil || string(after) != string(before) {
+			t.Errorf("%q: the refused start changed the credentials file: %v", env, err)
+		}
+	}
+}
+
+// TestLostCredentials removes the credentials file: the banner says what to do, and that works.
+func TestLostCredentials(t *testing.T) {
+	t.Parallel()
+	s := start(t, startOptions{env: []string{}})
+	s.stop(syscall.SIGTERM)
+	if err := os.Remove(filepath.Join(s.dir, "credentials")); err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, startOptions{dir: s.dir, env: []string{}})
+	if b := s.stdout.String(); !strings.Contains(b, "TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY") || strings.Contains(b, "set -a") {
+		t.Errorf("the banner does not say how to get a key:\n%s", b)
+	}
+	s.stop(syscall.SIGTERM)
+	k := keys{"NEWKEY00000001", "a-new-secret-of-the-operator"}
+	env := []string{"TRIVIUM_ROOT_ACCESS_KEY=" + k.access, "TRIVIUM_ROOT_SECRET_KEY=" + k.secret}
+	s = start(t, startOptions{dir: s.dir, env: env})
+	if status, body := s.call(t, k, http.MethodPut, "/lost", ""); status != http.StatusOK {
+		t.Errorf("make a bucket with the new key = %d %s", status, body)
+	}
+	if b := s.stdout.String(); !strings.Contains(b, "set -a") {
+		t.Errorf("the banner does not name the new file:\n%s", b)
+	}
+}
+
 func TestRestartKeepsEverything(t *testing.T) {
 	t.Parallel()
 	s := start(t, startOptions{})
