@@ -24,6 +24,9 @@ type config struct {
 	crash         crashPlan
 }
 
+// envPrefix begins the names of all variables.
+const envPrefix = "TRIVIUM_"
+
 // option is one setting: a flag, and the variable that stands for it when the flag is not given.
 type option struct {
 	flag, value, help string
@@ -32,7 +35,7 @@ type option struct {
 
 // env is the variable of the option.
 func (o option) env() string {
-	return "TRIVIUM_" + strings.ToUpper(strings.ReplaceAll(o.flag, "-", "_"))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(o.flag, "-", "_"))
 }
 
 // options are the settings of c.
@@ -100,11 +103,11 @@ func (c *config) readEnv(environ []string) (map[string]string, error) {
 	env := make(map[string]string)
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(name, "TRIVIUM_") || foreign(name) {
+		if !strings.HasPrefix(name, envPrefix) || foreign(name) {
 			continue
 		}
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("unknown variable %s: did you mean %s?", name, nearest(name, known))
+			return nil, fmt.Errorf("unknown variable %s: %s", name, suggest(envPrefix, strings.TrimPrefix(name, envPrefix), bare(known)))
 		}
 		env[name] = value
 		if target, ok := vars[name]; ok {
@@ -112,6 +115,15 @@ func (c *config) readEnv(environ []string) (map[string]string, error) {
 		}
 	}
 	return env, nil
+}
+
+// bare takes the prefix, which all variables share, off their names.
+func bare(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = strings.TrimPrefix(name, envPrefix)
+	}
+	return out
 }
 
 // foreign tells variables that others set: the project's tests, and Kubernetes for a service of this name.

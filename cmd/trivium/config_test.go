@@ -66,6 +66,11 @@ func TestConfigErrors(t *testing.T) {
 	}{
 		{"unknown flag", []string{"--lisen", "x"}, nil, "--lisen: did you mean --listen?"},
 		{"unknown flag with a value", []string{"--tls-crt=x"}, nil, "did you mean --tls-cert?"},
+		{"flag without a value", []string{"--data"}, nil, "--data needs a value"},
+		{"flag that is far off", []string{"--prot", "80"}, nil, "unknown flag --prot: there are --data, --help, --listen, "},
+		{"short flag", []string{"-d", "x"}, nil, "unknown flag -d: there are --data, --help, --listen, "},
+		{"beginning of a flag", []string{"--master-key", "x"}, nil, "did you mean --master-key-file?"},
+		{"variable that is far off", nil, []string{"TRIVIUM_PROT=80"}, "unknown variable TRIVIUM_PROT: there are TRIVIUM_CRASH, "},
 		{"unknown variable", nil, []string{"TRIVIUM_DAT=x"}, "TRIVIUM_DAT: did you mean TRIVIUM_DATA?"},
 		{"unknown variable like a secret", nil, []string{"TRIVIUM_ROOT_PASSWORT=geheim"}, "TRIVIUM_ROOT_PASSWORD?"},
 		{"half a key", nil, []string{"TRIVIUM_ROOT_SECRET_KEY=x"}, "set both or none"},
@@ -98,7 +103,37 @@ func TestEdits(t *testing.T) {
 			t.Errorf("edits(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
 		}
 	}
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"data", "listen", "now", "master-key-file"}
+	for name, want := range map[string]string{
+		"lisen": "listen", "listenn": "listen", "lsiten": "listen", "dat": "data", "date": "data", "nwo": "", "noww": "now",
+		"master-key": "master-key-file", "l": "", "": "", "prot": "", "x": "", "listening": "", "ma": "",
+	} {
+		if got := nearest(name, known); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
+		}
+	}
 	if got := nearest("x", nil); got != "" {
 		t.Errorf("nearest of nothing = %q", got)
+	}
+}
+
+func TestCommandErrors(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"bogus", "unknown command bogus: there are gc, help, serve, version"},
+		{"serev", "unknown command serev: did you mean serve?"},
+		{"serve extra", `trivium serve takes no arguments, only flags: what is "extra"?`},
+		{"gc --nowe", "unknown flag --nowe: did you mean --now?"},
+		{"--data x", "unknown flag --data: there are --help"},
+	} {
+		root := newRoot()
+		root.SetArgs(strings.Fields(tt.args))
+		root.SetOut(io.Discard)
+		root.SetErr(io.Discard)
+		if err := root.Execute(); err == nil || err.Error() != tt.want {
+			t.Errorf("trivium %s: %v, want %q", tt.args, err, tt.want)
+		}
 	}
 }

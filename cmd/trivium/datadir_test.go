@@ -153,5 +153,7 @@ func TestMasterKeys(t *testing.T) {
 	}
 	if _, err := loadMasterKeys(d, path); !errors.Is(err, core.ErrMasterKey) {
 		t.Errorf("malformed key = %v, want ErrMasterKey", err)
+	} else if want := "master key file " + path + ": line 1 has not 64 hex digits; restore it from your copy"; err.Error() != want {
+		t.Errorf("malformed key = %q, want %q", err, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"trivium/core"
 )
@@ -13,6 +14,15 @@ import (
 // keyCheck is the setting by which a wrong master key is known before it does harm: a value sealed by the right
 // one.
 const keyCheck = "master.check"
+
+// keyError is a core.ErrMasterKey that says by itself what is wrong.
+type keyError struct{ msg string }
+
+// Error returns the message alone.
+func (e *keyError) Error() string { return e.msg }
+
+// Unwrap returns core.ErrMasterKey.
+func (e *keyError) Unwrap() error { return core.ErrMasterKey }
 
 // loadMasterKeys reads the master key file at path, or makes it on the first start. It refuses to make one
 // beside metadata: what an earlier key sealed would stay closed.
@@ -26,7 +36,9 @@ func loadMasterKeys(d *dataDir, path string) (*core.MasterKeys, error) {
 	}
 	keys, err := core.ParseMasterKeys(b)
 	if err != nil {
-		return nil, fmt.Errorf("master key file %s: %w; restore it from your copy", path, err)
+		// The sentinel's own words would stand behind the ones that say what is wrong.
+		return nil, &keyError{fmt.Sprintf("master key file %s: %s; restore it from your copy",
+			path, strings.TrimSuffix(err.Error(), ": "+core.ErrMasterKey.Error()))}
 	}
 	return keys, nil
 }
@@ -62,8 +74,8 @@ func checkMasterKeys(ctx context.Context, meta core.MetaStore, keys *core.Master
 	}
 	if found {
 		if _, err := keys.Unseal(keyCheck, sealed); err != nil {
-			return fmt.Errorf("master key file %s is not the key of this metadata store: restore the right one "+
-				"from your copy, or name it with --master-key-file: %w", path, core.ErrMasterKey)
+			return &keyError{fmt.Sprintf("master key file %s is not the key of this metadata store: restore the right one "+
+				"from your copy, or name it with --master-key-file", path)}
 		}
 		return nil
 	}

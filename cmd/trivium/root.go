@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // newRoot makes the command line.
@@ -15,6 +16,8 @@ func newRoot() *cobra.Command {
 		Short:         "An object store with an S3 door",
 		SilenceErrors: true, // main prints them
 		SilenceUsage:  true,
+		Args:          knownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -22,33 +25,65 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-// flagError adds the nearest known name to the error of an unknown flag.
+// knownCommand is reached when the first argument of the program is none of its commands.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var known []string
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			known = append(known, c.Name())
+		}
+	}
+	return fmt.Errorf("unknown command %s: %s", args[0], suggest("", args[0], known))
+}
+
+// noArguments is for commands that take flags alone.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s takes no arguments, only flags: what is %q?", cmd.CommandPath(), args[0])
+}
+
+// flagError says of a flag without a value that it needs one, and of an unknown one which is near, or which there
+// are.
 func flagError(cmd *cobra.Command, err error) error {
-	unknown, ok := errors.AsType[interface {
-		error
-		GetSpecifiedName() string
-	}](err)
+	if bare, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return fmt.Errorf("--%s needs a value", bare.GetFlag().Name)
+	}
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
 		return err
 	}
 	var known []string
-	for _, o := range options(&config{}) {
-		if cmd.Flags().Lookup(o.flag) != nil {
-			known = append(known, o.flag)
-		}
-	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	name := strings.TrimLeft(unknown.GetSpecifiedName(), "-")
-	if best := nearest(name, known); best != "" {
-		return fmt.Errorf("unknown flag --%s: did you mean --%s?", name, best)
+	if unknown.GetSpecifiedShortnames() != "" {
+		return fmt.Errorf("unknown flag -%s: %s", name, suggest("--", "", known))
 	}
-	return err
+	return fmt.Errorf("unknown flag --%s: %s", name, suggest("--", name, known))
 }
 
-// nearest returns the known name that takes the fewest edits to reach from name, or "" without known ones.
+// suggest says which known name is meant by name, or lists them all. prefix stands before each.
+func suggest(prefix, name string, known []string) string {
+	if best := nearest(name, known); best != "" {
+		return "did you mean " + prefix + best + "?"
+	}
+	return "there are " + prefix + strings.Join(known, ", "+prefix)
+}
+
+// nearest returns the known name that name begins, or else the one that the fewest edits make of it; "" when that
+// takes more than a slip of the finger.
 func nearest(name string, known []string) string {
-	best, least := "", 0
+	best, least := "", min(2, len(name)/2)+1
 	for _, k := range known {
-		if d := edits(name, k); best == "" || d < least {
+		d := edits(name, k)
+		if len(name) > 2 && strings.HasPrefix(k, name) {
+			d = 0
+		}
+		if d < least {
 			best, least = k, d
 		}
 	}

@@ -31,7 +31,7 @@ func serveCommand() *cobra.Command {
 		Short: "Run the server",
 		Long: "Run the server until SIGINT or SIGTERM. Without flags it keeps everything in ./data and listens on\n" +
 			"127.0.0.1:7070; the first start makes an administrator and an access key and shows them.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.load(cmd, os.Environ()); err != nil {
 				return err
