@@ -1,14 +1,10 @@
 package s3front
 
 import (
-	"context"
-	"errors"
 	"io"
 	"strconv"
-	"time"
 
 	"trivium/core"
-	"trivium/s3front/s3xml"
 	"trivium/s3front/sigv4"
 )
 
@@ -68,79 +64,3 @@ func bodySize(r *request) (int64, error) {
 
 // verify is the Verify of core's options.
 func (b *body) verify(d core.Digests) error { return b.declared.verify(&d, b.chunks) }
-
-const (
-	documentMemory = 64 << 20 // bytes for all documents that are being read
-	treeFactor     = 4        // a document and its tree take about this many times its length
-	documentWait   = 5 * time.Second
-)
-
-// admitDocument reserves the memory of a document before it is read; SlowDown when there is none for 5 s.
-func (d *door) admitDocument(ctx context.Context, size int64) (release func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, documentWait)
-	defer cancel()
-	size *= treeFactor
-	if err := d.documents.Acquire(ctx, size); err != nil {
-		return nil, &apiError{code: slowDown, err: err}
-	}
-	return func() { d.documents.Release(size) }, nil
-}
-
-// slowDocument and documentRate bound the time for which a document may hold its memory: so long, and a second
-// more for each of so many bytes.
-const (
-	slowDocument = 10 * time.Second
-	documentRate = 16 << 10
-)
-
-// paced refuses a document that comes too slowly. It judges whenever bytes come; silence is the server's to cut.
-type paced struct {
-	io.Reader
-	now   func() time.Time
-	start time.Time
-	n     int64
-}
-
-func (p *paced) Read(b []byte) (int, error) {
-	n, err := p.Reader.Read(b)
-	p.n += int64(n)
-	allowed := slowDocument + time.Duration(p.n)*time.Second/documentRate
-	if err == nil && p.now().Sub(p.start) > allowed {
-		return n, &apiError{code: requestTimeout}
-	}
-	return n, err
-}
-
-// readXML reads a document of at most limit bytes and verifies what was declared about it. The caller has made
-// sure that whoever sends it has the right to: documents take memory that everybody shares.
-func readXML(r *request, limit int64) (*s3xml.Node, error) {
-	b, err := openBody(r, limit)
-	if err != nil {
-		if e := translate(err); e.code == entityTooLarge {
-			return nil, &apiError{code: malformedXML, msg: "The document is longer than " + strconv.FormatInt(limit, 10) + " bytes.", err: err}
-		}
-		return nil, err
-	}
-	release, err := r.door.admitDocument(r.Context(), b.size)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	data := make([]byte, b.size)
-	body := &paced{Reader: b, now: r.door.cfg.Now, start: r.door.cfg.Now()}
-	if _, err := io.ReadFull(body, data); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, &apiError{code: incompleteBody, err: err}
-		}
-		return nil, err
-	}
-	got := digestsOf(data, b.declared.digests())
-	if err := b.declared.verify(&got, b.chunks); err != nil {
-		return nil, err
-	}
-	root, err := s3xml.Parse(data)
-	if err != nil {
-		return nil, &apiError{code: malformedXML, err: err}
-	}
-	return root, nil
-}

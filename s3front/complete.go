@@ -146,7 +146,7 @@ func completeParts(root *s3xml.Node) ([]namedPart, error) {
 	if root.Name != "CompleteMultipartUpload" {
 		return nil, &apiError{code: malformedXML}
 	}
-	parts := make([]namedPart, 0, len(root.Children))
+	parts := make([]namedPart, 0, min(len(root.Children), core.MaxPartNumber))
 	for i := range root.Children {
 		n := &root.Children[i]
 		if n.Name != "Part" {

@@ -61,7 +61,7 @@ type door struct {
 	routes   []route
 	writers  sync.Pool // *s3xml.Writer
 	fixed    fixedHeaders
-	// documents bounds the memory of XML bodies: no number of requests may make the process grow.
+	// documents is the memory for XML bodies and their trees: no number of requests may make the process grow.
 	documents *semaphore.Weighted
 }
 
@@ -71,7 +71,9 @@ type fixedHeaders struct {
 }
 
 // New returns the S3 door. It takes every path: / is the service, /bucket a bucket, /bucket/key an object.
-func New(cfg Config) http.Handler {
+func New(cfg Config) http.Handler { return newDoor(cfg).router }
+
+func newDoor(cfg Config) *door {
 	if cfg.Region == "" {
 		cfg.Region = "us-east-1"
 	}
@@ -93,14 +95,15 @@ func New(cfg Config) http.Handler {
 	d.router.HandleFunc("/{bucket}/", d.serve)
 	d.router.HandleFunc("/{bucket}/{key:.+}", d.serve)
 	d.router.NotFoundHandler = http.HandlerFunc(d.serve)
-	return d.router
+	return d
 }
 
 // serve is the wrapper around every operation.
 func (d *door) serve(w http.ResponseWriter, hr *http.Request) {
 	start := d.cfg.Now()
 	rec := &recorder{ResponseWriter: w}
-	r := &request{Request: hr, door: d, op: "Unknown", rec: rec}
+	r := &request{Request: hr, door: d, op: "Unknown", rec: rec, memory: &reservation{pool: d.documents}}
+	defer r.memory.release()
 	ctx := hr.Context()
 	r.id = d.requestID(ctx)
 	h := rec.Header()

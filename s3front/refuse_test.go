@@ -15,10 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"trivium/core"
 	"trivium/core/coretest"
@@ -543,29 +540,6 @@ func BenchmarkList1000(b *testing.B) {
 		puts = append(puts, put(fmt.Sprintf("/bucket/photos/%06d.jpeg", i), "x"))
 	}
 	benchmark(b, get("/bucket?list-type=2"), puts...)
-}
-
-// TestDocumentMemory: documents wait for memory, and are told to slow down when none comes.
-func TestDocumentMemory(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &door{documents: semaphore.NewWeighted(documentMemory)}
-		const largest = documentMemory / treeFactor
-		release, err := d.admitDocument(t.Context(), largest)
-		if err != nil {
-			t.Fatal(err)
-		}
-		start := time.Now()
-		_, err = d.admitDocument(t.Context(), 1)
-		if e := translate(err); e.code != slowDown || time.Since(start) != documentWait {
-			t.Errorf("admission without memory = %v after %v, want SlowDown after %v", err, time.Since(start), documentWait)
-		}
-		time.AfterFunc(time.Second, release)
-		again, err := d.admitDocument(t.Context(), 1)
-		if err != nil {
-			t.Fatalf("admission when memory is given back = %v", err)
-		}
-		again()
-	})
 }
 
 // TestClientLeaves: a client that goes away in mid-body is no failure of the store.

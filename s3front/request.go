@@ -28,11 +28,12 @@ type request struct {
 	principal   core.Principal
 	id, op      string
 
-	door *door
-	rec  *recorder
-	code string // of the error reply
-	err  error
-	torn bool // the reply was cut
+	door   *door
+	rec    *recorder
+	memory *reservation // of the document, until the request is answered
+	code   string       // of the error reply
+	err    error
+	torn   bool // the reply was cut
 }
 
 // path is the object that the request is about.

@@ -1,6 +1,7 @@
 package s3xml
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -52,7 +53,7 @@ func Parse(body []byte) (*Node, error) {
 	if !utf8.Valid(body) {
 		return nil, malformed(0, "not UTF-8")
 	}
-	p := parser{s: strings.TrimPrefix(string(body), "\uFEFF")}
+	p := parser{s: strings.TrimPrefix(string(body), "\uFEFF"), open: make([]Node, 0, elements(body))}
 	root := Node{}
 	if err := p.children(&root, 0); err != nil {
 		return nil, err
@@ -63,6 +64,30 @@ func Parse(body []byte) (*Node, error) {
 	return &root.Children[0], nil
 }
 
+// Cost returns the most bytes that Parse allocates for body: a copy of it, its texts with two steps of decoding and
+// one of joining them, what the allocator rounds up, and the nodes of the tree, each also in the list of those whose
+// parent is still open.
+func Cost(body []byte) int64 {
+	const fixed, perByte, perElement = 1024, 6, 128
+	return fixed + perByte*int64(len(body)) + perElement*int64(elements(body))
+}
+
+// elements returns how many elements body has at most, up to MaxElements.
+func elements(body []byte) int {
+	n := 0
+	for n < MaxElements {
+		at := bytes.IndexByte(body, '<')
+		if at < 0 || at == len(body)-1 {
+			break
+		}
+		body = body[at+1:]
+		if c := body[0]; c != '/' && c != '!' && c != '?' {
+			n++
+		}
+	}
+	return n
+}
+
 func malformed(at int, what string) error {
 	return fmt.Errorf("%w: %s at byte %d", ErrMalformed, what, at)
 }
@@ -71,34 +96,42 @@ type parser struct {
 	s     string
 	i     int
 	count int
+	// open holds the children read so far of all elements that are not closed yet, those of the innermost last. It
+	// never grows: appending to Children itself would allocate several times what is kept.
+	open []Node
+	// texts holds the texts of several runs of such elements in the same way; nil until there is one.
+	texts []byte
 }
 
 // children reads the content of n up to its end tag, or to the end of the document at depth 0.
 func (p *parser) children(n *Node, depth int) error {
 	var t textRuns
+	first := len(p.open)
 	for {
 		run, err := p.text()
 		if err != nil {
 			return err
 		}
-		t.add(run)
+		p.add(&t, run)
 		rest := p.s[p.i:]
 		switch {
 		case rest == "" && depth > 0:
 			return malformed(p.i, "missing end tag")
 		case rest == "":
-			n.Text = t.String()
+			n.Text = p.whole(&t)
+			p.close(n, first)
 			return nil
 		case strings.HasPrefix(rest, "</") && depth == 0:
 			return malformed(p.i, "unexpected end tag")
 		case strings.HasPrefix(rest, "</"):
-			n.Text = t.String()
+			n.Text = p.whole(&t)
+			p.close(n, first)
 			return p.endTag(n)
 		case strings.HasPrefix(rest, "<!") || strings.HasPrefix(rest, "<?"):
 			run, err = p.special(depth)
-			t.add(run)
+			p.add(&t, run)
 		default:
-			err = p.element(n, depth)
+			err = p.element(depth)
 		}
 		if err != nil {
 			return err
@@ -106,35 +139,51 @@ func (p *parser) children(n *Node, depth int) error {
 	}
 }
 
-// textRuns joins the runs of an element's text, in time linear to their sum; a single one is not copied.
-type textRuns struct {
-	first string
-	rest  []byte
+// close gives n the children that were read since there were first of them.
+func (p *parser) close(n *Node, first int) {
+	if len(p.open) > first {
+		n.Children = make([]Node, len(p.open)-first)
+		copy(n.Children, p.open[first:])
+		p.open = p.open[:first]
+	}
 }
 
-func (t *textRuns) add(run string) {
+// textRuns is the text of an element as it is read; a single run is not copied.
+type textRuns struct {
+	first  string
+	joined bool // the runs are in the parser's texts, from at on
+	at     int
+}
+
+// add appends a run to t, in time linear to it.
+func (p *parser) add(t *textRuns, run string) {
 	switch {
 	case run == "":
 	case t.first == "":
 		t.first = run
-	default:
-		if t.rest == nil {
-			t.rest = append(t.rest, t.first...)
+	case !t.joined:
+		if p.texts == nil {
+			p.texts = make([]byte, 0, len(p.s))
 		}
-		t.rest = append(t.rest, run...)
+		t.joined, t.at = true, len(p.texts)
+		p.texts = append(append(p.texts, t.first...), run...)
+	default:
+		p.texts = append(p.texts, run...)
 	}
 }
 
-// String returns the whole text.
-func (t *textRuns) String() string {
-	if t.rest == nil {
+// whole returns the text of t, to which nothing is added any more.
+func (p *parser) whole(t *textRuns) string {
+	if !t.joined {
 		return t.first
 	}
-	return string(t.rest)
+	s := string(p.texts[t.at:])
+	p.texts = p.texts[:t.at]
+	return s
 }
 
 // element reads a start tag with its content and end tag, or an empty-element tag.
-func (p *parser) element(parent *Node, depth int) error {
+func (p *parser) element(depth int) error {
 	start := p.i
 	p.i++
 	name, err := p.name()
@@ -161,7 +210,7 @@ func (p *parser) element(parent *Node, depth int) error {
 	if _, local, ok := strings.Cut(name, ":"); ok {
 		n.Name = local
 	}
-	parent.Children = append(parent.Children, n)
+	p.open = append(p.open, n)
 	return nil
 }
 
@@ -352,10 +401,19 @@ func char(r rune) bool {
 
 // lines makes every end of line a line feed (XML 1.0 §2.11).
 func lines(s string) string {
-	if strings.IndexByte(s, '\r') < 0 {
+	at := strings.IndexByte(s, '\r')
+	if at < 0 {
 		return s
 	}
-	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+	var out strings.Builder
+	out.Grow(len(s))
+	for ; at >= 0; at = strings.IndexByte(s, '\r') {
+		out.WriteString(s[:at])
+		out.WriteByte('\n')
+		s = strings.TrimPrefix(s[at+1:], "\n")
+	}
+	out.WriteString(s)
+	return out.String()
 }
 
 // unescape resolves entities and character references of a run of text that begins at byte at.
@@ -368,20 +426,22 @@ func unescape(s string, at int) (string, error) {
 	if amp < 0 {
 		return s, nil
 	}
-	out := make([]byte, 0, len(s))
+	var out strings.Builder
+	out.Grow(len(s))
 	for amp >= 0 {
-		out = append(out, s[:amp]...)
+		out.WriteString(s[:amp])
 		s = s[amp+1:]
 		ref, rest, ok := strings.Cut(s, ";")
 		r := reference(ref)
 		if !ok || r < 0 {
 			return "", malformed(at, "unknown entity")
 		}
-		out = utf8.AppendRune(out, r)
+		out.WriteRune(r)
 		s = rest
 		amp = strings.IndexByte(s, '&')
 	}
-	return string(append(out, s...)), nil
+	out.WriteString(s)
+	return out.String(), nil
 }
 
 // reference returns the character an entity stands for, -1 for any but the five of XML and references to

@@ -5,7 +5,9 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -207,4 +209,46 @@ func BenchmarkParseCompletion(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestCost: Parse allocates no more than Cost says, whatever the document is made of, and what is refused neither.
+func TestCost(t *testing.T) {
+	part := "<Part><PartNumber>10000</PartNumber><ETag>&quot;0123456789abcdef0123456789abcdef&quot;</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>"
+	chain := strings.Repeat("<a>", maxDepth-2) + strings.Repeat("</a>", maxDepth-2)
+	for name, unit := range map[string]string{
+		"small elements": "<a/>", "pairs": "<a><b/></a>", "threes": "<a><b/><b/><b/></a>", "chains": chain, "parts": part,
+		"keys": "<Object><Key>a/long/key</Key></Object>", "text": "text", "references": "&#65;", "line ends": "\r\n", "line ends in text": "a\r\nb\r&lt;",
+		"runs": "x<!---->", "long runs": strings.Repeat("a\rb", 100) + "&lt;<!---->",
+		"long runs in elements": "<a>" + strings.Repeat("\r", 900) + "&lt;<b/>" + strings.Repeat("\r", 900) + "&lt;</a>", "CDATA": "<![CDATA[x]]>", "attributes": `<a b="&lt;\r"/>`, "instructions": "<?a b?>", "text in elements": "<a>\r&lt;\r\n</a>",
+		"runs in elements": "<a>x<!---->y</a>", "prefixes": "<s:a/>", "less-than": "<![CDATA[<<<<<<<<]]>", "broken": "<a",
+	} {
+		for _, size := range []int{len(unit), 4 << 10, 256 << 10, 1 << 20} {
+			n := size / len(unit)
+			if c := strings.Count(unit, "<") - strings.Count(unit, "</"); name != "broken" && c > 0 {
+				n = min(n, (MaxElements-1)/c)
+			}
+			doc := []byte("<r>" + strings.Repeat(unit, n) + "</r>")
+			used, err := allocated(doc)
+			if (err != nil) != (name == "broken") {
+				t.Fatalf("%s, %d bytes: %v", name, len(doc), err)
+			}
+			cost := Cost(doc)
+			if used > cost {
+				t.Errorf("%s, %d bytes: Parse allocates %d bytes, Cost is %d", name, len(doc), used, cost)
+			}
+		}
+	}
+}
+
+// allocated returns how many bytes Parse allocates: the least of some runs, since others allocate as well.
+func allocated(doc []byte) (least int64, err error) {
+	least = math.MaxInt64
+	for range 3 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err = Parse(doc)
+		runtime.ReadMemStats(&after)
+		least = min(least, int64(after.TotalAlloc-before.TotalAlloc))
+	}
+	return least, err
 }
