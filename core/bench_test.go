@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -176,6 +177,49 @@ func benchUpload(b *testing.B, env *coretest.Env, p core.Path, parts int) (strin
 		}
 	}
 	return u.ID, named
+}
+
+// BenchmarkParts describes objects of few and of many parts of 256 KiB, and reads 128 KiB in their middle.
+func BenchmarkParts(b *testing.B) {
+	const size = 256 << 10
+	for _, parts := range []int{1, 17, 10_000} {
+		env := benchEnv(b)
+		p := core.Path{Bucket: "bench", Key: "k"}
+		u, err := env.Admin.CreateUpload(b.Context(), p, core.PutOptions{}, core.Checksum{Algorithm: "CRC32C"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, _, err = env.Admin.PutPart(b.Context(), p, u.ID, core.PartRequest{Number: 1, Body: bytes.NewReader(coretest.Bytes(1, size)), Size: size})
+		if err != nil {
+			b.Fatal(err)
+		}
+		named := slices.Repeat([]core.CompletePart{{Number: 1}}, parts)
+		if _, err := env.Admin.CompleteUpload(b.Context(), p, u.ID, named, core.CompleteOptions{Size: -1, AnyOrder: true}); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("head/%d", parts), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := env.Admin.StatObject(b.Context(), p.Bucket, p.Key, core.GetOptions{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		middle := core.Range{First: int64(parts) / 2 * size, Last: int64(parts)/2*size + 128<<10 - 1}
+		for name, opts := range map[string]core.GetOptions{"range": {Range: &middle}, "part": {PartNumber: (parts + 1) / 2}} {
+			b.Run(fmt.Sprintf("%s/%d", name, parts), func(b *testing.B) {
+				for b.Loop() {
+					r, err := env.Admin.OpenObject(b.Context(), p.Bucket, p.Key, opts)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if _, err := io.Copy(io.Discard, r.Body); err != nil {
+						b.Fatal(err)
+					}
+					r.Body.Close()
+				}
+			})
+		}
+	}
 }
 
 // BenchmarkOpenParts opens an object of 10,000 parts and reads one byte in its middle, or the first of all.

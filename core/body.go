@@ -74,29 +74,43 @@ func (b *pinnedBody) Close() error {
 // locator tells the content store where blobs are. It remembers the rows from before the reading began: when
 // the object is overwritten meanwhile its rows may end, but the pin keeps the shards.
 type locator struct {
-	s     *Service
-	known map[content.BlobID]Blob
-	fresh content.BlobID // whose row was read just now; served without another look, once
+	s      *Service
+	pieces []content.Piece
+	known  map[content.BlobID]Blob
+	fresh  content.BlobID // whose row was read just now; served without another look, once
 }
 
 // locatePage is how many blob rows one View reads (S5).
 const locatePage = 1000
 
-// locate pins the blobs of the pieces and reads their rows; only is the row of the only one if it is at hand.
-func (s *Service) locate(
-	ctx context.Context, pieces []content.Piece, only *Blob, pin *content.Pin,
-) (*locator, error) {
-	l := &locator{s: s, known: make(map[content.BlobID]Blob, min(len(pieces), locatePage)), fresh: pieces[0].Blob}
-	ids := make([]content.BlobID, 0, len(pieces))
-	for _, p := range pieces {
+// locate finds the pieces that make up what r covers, pins their blobs and reads their rows.
+func (s *Service) locate(ctx context.Context, r *resolved, pin *content.Pin) (*locator, error) {
+	o := &r.object
+	l := &locator{s: s}
+	offset := o.Offset
+	if r.extents == nil {
+		var err error
+		if r.extents, err = s.extents(ctx, o); err != nil {
+			return nil, err
+		}
+		offset = 0
+	}
+	var err error
+	if l.pieces, err = cut(r.extents, offset, o.Length); err != nil {
+		return nil, err
+	}
+	l.fresh = l.pieces[0].Blob
+	l.known = make(map[content.BlobID]Blob, len(l.pieces))
+	ids := make([]content.BlobID, 0, len(l.pieces))
+	for _, p := range l.pieces {
 		if _, ok := l.known[p.Blob]; !ok {
 			l.known[p.Blob] = Blob{}
 			ids = append(ids, p.Blob)
 		}
 	}
 	pin.Set(ids)
-	if only != nil && len(ids) == 1 && only.ID == ids[0] && only.State == BlobStored {
-		l.known[only.ID] = *only
+	if b := r.blob; b != nil && len(ids) == 1 && b.ID == ids[0] && b.State == BlobStored {
+		l.known[b.ID] = *b
 		return l, nil
 	}
 	for page := range slices.Chunk(ids, locatePage) {
@@ -105,6 +119,22 @@ func (s *Service) locate(
 		}
 	}
 	return l, nil
+}
+
+// extents reads those that hold the bytes that o covers, clipped to them.
+func (s *Service) extents(ctx context.Context, o *Object) ([]Extent, error) {
+	var l List
+	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		id := o.Entry.Version.Content.ID
+		var found bool
+		var err error
+		l, found, err = tx.ListByID(ctx, id, ListRead{Offset: o.Offset, Length: o.Length})
+		if err == nil && (!found || l.Refs == 0) {
+			err = &Error{Code: Corrupt, Msg: "the metadata store contradicts itself: a list is missing", Err: errMoved}
+		}
+		return err
+	})
+	return l.Extents, err
 }
 
 // load reads the rows of ids, and pins the packs that they lie in.

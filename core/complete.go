@@ -133,11 +133,11 @@ func (c *completion) pick(stored []UploadPart) ([]UploadPart, error) {
 
 // version describes the whole.
 func (c *completion) version(u *Upload, parts []UploadPart) (Version, error) {
-	v := Version{ETag: joinETags(parts), MTime: u.MTime, Class: u.Class, Attrs: u.Attrs}
-	v.Attrs.Parts = make([]Part, len(parts))
+	v := Version{
+		ETag: joinETags(parts), MTime: u.MTime, Class: u.Class, PartCount: len(parts), Attrs: u.Attrs,
+	}
 	for i := range parts {
 		v.Size += parts[i].Size
-		v.Attrs.Parts[i] = Part{Size: parts[i].Size, Checksum: parts[i].Checksum}
 	}
 	if len(parts) == 1 {
 		v.SHA256 = parts[0].SHA256
@@ -163,7 +163,8 @@ func (c *completion) version(u *Upload, parts []UploadPart) (Version, error) {
 }
 
 // join makes one list of the parts' extents. A blob keeps one reference for each extent: those of a part that is
-// used once pass from the part's list to the new one untouched.
+// used once pass from the part's list to the new one untouched. There is a list even without an extent: it keeps
+// the parts.
 func (c *completion) join(ctx context.Context, m *mutation, stored, parts []UploadPart) (ContentRef, error) {
 	uses := make(map[int]int, len(parts))
 	for i := range parts {
@@ -184,15 +185,12 @@ func (c *completion) join(ctx context.Context, m *mutation, stored, parts []Uplo
 		}
 		lists[p.Number] = extents
 	}
-	all := make([]Extent, 0, len(parts))
+	l := List{ID: c.ids.content, Refs: 1, Extents: make([]Extent, 0, len(parts)), Parts: make([]Part, len(parts))}
 	for i := range parts {
-		all = append(all, lists[parts[i].Number]...)
+		l.Extents = append(l.Extents, lists[parts[i].Number]...)
+		l.Parts[i] = Part{Size: parts[i].Size, Checksum: parts[i].Checksum}
 	}
-	if len(all) == 0 {
-		return ContentRef{}, nil
-	}
-	ref := ContentRef{Kind: ContentList, ID: c.ids.content}
-	return ref, m.tx.PutList(ctx, List{ID: ref.ID, Refs: 1, Extents: all})
+	return ContentRef{Kind: ContentList, ID: l.ID}, m.tx.PutList(ctx, l)
 }
 
 // takePart ends a part whose extents are used that many times, and returns them with as many references.
@@ -204,7 +202,7 @@ func (m *mutation) takePart(ctx context.Context, p *UploadPart, uses int) ([]Ext
 	if p.Content.Kind != ContentList {
 		return nil, nil
 	}
-	l, found, err := m.tx.ListByID(ctx, p.Content.ID)
+	l, found, err := m.tx.ListByID(ctx, p.Content.ID, ListRead{Length: -1})
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +211,7 @@ func (m *mutation) takePart(ctx context.Context, p *UploadPart, uses int) ([]Ext
 	}
 	more := int64(uses)
 	if l.Refs > 1 {
-		_, err = m.tx.AddListRefs(ctx, l.ID, -1)
+		_, _, err = m.tx.AddListRefs(ctx, l.ID, -1)
 	} else {
 		more--
 		err = m.tx.DeleteList(ctx, l.ID)

@@ -120,9 +120,9 @@ func (m *mutation) source(ctx context.Context, from Bucket, key string, opts *Co
 
 // replaceMeta gives v the metadata that opts ask for in place of the source's. What describes the content stays.
 func replaceMeta(v *Version, opts *PutOptions) {
-	parts, sum := v.Attrs.Parts, v.Attrs.Checksum
+	sum := v.Attrs.Checksum
 	v.Attrs = opts.Attrs
-	v.Attrs.Parts, v.Attrs.Checksum = parts, sum
+	v.Attrs.Checksum = sum
 	v.MTime, v.Class = opts.mtime(), opts.Class
 }
 
@@ -188,7 +188,7 @@ func (m *mutation) foreign(ctx context.Context, v *Version, class Class) (bool, 
 	case ContentInline:
 		return class.Policy.Redundancy != content.None, nil
 	case ContentList:
-		l, found, err := m.tx.ListByID(ctx, v.Content.ID)
+		l, found, err := m.tx.ListByID(ctx, v.Content.ID, ListRead{Length: 1})
 		if err != nil || !found || len(l.Extents) == 0 {
 			return false, err
 		}

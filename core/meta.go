@@ -21,7 +21,8 @@ type MetaStore interface {
 	Update(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error
 
 	// Lookup reads one live or hidden entry in a single statement: the hot path of GET and HEAD (S32). With
-	// content it also reads the inline data or the extents and, when there is exactly one, its blob's row.
+	// content it also reads the inline data or the extents of a short list and, when there is exactly one, its
+	// blob's row.
 	Lookup(ctx context.Context, bucketID int64, key string, withContent bool) (Found, error)
 
 	// Close waits for running transactions and closes the store.
@@ -32,10 +33,10 @@ type MetaStore interface {
 type Found struct {
 	Exists      bool
 	Entry       Entry
-	Inline      []byte // the whole content when it is inline and was asked for
-	InlineSum   uint64 // as stored by PutInline
-	Extents     []Extent
-	Blob        *Blob // of Extents[0] when there is exactly one
+	Inline      []byte   // the whole content when it is inline and was asked for
+	InlineSum   uint64   // as stored by PutInline
+	Extents     []Extent // of a short list; those of a longer one are read with ListByID
+	Blob        *Blob    // of Extents[0] when there is exactly one
 	ConfigEpoch int64
 }
 
@@ -147,6 +148,13 @@ type VersionTx interface {
 	VersionsOf(ctx context.Context, objectIDs []int64, limit int) (map[int64][]Version, error) // newest first, limit each
 }
 
+// ListRead says what ListByID reads beside ID and Refs: the extents that hold Length bytes (< 0: all) of the
+// content from Offset, the first and the last clipped to those bytes, and the parts.
+type ListRead struct {
+	Offset, Length int64
+	Parts          bool
+}
+
 // ContentTx keeps inline data and lists of extents.
 type ContentTx interface {
 	// PutInline stores data; sum is a CRC64NVME over (id, big-endian) ‖ data that core made and checks.
@@ -155,10 +163,13 @@ type ContentTx interface {
 	DeleteInline(ctx context.Context, id int64) error
 	Inlines(ctx context.Context, afterID int64, limit int) ([]int64, error) // IDs, ascending
 	PutList(ctx context.Context, l List) error
-	ListByID(ctx context.Context, id int64) (List, bool, error)
-	AddListRefs(ctx context.Context, id, delta int64) (refs int64, err error) // the count after it
+	ListByID(ctx context.Context, id int64, r ListRead) (List, bool, error)
+	// AddListRefs returns the count after it and whether the list is long: has more than ShortList extents. It
+	// writes neither extents nor parts, however many there are.
+	AddListRefs(ctx context.Context, id, delta int64) (refs int64, long bool, err error)
 	DeleteList(ctx context.Context, id int64) error
-	Lists(ctx context.Context, afterID int64, limit int) ([]List, error) // ascending
+	Lists(ctx context.Context, afterID int64, limit int) ([]List, error) // whole, ascending
+	DeadLists(ctx context.Context, limit int) ([]List, error)            // those with Refs = 0, with Extents, ascending
 }
 
 // BlobTx keeps blobs and the index by digest.

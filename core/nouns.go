@@ -107,11 +107,17 @@ type Extent struct {
 	Offset, Length int64
 }
 
-// List is refcounted content: the extents in order. It is immutable but for Refs.
+// ShortList is how many extents a list has at most that is read and released as a whole, at once. A longer one is
+// read piece by piece, and taken apart by upkeep when nothing refers to it any more.
+const ShortList = 16
+
+// List is refcounted content: the extents in order, none of them empty. It is immutable but for Refs. A list
+// whose Refs are 0 is dead: its extents keep their references to blobs until it is taken apart.
 type List struct {
 	ID      int64
 	Refs    int64
 	Extents []Extent
+	Parts   []Part // of a completed upload, in order
 }
 
 // NoTime marks an absent optional time (0 is a real one: 1970).
@@ -134,6 +140,7 @@ type Version struct {
 	Content    ContentRef
 	Class      string // storage class as the client named it, "" = STANDARD
 	CreatedBy  int64  // user
+	PartCount  int    // of a completed upload, whose Content is a list with as many Parts; 0 of any other
 	Attrs      Attrs
 }
 
@@ -156,7 +163,6 @@ type Attrs struct {
 	Metadata           map[string]string `json:"m,omitempty"` // one map for all doors; keys lower-case ASCII from S3
 	Tags               map[string]string `json:"t,omitempty"`
 	Checksum           Checksum          `json:"cs,omitzero"`
-	Parts              []Part            `json:"p,omitempty"` // of a completed upload, in order
 	RetainUntil        int64             `json:"ru,omitempty"`
 	RetainMode         string            `json:"rm,omitempty"`
 	LegalHold          bool              `json:"lh,omitempty"`
@@ -173,8 +179,8 @@ type Checksum struct {
 
 // Part describes one part of a completed upload.
 type Part struct {
-	Size     int64  `json:"s"`
-	Checksum string `json:"v,omitempty"`
+	Size     int64
+	Checksum string // of the upload's algorithm, as S3 writes it; "" if there was none
 }
 
 // Entry is the object at (bucket, key) with its current version. It is live, or hidden when that version is a

@@ -225,7 +225,7 @@ func (n *newContent) version(opts *PutOptions) Version {
 		sum := n.w.Digests.SHA256
 		v.SHA256 = sum[:]
 	}
-	v.Attrs.Parts, v.Attrs.Checksum = nil, Checksum{}
+	v.Attrs.Checksum = Checksum{}
 	if n.sum != "" {
 		v.Attrs.Checksum = Checksum{Algorithm: opts.Checksum, Value: n.sum}
 	}

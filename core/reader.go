@@ -67,8 +67,9 @@ type resolved struct {
 	found   bool // object holds a version, even when an error says that it cannot be served
 	inline  []byte
 	sum     uint64
-	extents []Extent
-	blob    *Blob // of the only extent, if known
+	parts   []Part   // when one of them was asked for
+	extents []Extent // of a short list that was at hand, else nil
+	blob    *Blob    // of the only extent, if known
 }
 
 // resolve finds the version that opts name, as one who may read the bucket. What the cache says about rights is
@@ -85,10 +86,10 @@ func (se *Session) resolve(ctx context.Context, p Path, opts *GetOptions, withCo
 		}
 		r.object.Bucket = b
 		var epoch int64
-		if opts.VersionID == "" {
+		if opts.VersionID == "" && opts.PartNumber == 0 {
 			epoch, err = se.s.lookup(ctx, r, p.Key, withContent)
 		} else {
-			epoch, err = se.s.lookupVersion(ctx, r, p.Key, opts.VersionID)
+			epoch, err = se.s.lookupMore(ctx, r, p.Key, opts)
 		}
 		if !se.s.configMoved(epoch) {
 			return r, err
@@ -103,26 +104,26 @@ func (s *Service) lookup(ctx context.Context, r *resolved, key string, withConte
 	if err != nil {
 		return 0, err
 	}
-	if !f.Exists || expired(&f.Entry.Version, s.now()) {
-		return f.ConfigEpoch, noSuchKey(key)
-	}
-	if f.Entry.Version.Marker {
-		return f.ConfigEpoch, hiddenKey(key, &f.Entry.Version)
+	if err := visible(key, &f.Entry.Version, f.Exists, s.now()); err != nil {
+		return f.ConfigEpoch, err
 	}
 	r.object.Entry, r.object.Latest, r.found = f.Entry, true, true
 	r.inline, r.sum, r.extents, r.blob = f.Inline, f.InlineSum, f.Extents, f.Blob
 	return f.ConfigEpoch, nil
 }
 
-// lookupVersion finds the version of key that id names, current or older.
-func (s *Service) lookupVersion(ctx context.Context, r *resolved, key, id string) (int64, error) {
-	ref, err := parseVersionID(id)
-	if err != nil {
-		return 0, err
+// lookupMore finds the version of key that opts name, current or older, and in it the part that they name.
+func (s *Service) lookupMore(ctx context.Context, r *resolved, key string, opts *GetOptions) (int64, error) {
+	var ref versionRef
+	if opts.VersionID != "" {
+		var err error
+		if ref, err = parseVersionID(opts.VersionID); err != nil {
+			return 0, err
+		}
 	}
 	var epoch int64
 	bucket := r.object.Bucket
-	err = s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
 		*r = resolved{object: Object{Bucket: bucket}}
 		st, err := tx.Stamp(ctx)
 		if err != nil {
@@ -133,24 +134,44 @@ func (s *Service) lookupVersion(ctx context.Context, r *resolved, key, id string
 		if err != nil {
 			return err
 		}
-		v, latest, err := findVersion(ctx, tx, &e, had, ref)
+		latest := true
+		if opts.VersionID == "" {
+			err = visible(key, &e.Version, had, s.now())
+		} else if e.Version, latest, err = findVersion(ctx, tx, &e, had, ref); err == nil {
+			err = visibleVersion(key, opts.VersionID, &e.Version, s.now())
+		}
 		if err != nil {
 			return err
 		}
-		if expired(&v, s.now()) {
-			return noSuchVersion(key, id)
-		}
-		if v.Marker {
-			return &Error{
-				Code: IsDeleteMarker, Msg: "this version is a delete marker",
-				VersionID: v.VersionID(), LastModified: v.UpdateTime,
-			}
-		}
-		e.Version = v
 		r.object.Entry, r.object.Latest, r.found = e, latest, true
-		return r.load(ctx, tx)
+		return r.load(ctx, tx, opts.PartNumber)
 	})
 	return epoch, err
+}
+
+// visible returns NoSuchKey unless readers of key see v, its current version when had.
+func visible(key string, v *Version, had bool, now int64) error {
+	switch {
+	case !had || expired(v, now):
+		return noSuchKey(key)
+	case v.Marker:
+		return hiddenKey(key, v)
+	}
+	return nil
+}
+
+// visibleVersion returns NoSuchVersion or IsDeleteMarker unless readers who ask for v get it.
+func visibleVersion(key, id string, v *Version, now int64) error {
+	switch {
+	case expired(v, now):
+		return noSuchVersion(key, id)
+	case v.Marker:
+		return &Error{
+			Code: IsDeleteMarker, Msg: "this version is a delete marker",
+			VersionID: v.VersionID(), LastModified: v.UpdateTime,
+		}
+	}
+	return nil
 }
 
 // findVersion finds a version of e, current or older; NoSuchVersion.
@@ -168,23 +189,23 @@ func findVersion(ctx context.Context, tx MetaTx, e *Entry, had bool, ref version
 	return v, false, err
 }
 
-// load reads the version's inline row or list.
-func (r *resolved) load(ctx context.Context, tx MetaTx) error {
-	ref := r.object.Entry.Version.Content
+// load reads the version's inline row, and what there is to know about the part of that number; 0 is none.
+func (r *resolved) load(ctx context.Context, tx MetaTx, part int) error {
+	v := &r.object.Entry.Version
 	var found bool
 	var err error
-	switch ref.Kind {
-	case ContentInline:
-		r.inline, r.sum, found, err = tx.Inline(ctx, ref.ID)
-	case ContentList:
+	switch {
+	case v.Content.Kind == ContentInline:
+		r.inline, r.sum, found, err = tx.Inline(ctx, v.Content.ID)
+	case v.Content.Kind == ContentList && part > 0 && part <= v.PartCount:
 		var l List
-		l, found, err = tx.ListByID(ctx, ref.ID)
-		r.extents = l.Extents
-	case ContentNone:
+		l, found, err = tx.ListByID(ctx, v.Content.ID, ListRead{Parts: true})
+		r.parts = l.Parts
+	default:
 		return nil
 	}
 	if err == nil && !found {
-		err = missing("content", ref.ID)
+		err = missing("content", v.Content.ID)
 	}
 	return err
 }
@@ -193,12 +214,12 @@ func (r *resolved) load(ctx context.Context, tx MetaTx) error {
 func (r *resolved) judge(opts *GetOptions) error {
 	o := &r.object
 	v := &o.Entry.Version
-	o.Length, o.PartCount = v.Size, len(v.Attrs.Parts)
+	o.Length = v.Size
 	if err := opts.Conditions.judgeRead(v); err != nil {
 		return err
 	}
 	if opts.PartNumber != 0 {
-		return o.selectPart(opts)
+		return r.selectPart(opts)
 	}
 	if opts.Range == nil || opts.IfRange != nil && !opts.IfRange.names(v) {
 		return nil
@@ -209,24 +230,28 @@ func (r *resolved) judge(opts *GetOptions) error {
 	return err
 }
 
-// selectPart narrows o to one part of a completed upload; any other object has one part, the whole.
-func (o *Object) selectPart(opts *GetOptions) error {
-	parts := o.Entry.Version.Attrs.Parts
+// selectPart narrows r to one part of a completed upload; any other object has one part, the whole.
+func (r *resolved) selectPart(opts *GetOptions) error {
+	o := &r.object
+	count := o.Entry.Version.PartCount
 	n := opts.PartNumber
-	if opts.Range != nil {
+	switch {
+	case opts.Range != nil:
 		return Errorf(BadArgument, "", "a range and a part number exclude each other")
-	}
-	if n < 1 || n > max(1, len(parts)) {
+	case n < 1 || n > max(1, count):
 		return Errorf(InvalidRange, "", "the object has no part %d", n)
+	case len(r.parts) != count:
+		return missing("parts of content", o.Entry.Version.Content.ID)
 	}
 	o.Ranged = true
-	if len(parts) == 0 {
+	if count == 0 {
 		return nil
 	}
-	for _, p := range parts[:n-1] {
+	for _, p := range r.parts[:n-1] {
 		o.Offset += p.Size
 	}
-	o.Length = parts[n-1].Size
+	o.Part = r.parts[n-1]
+	o.Length = o.Part.Size
 	return nil
 }
 
@@ -262,15 +287,11 @@ func (s *Service) openBody(ctx context.Context, r *resolved, pin *content.Pin) (
 		pin.Release()
 		return new(memoryBody), nil
 	}
-	pieces, err := cut(r.extents, o.Offset, o.Length)
+	l, err := s.locate(ctx, r, pin)
 	if err != nil {
 		return nil, err
 	}
-	l, err := s.locate(ctx, pieces, r.blob, pin)
-	if err != nil {
-		return nil, err
-	}
-	rd, err := s.content.Open(ctx, pieces, l.resolve)
+	rd, err := s.content.Open(ctx, l.pieces, l.resolve)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +300,7 @@ func (s *Service) openBody(ctx context.Context, r *resolved, pin *content.Pin) (
 
 // cut returns the pieces of extents that make up length bytes from offset.
 func cut(extents []Extent, offset, length int64) ([]content.Piece, error) {
-	var pieces []content.Piece
+	pieces := make([]content.Piece, 0, len(extents))
 	for _, x := range extents {
 		if length == 0 {
 			break

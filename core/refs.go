@@ -34,7 +34,7 @@ func checkInline(id int64, sum uint64, data []byte, size int64) error {
 func (m *mutation) retain(ctx context.Context, v *Version, newID int64) (ContentRef, error) {
 	switch v.Content.Kind {
 	case ContentList:
-		_, err := m.tx.AddListRefs(ctx, v.Content.ID, 1)
+		_, _, err := m.tx.AddListRefs(ctx, v.Content.ID, 1)
 		return v.Content, err
 	case ContentInline:
 		data, sum, found, err := m.tx.Inline(ctx, v.Content.ID)
@@ -60,7 +60,7 @@ func (m *mutation) release(ctx context.Context, ref ContentRef) error {
 	case ContentInline:
 		return m.tx.DeleteInline(ctx, ref.ID)
 	case ContentList:
-		refs, err := m.tx.AddListRefs(ctx, ref.ID, -1)
+		refs, _, err := m.tx.AddListRefs(ctx, ref.ID, -1)
 		if err != nil || refs > 0 {
 			return err
 		}
@@ -72,7 +72,7 @@ func (m *mutation) release(ctx context.Context, ref ContentRef) error {
 
 // dropList removes a list that has no reference left, and its references to blobs: one for each extent.
 func (m *mutation) dropList(ctx context.Context, id int64) error {
-	l, found, err := m.tx.ListByID(ctx, id)
+	l, found, err := m.tx.ListByID(ctx, id, ListRead{Length: -1})
 	if err != nil {
 		return err
 	}

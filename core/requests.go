@@ -44,7 +44,7 @@ func (c *Conditions) Empty() bool {
 
 // PutOptions modify PutObject and CreateUpload. The zero value is the common case.
 type PutOptions struct {
-	Attrs      Attrs // Checksum and Parts are ignored here
+	Attrs      Attrs // Checksum is ignored here
 	MTime      int64 // the client's time; 0 is taken as absent, use MTimeSet for 1970
 	MTimeSet   bool
 	Class      string
@@ -97,7 +97,8 @@ type Object struct {
 	// Offset and Length of what Body holds: the whole, or the range clipped to the content.
 	Offset, Length int64
 	Ranged         bool
-	PartCount      int // of a completed upload; 0 otherwise
+	// Part is the one that PartNumber named, of a completed upload.
+	Part Part
 }
 
 // Reader is an opened object. Body reads exactly Length verified bytes; it is an io.WriterTo as well. The

@@ -49,7 +49,7 @@ func (se *Session) createUpload(ctx context.Context, p Path, opts *PutOptions, c
 		Checksum: Checksum{Algorithm: checksum.Algorithm, Composite: checksum.Composite},
 		Class:    opts.Class, MTime: opts.mtime(), Attrs: opts.Attrs,
 	}
-	u.Attrs.Parts, u.Attrs.Checksum = nil, Checksum{}
+	u.Attrs.Checksum = Checksum{}
 	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
 		if _, err := se.begin(ctx, tx, b); err != nil {
 			return err

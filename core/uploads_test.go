@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"testing"
 
 	"trivium/core"
@@ -142,7 +143,7 @@ func TestCompleteRefusals(t *testing.T) {
 	}
 	o := get(t, env, "off", "k", []byte("two"))
 	sum := sha256.Sum256([]byte("two"))
-	if o.PartCount != 1 || o.Entry.Version.Attrs.ContentType != "a/b" || !bytes.Equal(o.Entry.Version.SHA256, sum[:]) {
+	if o.Entry.Version.PartCount != 1 || o.Entry.Version.Attrs.ContentType != "a/b" || !bytes.Equal(o.Entry.Version.SHA256, sum[:]) {
 		t.Errorf("completed object is %+v", o)
 	}
 	_, err = env.Admin.CompleteUpload(t.Context(), p, id, []core.CompletePart{two}, none)
@@ -179,7 +180,7 @@ func TestCompleteAnyOrder(t *testing.T) {
 		return err
 	})
 	r, err := env.Admin.StatObject(t.Context(), "off", "k", core.GetOptions{PartNumber: 3})
-	if err != nil || r.Offset != 20_010 || r.Length != 10 || r.PartCount != 4 {
+	if err != nil || r.Offset != 20_010 || r.Length != 10 || r.Entry.Version.PartCount != 4 || r.Part.Size != 10 {
 		t.Errorf("part 3 = %+v, %v", r, err)
 	}
 	_, err = env.Admin.StatObject(t.Context(), "off", "k", core.GetOptions{PartNumber: 5})
@@ -219,4 +220,72 @@ func TestPartsAndAbort(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// TestManyParts reads ranges and parts of an object whose list is long, as the current version and as an older
+// one, and of a copy.
+func TestManyParts(t *testing.T) {
+	env := newEnv(t, coretest.Options{})
+	const count, size = 150, 90
+	var parts [][]byte
+	for i := range count {
+		parts = append(parts, coretest.Bytes(uint64(i), size+i%3))
+	}
+	whole := bytes.Join(parts, nil)
+	p := core.Path{Bucket: "ver", Key: "k"}
+	e := upload(t, env, p, parts)
+	if _, err := env.Admin.PutObject(t.Context(), "ver", "k", bytes.NewReader(nil), 0, core.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	replaced := core.CopyOptions{SourceVersionID: e.Version.VersionID(), Replace: true}
+	if _, err := env.Admin.CopyObject(t.Context(), p, core.Path{Bucket: "off", Key: "copy"}, replaced); err != nil {
+		t.Fatal(err)
+	}
+	read := func(p core.Path, opts core.GetOptions, want []byte) {
+		t.Helper()
+		r, err := env.Admin.OpenObject(t.Context(), p.Bucket, p.Key, opts)
+		if err != nil {
+			t.Fatalf("OpenObject(%s, %+v) = %v", p, opts, err)
+		}
+		defer r.Body.Close()
+		got, err := io.ReadAll(r.Body)
+		if err != nil || !bytes.Equal(got, want) || r.Entry.Version.PartCount != count {
+			t.Errorf("%s, %+v: %d bytes of %d parts, %v, want %d of %d", p, opts, len(got), r.Entry.Version.PartCount, err, len(want), count)
+		}
+	}
+	for _, c := range []struct {
+		path    core.Path
+		version string
+	}{{p, e.Version.VersionID()}, {core.Path{Bucket: "off", Key: "copy"}, ""}} {
+		read(c.path, core.GetOptions{VersionID: c.version}, whole)
+		for _, at := range []int64{0, 1, size, 128 * size, int64(len(whole)) - 1} {
+			last := min(at+200, int64(len(whole))-1)
+			read(c.path, core.GetOptions{VersionID: c.version, Range: &core.Range{First: at, Last: last}}, whole[at:last+1])
+		}
+		for _, n := range []int{1, 2, 129, count} {
+			read(c.path, core.GetOptions{VersionID: c.version, PartNumber: n}, parts[n-1])
+		}
+		_, err := env.Admin.StatObject(t.Context(), c.path.Bucket, c.path.Key, core.GetOptions{VersionID: c.version, PartNumber: count + 1})
+		wantCode(t, "StatObject of a part too many", err, core.InvalidRange)
+	}
+}
+
+// TestEmptyParts completes uploads of nothing: they have no extent, but parts.
+func TestEmptyParts(t *testing.T) {
+	env := newEnv(t, coretest.Options{})
+	p := core.Path{Bucket: "off", Key: "k"}
+	for _, count := range []int{1, 3} {
+		upload(t, env, p, make([][]byte, count))
+		get(t, env, "off", "k", nil)
+		o, err := env.Admin.StatObject(t.Context(), "off", "k", core.GetOptions{PartNumber: count})
+		if err != nil || o.Entry.Version.PartCount != count || o.Length != 0 {
+			t.Errorf("part %d = %+v, %v", count, o, err)
+		}
+		_, err = env.Admin.StatObject(t.Context(), "off", "k", core.GetOptions{PartNumber: count + 1})
+		wantCode(t, "StatObject of a part too many", err, core.InvalidRange)
+	}
+	if _, err := env.Admin.CopyObject(t.Context(), p, core.Path{Bucket: "off", Key: "l"}, core.CopyOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	get(t, env, "off", "l", nil)
 }

@@ -168,7 +168,7 @@ func readError(w http.ResponseWriter, r *request, se *core.Session, err error, o
 		size := strconv.FormatInt(whole.Entry.Version.Size, 10)
 		if r.query.Has("partNumber") {
 			return &apiError{code: invalidPartNumber, err: err, fields: []field{
-				{"PartNumberRequested", r.query.Get("partNumber")}, {"ActualPartCount", strconv.Itoa(max(1, whole.PartCount))},
+				{"PartNumberRequested", r.query.Get("partNumber")}, {"ActualPartCount", strconv.Itoa(max(1, whole.Entry.Version.PartCount))},
 			}}
 		}
 		w.Header()["Content-Range"] = []string{"bytes */" + size}
@@ -189,8 +189,8 @@ func describe(h http.Header, r *request, o *core.Object) int {
 	if strings.EqualFold(r.Header.Get("X-Amz-Checksum-Mode"), "ENABLED") {
 		checksumHeaders(h, servedChecksum(r, o))
 	}
-	if r.query.Has("partNumber") && o.PartCount > 0 {
-		h["X-Amz-Mp-Parts-Count"] = []string{strconv.Itoa(o.PartCount)}
+	if r.query.Has("partNumber") && o.Entry.Version.PartCount > 0 {
+		h["X-Amz-Mp-Parts-Count"] = []string{strconv.Itoa(o.Entry.Version.PartCount)}
 	}
 	setLength(h, o.Length)
 	if !o.Ranged {
@@ -204,10 +204,9 @@ func describe(h http.Header, r *request, o *core.Object) int {
 
 // servedChecksum is the stored checksum of exactly the bytes that are served: the whole, or one part.
 func servedChecksum(r *request, o *core.Object) core.Checksum {
-	a := &o.Entry.Version.Attrs
-	c := a.Checksum
-	if n, err := strconv.Atoi(r.query.Get("partNumber")); err == nil && n >= 1 && n <= len(a.Parts) {
-		c.Value = a.Parts[n-1].Checksum
+	c := o.Entry.Version.Attrs.Checksum
+	if r.query.Has("partNumber") && o.Entry.Version.PartCount > 0 {
+		c.Value = o.Part.Checksum
 		return c
 	}
 	if o.Length != o.Entry.Version.Size {

@@ -130,8 +130,8 @@ func (m *Model) version(w *core.Version, v *modelVersion) error {
 		return m.differ("version %s has %d bytes, ETag %s, want %d, %s", v.id, w.Size, w.ETag, v.content.Size(), v.etag)
 	case !v.marker && w.Attrs.Metadata["m"] != v.meta:
 		return m.differ("metadata %.20q, want %.20q", w.Attrs.Metadata["m"], v.meta)
-	case len(w.Attrs.Parts) != len(v.parts):
-		return m.differ("%d parts, want %d", len(w.Attrs.Parts), len(v.parts))
+	case w.PartCount != len(v.parts):
+		return m.differ("%d parts, want %d", w.PartCount, len(v.parts))
 	}
 	return nil
 }

@@ -435,7 +435,7 @@ func (h *house) buffer(key string, data []byte) {
 		if err != nil {
 			return err
 		}
-		l, _, err := tx.ListByID(ctx, e.Version.Content.ID)
+		l, _, err := tx.ListByID(ctx, e.Version.Content.ID, core.ListRead{Length: -1})
 		if err != nil {
 			return err
 		}

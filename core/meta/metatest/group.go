@@ -40,7 +40,7 @@ func testRecount(t *testing.T, open Open) {
 		"":             func(context.Context, core.MetaTx) error { return nil },
 		"holds":        func(ctx context.Context, tx core.MetaTx) error { return tx.AddUsage(ctx, 1, core.Usage{Bytes: 1}) },
 		"blob":         func(ctx context.Context, tx core.MetaTx) error { _, err := tx.AddBlobRefs(ctx, a, 1); return err },
-		"list":         func(ctx context.Context, tx core.MetaTx) error { _, err := tx.AddListRefs(ctx, 1, -1); return err },
+		"list":         func(ctx context.Context, tx core.MetaTx) error { _, _, err := tx.AddListRefs(ctx, 1, -1); return err },
 		"missing":      func(ctx context.Context, tx core.MetaTx) error { return tx.DeleteInline(ctx, 3) },
 		"is missing":   func(ctx context.Context, tx core.MetaTx) error { return tx.DeleteBlob(ctx, b) },
 		"0 times":      func(ctx context.Context, tx core.MetaTx) error { return tx.PutInline(ctx, 9, 0, nil) },
@@ -292,7 +292,7 @@ func testIncrements(t *testing.T, open Open) {
 		all.Go(func() {
 			for range rounds {
 				err := s.Update(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
-					l, _, err := tx.ListByID(ctx, 1)
+					l, _, err := tx.ListByID(ctx, 1, core.ListRead{})
 					if err != nil {
 						return err
 					}

@@ -20,6 +20,7 @@ func Run(t *testing.T, open Open) {
 		test func(t *testing.T, open Open)
 	}{
 		{"rows", testRows},
+		{"lists", testLists},
 		{"entries", testEntries},
 		{"versions", testVersions},
 		{"uploads", testUploads},

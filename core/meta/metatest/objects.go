@@ -188,6 +188,8 @@ func testLookup(t *testing.T, open Open) {
 		"big":    {Entry: at("big", 2, inline(6), 5000), Inline: []byte{}, InlineSum: 3},
 		"sole":   {Entry: at("sole", 3, listed(5), 0), Extents: sole, Blob: &blob},
 		"two":    {Entry: at("two", 4, listed(6), 0), Extents: two},
+		"short":  {Entry: at("short", 7, listed(7), 0), Extents: someList(7, core.ShortList).Extents},
+		"long":   {Entry: at("long", 8, listed(8), 0)}, // its extents are not read
 		"empty":  {Entry: at("empty", 5, core.ContentRef{}, 0)},
 		"hidden": {Entry: marker("hidden", 6)},
 	}
@@ -206,6 +208,9 @@ func testLookup(t *testing.T, open Open) {
 			return err
 		}
 		if err := tx.PutList(ctx, core.List{ID: 6, Refs: 1, Extents: two}); err != nil {
+			return err
+		}
+		if err := puts(core.MetaTx.PutList, someList(7, core.ShortList), someList(8, core.ShortList+1))(ctx, tx); err != nil {
 			return err
 		}
 		if err := tx.BumpConfig(ctx); err != nil {

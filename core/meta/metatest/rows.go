@@ -101,7 +101,7 @@ func contentSteps() []step {
 	}
 	setRefs := func(id int64, delta, want int64) func(context.Context, core.MetaTx) error {
 		return func(ctx context.Context, tx core.MetaTx) error {
-			if got, err := tx.AddListRefs(ctx, id, delta); err != nil || got != want {
+			if got, _, err := tx.AddListRefs(ctx, id, delta); err != nil || got != want {
 				return core.Errorf(core.Internal, "", "AddListRefs(%d, %d) = %d, %v, want %d", id, delta, got, err, want)
 			}
 			return nil

@@ -105,13 +105,13 @@ func fullVersion(seq int64, size int) core.Version {
 	return core.Version{
 		Seq: seq, ID: 1000 + seq, Size: 1 << 40, ETag: "d41d8cd98f00b204e9800998ecf8427e-3", SHA256: sum[:],
 		UpdateTime: 1, MTime: -5, Expiry: 99, KeepFor: true, Revision: 4, Content: listed(77), Class: "GLACIER",
-		CreatedBy: 12,
+		CreatedBy: 12, PartCount: 3,
 		Attrs: core.Attrs{
 			ContentType: "text/plain; charset=\"x\"", CacheControl: "no-cache", ContentDisposition: "inline",
 			ContentEncoding: "gzip", ContentLanguage: "de", Expires: "Thu, 01 Dec 1994 16:00:00 GMT",
 			Metadata: map[string]string{"a": "ä<&>\u2028", "big": string(big)}, Tags: map[string]string{"": "x"},
-			Checksum: core.Checksum{Algorithm: "SHA1", Composite: true, Value: "AAAA-2"},
-			Parts:    []core.Part{{Size: 1}, {Size: 2, Checksum: "x"}}, RetainUntil: 1, RetainMode: "GOVERNANCE",
+			Checksum:    core.Checksum{Algorithm: "SHA1", Composite: true, Value: "AAAA-2"},
+			RetainUntil: 1, RetainMode: "GOVERNANCE",
 			LegalHold: true, CreateReason: "copy", ClientCreated: -1,
 		},
 	}

@@ -235,8 +235,8 @@ func BenchmarkFloor(b *testing.B) {
 const (
 	layersInsert = `INSERT INTO objects (bucket_id, key, object_id, create_time, last_version, last_revision,
 		unfinished, seq, version_id, flags, size, etag, sha256, update_time, mtime, expiry, revision, content_kind,
-		content_id, class, created_by, attrs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-		?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)`
+		content_id, class, created_by, part_count, attrs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+		?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)`
 	layersPage = `SELECT * FROM objects WHERE bucket_id = ?1 AND key >= ?2 ORDER BY key LIMIT 1000`
 )
 
@@ -245,7 +245,7 @@ func layersArgs(n int64) []any {
 	e := benchEntry(n, scattered(n))
 	return []any{
 		int64(1), []byte(e.Key), n, n, n, int64(0), nil, int64(1), n, int64(1), int64(4096), e.Version.ETag,
-		e.Version.SHA256, n, nil, int64(0), int64(0), int64(1), n, nil, int64(1), `{"ct":"text/plain"}`,
+		e.Version.SHA256, n, nil, int64(0), int64(0), int64(1), n, nil, int64(1), int64(0), `{"ct":"text/plain"}`,
 	}
 }
 

@@ -89,7 +89,7 @@ func (t *Tx) BlobsIn(ctx context.Context, state core.BlobState, class int64, lim
 
 // AddBlobRefs implements core.BlobTx.
 func (t *Tx) AddBlobRefs(ctx context.Context, id content.BlobID, delta int64) (int64, error) {
-	return t.addRefs(ctx, "blob "+id.String(), addBlobRefs, blobKey(id), delta)
+	return t.addRefs(ctx, "blob "+id.String(), scanInt, addBlobRefs, blobKey(id), delta)
 }
 
 // DeleteBlob implements core.BlobTx.

@@ -28,7 +28,7 @@ const (
 		UNION ALL SELECT 2, object_id, 0 FROM objects WHERE object_id = ?3 AND NOT (bucket_id = ?1 AND key = ?2)`
 
 	entryValues = ` (` + wholeEntry + `) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-		?16, ?17, ?18, ?19, ?20, ?21, ?22)
+		?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
 		ON CONFLICT (bucket_id, key) DO UPDATE SET object_id = excluded.object_id,
 		create_time = excluded.create_time, last_version = excluded.last_version,
 		last_revision = excluded.last_revision, unfinished = excluded.unfinished, ` + updateVersion
@@ -151,7 +151,7 @@ func (t *Tx) PutEntry(ctx context.Context, e core.Entry) error {
 			return err
 		}
 	}
-	args := make([]any, 0, 22)
+	args := make([]any, 0, 23)
 	args = append(args, e.BucketID, key, e.ObjectID, e.CreateTime, e.LastVersion, e.LastRevision, nullText(e.Unfinished))
 	var flags int64
 	if e.Older {

@@ -12,15 +12,15 @@ const (
 	lookupEntry = `SELECT 1, (SELECT config_epoch FROM meta WHERE id = 1), ` + wholeEntryOfE + `, a.attrs`
 	sideOfE     = ` LEFT JOIN entry_attrs a ON e.flags & 16 <> 0 AND a.object_id = e.object_id`
 	atKey       = ` WHERE e.bucket_id = ?1 AND e.key = ?2`
-	nothing     = `SELECT 0, (SELECT config_epoch FROM meta WHERE id = 1)` + nulls22 + `, NULL`
+	nothing     = `SELECT 0, (SELECT config_epoch FROM meta WHERE id = 1)` + nulls23 + `, NULL`
 
 	// Every name with its table: the joined ones have columns of the same names.
 	wholeEntryOfE = `e.bucket_id, e.key, e.object_id, e.create_time, e.last_version, e.last_revision, e.unfinished,
 		e.seq, e.version_id, e.flags, e.size, e.etag, e.sha256, e.update_time, e.mtime, e.expiry, e.revision,
-		e.content_kind, e.content_id, e.class, e.created_by, e.attrs`
+		e.content_kind, e.content_id, e.class, e.created_by, e.part_count, e.attrs`
 	blobColumnsOfB = `b.id, b.class, b.size, b.sha256, b.crc64, b.refs, b.state, b.pack, b.pack_offset, b.pack_live,
 		b.buffer, b.layout`
-	nulls22 = nulls5 + nulls5 + nulls5 + nulls5 + `, NULL, NULL`
+	nulls23 = nulls5 + nulls5 + nulls5 + nulls5 + `, NULL, NULL, NULL`
 	nulls15 = nulls5 + nulls5 + nulls5
 	nulls5  = `, NULL, NULL, NULL, NULL, NULL`
 
@@ -86,9 +86,9 @@ func scanFound(r Rows, withContent bool, f *core.Found) error {
 	return nil
 }
 
-// scanContent reads the list of a Lookup and its only blob.
+// scanContent reads the extents of a Lookup's short list and its only blob.
 func scanContent(r Rows, f *core.Found) (err error) {
-	if f.Extents, err = unpackExtents(r.Bytes(lookupList)); err != nil || r.IsNull(lookupBlob) {
+	if f.Extents, err = unpackExtents(nil, r.Bytes(lookupList)); err != nil || r.IsNull(lookupBlob) {
 		return err
 	}
 	b, err := scanBlobAt(r, lookupBlob)

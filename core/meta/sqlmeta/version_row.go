@@ -22,14 +22,16 @@ const sideLimit = 512
 
 // The columns of a version, in the order that scanVersion reads and versionArgs writes.
 const (
-	briefVersion  = `seq, version_id, flags, size, etag, sha256, update_time, mtime, expiry, revision, content_kind, content_id, class, created_by`
+	briefVersion = `seq, version_id, flags, size, etag, sha256, update_time, mtime, expiry, revision, content_kind, content_id, class, created_by,
+		part_count`
 	wholeVersion  = briefVersion + `, attrs`
 	updateVersion = `seq = excluded.seq, version_id = excluded.version_id, flags = excluded.flags, size = excluded.size,
 		etag = excluded.etag, sha256 = excluded.sha256, update_time = excluded.update_time, mtime = excluded.mtime,
 		expiry = excluded.expiry, revision = excluded.revision, content_kind = excluded.content_kind,
 		content_id = excluded.content_id, class = excluded.class, created_by = excluded.created_by,
+		part_count = excluded.part_count,
 		attrs = excluded.attrs`
-	attrsColumn = 14 // of wholeVersion
+	attrsColumn = 15 // of wholeVersion
 )
 
 // versionArgs appends a version's columns. side is the attributes' JSON when it belongs into the side table.
@@ -51,7 +53,8 @@ func versionArgs(args []any, v *core.Version, flags int64) (all []any, side stri
 		mtime = v.MTime
 	}
 	return append(args, v.Seq, v.ID, flags|versionFlags(v), v.Size, nullText(v.ETag), v.SHA256, v.UpdateTime, mtime,
-		v.Expiry, v.Revision, int64(v.Content.Kind), v.Content.ID, nullText(v.Class), v.CreatedBy, inRow), side, nil
+		v.Expiry, v.Revision, int64(v.Content.Kind), v.Content.ID, nullText(v.Class), v.CreatedBy,
+		v.PartCount, inRow), side, nil
 }
 
 func versionFlags(v *core.Version) (flags int64) {
@@ -79,7 +82,7 @@ func scanVersion(r Rows, base int, v *core.Version) (flags int64) {
 	}
 	v.Expiry, v.Revision = r.Int(base+8), r.Int(base+9)
 	v.Content = core.ContentRef{Kind: core.ContentKind(r.Int(base + 10)), ID: r.Int(base + 11)}
-	v.Class, v.CreatedBy = r.Text(base+12), r.Int(base+13)
+	v.Class, v.CreatedBy, v.PartCount = r.Text(base+12), r.Int(base+13), int(r.Int(base+14))
 	return flags
 }
 

@@ -8,7 +8,7 @@ import (
 
 const (
 	putVersion = `INSERT INTO versions (object_id, ` + wholeVersion + `) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-		?10, ?11, ?12, ?13, ?14, ?15, ?16)
+		?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
 		ON CONFLICT (object_id, seq) DO UPDATE SET ` + updateVersion
 	selectVersion = `SELECT object_id, ` + wholeVersion + ` FROM versions WHERE object_id = ?1 `
 	versionByID   = selectVersion + `AND version_id = ?2`
@@ -33,7 +33,7 @@ type versionRow struct {
 
 // PutVersion implements core.VersionTx.
 func (t *Tx) PutVersion(ctx context.Context, objectID int64, v core.Version) error {
-	args, side, err := versionArgs(append(make([]any, 0, 16), objectID), &v, 0)
+	args, side, err := versionArgs(append(make([]any, 0, 17), objectID), &v, 0)
 	if err != nil {
 		return err
 	}

@@ -110,6 +110,7 @@ CREATE TABLE objects (
 	content_id    INTEGER NOT NULL,
 	class         TEXT,
 	created_by    INTEGER NOT NULL,
+	part_count    INTEGER NOT NULL,
 	attrs         TEXT,
 	PRIMARY KEY (bucket_id, key)
 ) WITHOUT ROWID;
@@ -138,6 +139,7 @@ CREATE TABLE hidden (
 	content_id    INTEGER NOT NULL,
 	class         TEXT,
 	created_by    INTEGER NOT NULL,
+	part_count    INTEGER NOT NULL,
 	attrs         TEXT,
 	PRIMARY KEY (bucket_id, key)
 ) WITHOUT ROWID;
@@ -165,6 +167,7 @@ CREATE TABLE versions (
 	content_id   INTEGER NOT NULL,
 	class        TEXT,
 	created_by   INTEGER NOT NULL,
+	part_count   INTEGER NOT NULL,
 	attrs        TEXT,
 	PRIMARY KEY (object_id, seq DESC)
 ) WITHOUT ROWID;
@@ -183,12 +186,29 @@ CREATE TABLE inline_data (
 	sum  INTEGER NOT NULL,
 	data BLOB    NOT NULL
 );
--- extents are 32 bytes each: blob id, offset, length, big-endian. sole is the blob of a list of one extent.
+-- Lists of extents, each 32 bytes: blob id, offset, length, big-endian. Those of a long list lie in list_extents,
+-- 128 to a row, so that counting references does not write them again and a range reads only what it needs;
+-- bound is where a row's last extent ends in the content. parts counts those in list_parts, whose row is for each
+-- part its size, length of the checksum, checksum, numbers as varints. sole is the blob of a list of one extent.
 CREATE TABLE lists (
 	id      INTEGER PRIMARY KEY,
 	refs    INTEGER NOT NULL,
+	long    INTEGER NOT NULL,
+	parts   INTEGER NOT NULL,
 	sole    BLOB,
-	extents BLOB    NOT NULL
+	extents BLOB
+);
+-- Long lists that nothing refers to: they are taken apart step by step.
+CREATE INDEX lists_dead ON lists (id) WHERE refs = 0;
+CREATE TABLE list_extents (
+	list_id INTEGER NOT NULL,
+	bound   INTEGER NOT NULL,
+	extents BLOB    NOT NULL,
+	PRIMARY KEY (list_id, bound)
+);
+CREATE TABLE list_parts (
+	list_id INTEGER PRIMARY KEY,
+	parts   BLOB    NOT NULL
 );
 -- Where equal inline content lies, filled by sorted background batches: digest is sha256[0:8].
 CREATE TABLE hashes (
