@@ -16,10 +16,14 @@ type mapped struct {
 	msg  string
 }
 
+// slowClient is what a client hears that was cut because others waited for the memory it held (S18).
+const slowClient = "the body came slower than 16 KiB/s, or was taken slower than 64 KiB/s, while others waited"
+
 // mappings lists the sentinels of content and drivers, the more telling ones first.
 func mappings() []mapped {
 	return []mapped{
 		{content.ErrBodySize, BodySize, "the body does not have the announced size"},
+		{content.ErrTooSlow, Overloaded, slowClient},
 		{content.ErrOverloaded, Overloaded, "too many transfers at once, try again soon"},
 		{content.ErrNoSpace, NoSpace, "no storage space has room left"},
 		{content.ErrCorrupt, Corrupt, "too few intact pieces of the content are left"},

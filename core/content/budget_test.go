@@ -46,10 +46,6 @@ func TestBudgetIsFair(t *testing.T) {
 		if s := b.Stats(); s.Used != 0 || s.Waiting != 0 || s.Allocated == 0 {
 			t.Errorf("stats %+v, want nothing used", s)
 		}
-		b.Trim()
-		if s := b.Stats(); s.Allocated != 0 {
-			t.Errorf("allocated %d after Trim, want 0", s.Allocated)
-		}
 	})
 }
 

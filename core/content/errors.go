@@ -12,6 +12,9 @@ var (
 	ErrBodySize = errors.New("body does not have the announced size")
 	// ErrOverloaded: no memory within 5 s; the caller should try again soon.
 	ErrOverloaded = errors.New("too many transfers at once")
+	// ErrTooSlow: the client was cut, because his body came slower than 16 KiB/s, or what he reads was taken slower
+	// than 64 KiB/s, over a minute, and others waited for the memory that he held.
+	ErrTooSlow = errors.New("client is too slow while others wait")
 	// ErrUnavailable: too few spaces answered to write durably or to read at all; try again later.
 	ErrUnavailable = errors.New("not enough spaces answer")
 	// ErrCorrupt: too few intact shards are left. Nothing wrong was delivered.

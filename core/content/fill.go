@@ -12,6 +12,7 @@ import (
 
 // inline reads content that is known not to be stored.
 func (u *upload) inline(ctx context.Context) error {
+	defer u.pace.leave()
 	if u.req.Size > 0 {
 		w := u.written
 		pieces, err := u.lane.acquire(ctx, w.one[:0], 1)
@@ -19,6 +20,7 @@ func (u *upload) inline(ctx context.Context) error {
 			return err
 		}
 		w.pieces, w.lane = pieces, u.lane
+		u.lane.hold(&u.pace)
 		u.written.Inline = pieces[0].block(int(u.req.Size))[:u.req.Size:u.req.Size]
 	}
 	if _, err := u.read(u.written.Inline); err != nil {
@@ -101,7 +103,7 @@ func (u *upload) grow(seg *segment) (ok bool) {
 // read fills buf from the body, and stands at the body's end when it has delivered what was announced.
 func (u *upload) read(buf []byte) (n int, err error) {
 	for stuck := 0; n < len(buf) && !u.eof; {
-		m, err := u.body.Read(buf[n:])
+		m, err := u.take(buf[n:])
 		n += m
 		if stuck++; m > 0 {
 			stuck = 0
@@ -131,7 +133,7 @@ func (u *upload) read(buf []byte) (n int, err error) {
 // end reads the end of a body that has delivered what was announced.
 func (u *upload) end() error {
 	for range 100 {
-		n, err := u.body.Read(u.probe[:])
+		n, err := u.take(u.probe[:])
 		switch {
 		case n > 0:
 			return fmt.Errorf("body goes on after %d bytes: %w", u.req.Size, ErrBodySize)
@@ -143,4 +145,42 @@ func (u *upload) end() error {
 		}
 	}
 	return fmt.Errorf("read body: %w", io.ErrNoProgress)
+}
+
+// take is one Read of the body: a turn of the client. Memory of the budget may be lent to it, so it is awaited
+// whatever happens; a cut wakes it.
+func (u *upload) take(buf []byte) (int, error) {
+	if len(u.early) > 0 || u.earlyErr != nil {
+		n := copy(buf, u.early)
+		if u.early = u.early[n:]; len(u.early) > 0 {
+			return n, nil
+		}
+		return n, u.earlyErr
+	}
+	if err := u.pace.turn(true, 0); err != nil {
+		return 0, err
+	}
+	n, err := u.body.Read(buf)
+	if slow := u.pace.turn(false, n); slow != nil {
+		return n, slow
+	}
+	return n, err
+}
+
+// peek reads the first bytes of a small body into memory of the upload's own, so that a client who sends nothing
+// holds nothing of the budget.
+func (u *upload) peek() {
+	want := min(u.req.Size, int64(len(u.first)))
+	n := 0
+	for stuck := 0; int64(n) < want && u.earlyErr == nil; stuck++ {
+		var m int
+		m, u.earlyErr = u.body.Read(u.first[n:want])
+		if n += m; m > 0 {
+			stuck = 0
+		}
+		if u.earlyErr == nil && stuck > 100 {
+			u.earlyErr = io.ErrNoProgress
+		}
+	}
+	u.early = u.first[:n]
 }

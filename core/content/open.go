@@ -40,18 +40,24 @@ type Reader struct {
 
 	ready [][]byte // verified, to be delivered next
 	rest  [][]byte // memory of ready
-	err   error    // sticks
+	pace  pace
+	err   error // sticks
 }
 
 // Open starts reading the pieces in order. It returns when the first bytes are there and verified, so that
 // most failures show before anything is answered. Only the blocks that the pieces touch are read. The caller
 // closes the reader. ctx governs the reads as well: when it ends they fail.
 //
+// From then on, but for the time in which more is read from the spaces, it is the client's turn: one who takes
+// less than S18 asks for is cut when others wait for the reader's memory; see WithClient.
+//
 // Errors of Open and of the Reader wrap ErrCorrupt (too few intact shards), ErrUnavailable (too few spaces
-// answer), ErrKey, ErrOverloaded, ErrFormat (a piece outside its blob), the resolver's or the context's error.
+// answer), ErrKey, ErrOverloaded, ErrFormat (a piece outside its blob), the resolver's or the context's error,
+// those of the Reader also ErrTooSlow.
 func (s *Store) Open(ctx context.Context, pieces []Piece, resolve Resolver) (*Reader, error) {
 	r := &Reader{ctx: ctx, resolve: resolve, pieces: pieces, in: -1}
 	r.data.s = s
+	r.pace.startOut(s.cfg.Budget, clientOf(ctx).CutAnswer)
 	if r.load(); r.err != nil && !errors.Is(r.err, io.EOF) {
 		err := r.err
 		_ = r.Close() // always nil
@@ -78,7 +84,17 @@ func (r *Reader) Read(p []byte) (int, error) {
 			r.ready = r.ready[1:]
 		}
 	}
-	return n, nil
+	return n, r.took(n)
+}
+
+// took counts n bytes as taken by the client. The error sticks: he was cut.
+func (r *Reader) took(n int) error {
+	err := r.pace.turn(true, n)
+	if err != nil {
+		r.err, r.ready = fmt.Errorf("deliver: %w", err), nil
+		return r.err
+	}
+	return nil
 }
 
 // WriteTo implements io.WriterTo: it writes whole verified blocks. It returns the number of bytes written and
@@ -89,6 +105,9 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 		for len(r.ready) > 0 {
 			n, err := w.Write(r.ready[0])
 			total += int64(n)
+			if slow := r.took(n); slow != nil {
+				return total, slow
+			}
 			r.ready[0] = r.ready[0][n:]
 			if err != nil {
 				return total, err
@@ -106,6 +125,8 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 
 // Close ends the reads and gives the buffer back. It may be called twice and returns nil.
 func (r *Reader) Close() error {
+	r.pace.stop()
+	r.pace.leave()
 	r.data.close()
 	if r.data.lane != nil {
 		r.data.lane.release(r.data.pieces)
@@ -129,13 +150,24 @@ func (r *Reader) load() {
 			r.pieces, r.done, r.located, r.retried = r.pieces[1:], 0, false, false
 			continue
 		}
-		err := r.advance()
+		err := r.more()
 		if err != nil && !r.retried && r.worthAgain(err) {
 			r.retried, r.located = true, false
 			continue
 		}
 		r.err = err
 	}
+}
+
+// more is advance, in which the client has nothing to do.
+func (r *Reader) more() error {
+	if err := r.pace.turn(false, 0); err != nil {
+		return fmt.Errorf("deliver: %w", err)
+	}
+	if err := r.advance(); err != nil {
+		return err
+	}
+	return r.pace.turn(true, 0)
 }
 
 // worthAgain tells whether the blob may be readable as the resolver sees it now.
@@ -204,12 +236,15 @@ func (r *Reader) prepare() error {
 			return err
 		}
 		d.lane, d.pieces = lane, pieces
+		lane.hold(&r.pace)
 		return nil
 	}
 	// A reader that has bytes to deliver must not wait for others who may wait for it.
 	if d.lane != lane {
 		d.lane.release(d.pieces)
 		d.lane, d.pieces = lane, d.pieces[:0]
+		r.pace.leave()
+		lane.hold(&r.pace)
 	}
 	if more := l.K - len(d.pieces); more > 0 {
 		d.pieces = d.lane.force(d.pieces, more)

@@ -53,8 +53,11 @@ type Repair struct {
 // outlives the loss of any one failure domain (Strict: all shards; DegradedWrites: at least a decodable set),
 // and the rest of them is in Written.Repairs. It does not close body.
 //
+// The first bytes of a small body are read before memory is taken for it, those of a large one after (S18). Put
+// returns only after the last Read of body has: see WithClient for clients that are too slow.
+//
 // Errors wrap ErrBodySize (body shorter or longer than Size), the body's or Verify's own error, ErrOverloaded,
-// ErrUnavailable, ErrNoSpace, ErrPolicy, ErrKey or the context's error. After an error the shards that were
+// ErrTooSlow (then not the body's error), ErrUnavailable, ErrNoSpace, ErrPolicy, ErrKey or the context's error. After an error the shards that were
 // written have been handed to Config.Garbage, or will be when the last Put has returned; nothing needs closing.
 func (s *Store) Put(ctx context.Context, body io.Reader, req PutRequest) (*Written, error) {
 	if err := req.Target.Policy.Validate(); err != nil {

@@ -31,6 +31,11 @@ type upload struct {
 	pieces []*piece // free for the next segment: never more than a stripe but at the beginning
 	flight *flight  // the segment that is being written, nil if none is
 	probe  [1]byte  // reads what must not be there
+
+	pace     pace
+	first    [4 << 10]byte // beginning of a small body, read before there is memory for it
+	early    []byte        // what of it is not delivered yet,
+	earlyErr error         // and what came after it
 }
 
 // upload takes an upload from the pool.
@@ -41,7 +46,7 @@ func (s *Store) upload(body io.Reader, req PutRequest) *upload {
 	}
 	u.body, u.req, u.policy, u.left = body, req, req.Target.Policy.effective(), req.Size
 	u.eof, u.crc64, u.spaces, u.flight, u.coder, u.blob = false, 0, u.spaces[:0], nil, nil, nil
-	u.pick = picker{}
+	u.pick, u.early, u.earlyErr = picker{}, nil, nil
 	u.written = &Written{s: s}
 	u.dg.reset(req.Digests)
 	u.choose()
@@ -50,7 +55,9 @@ func (s *Store) upload(body io.Reader, req PutRequest) *upload {
 
 // recycle puts an upload back. Nothing of it is in use any more.
 func (s *Store) recycle(u *upload) {
+	u.pace.stop()
 	u.body, u.req, u.written, u.blob, u.coder, u.pick = nil, PutRequest{}, nil, nil, nil, picker{}
+	u.earlyErr = nil
 	clear(u.spaces)
 	s.uploads.Put(u)
 }
@@ -78,7 +85,12 @@ func (u *upload) choose() {
 
 // run does the whole of a Put but for what is left in u.written.
 func (u *upload) run(ctx context.Context) error {
-	if u.known() && u.req.Size <= u.req.Inline || u.req.Size == 0 {
+	u.pace.startIn(u.s.cfg.Budget, clientOf(ctx).CutBody)
+	inline := u.known() && u.req.Size <= u.req.Inline || u.req.Size == 0
+	if inline || u.lane == &u.s.cfg.Budget.small {
+		u.peek()
+	}
+	if inline {
 		err := u.inline(ctx)
 		u.dg.stop()
 		return err
@@ -93,6 +105,7 @@ func (u *upload) run(ctx context.Context) error {
 	if landed := u.land(); err == nil {
 		err = landed
 	}
+	u.pace.leave()
 	u.lane.release(u.pieces)
 	u.pieces = u.pieces[:0]
 	return err
@@ -104,6 +117,7 @@ func (u *upload) transfer(ctx context.Context) error {
 	if err := u.admit(ctx); err != nil {
 		return err
 	}
+	u.lane.hold(&u.pace)
 	for !u.eof {
 		seg, err := u.begin(ctx)
 		if err != nil {
