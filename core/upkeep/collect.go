@@ -10,8 +10,11 @@ import (
 	"trivium/core/content"
 )
 
-// removers is how many rows of garbage are worked on at once.
-const removers = 16
+// removers is how many rows of garbage are worked on at once, maxCounted how many that wait are counted.
+const (
+	removers   = 16
+	maxCounted = 10_000
+)
 
 // Collect claims blobs that nothing refers to (S23) and deletes the shards of rows whose wait is over (S24).
 // An error is the first that is not about one row alone; rows that failed stay queued.
@@ -117,14 +120,12 @@ func (r *Runner) remove(ctx context.Context, opts CollectOptions) (Report, error
 		due = math.MaxInt64
 	}
 	for {
-		var rows []core.Garbage
-		err := r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
-			var err error
-			rows, err = tx.Garbage(ctx, core.GarbageQuery{Due: due, AfterID: after, Limit: batch})
-			return err
-		})
-		if err != nil || len(rows) == 0 {
+		rows, err := r.garbage(ctx, due, after)
+		if err != nil {
 			return rep, err
+		}
+		if len(rows) == 0 {
+			return rep, nil
 		}
 		after = rows[len(rows)-1].ID
 		// Somebody else may have taken the spaces over since the last batch (S25).
@@ -137,6 +138,33 @@ func (r *Runner) remove(ctx context.Context, opts CollectOptions) (Report, error
 			return rep, err
 		}
 	}
+}
+
+// garbage reads the next rows that are due.
+func (r *Runner) garbage(ctx context.Context, due, after int64) (rows []core.Garbage, err error) {
+	err = r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		rows, err = tx.Garbage(ctx, core.GarbageQuery{Due: due, AfterID: after, Limit: batch})
+		return err
+	})
+	return rows, err
+}
+
+// countLater counts rows whose time has not come, up to maxCounted.
+func (r *Runner) countLater(ctx context.Context, due int64) (int, error) {
+	n, after := 0, int64(0)
+	for n < maxCounted {
+		rows, err := r.garbage(ctx, maxTime, after)
+		if err != nil || len(rows) == 0 {
+			return n, err
+		}
+		for _, g := range rows {
+			if g.NotBefore > due {
+				n++
+			}
+		}
+		after = rows[len(rows)-1].ID
+	}
+	return n, nil
 }
 
 // removeRows deletes the shards of rows, then those rows of which nothing is left.

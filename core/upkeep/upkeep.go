@@ -134,7 +134,12 @@ func (r *Runner) All(ctx context.Context, opts CollectOptions) (Report, error) {
 			return sum, err
 		}
 	}
-	return sum, nil
+	if opts.Now {
+		return sum, nil
+	}
+	later, err := r.countLater(ctx, r.m.Now())
+	sum.Waiting += later
+	return sum, err
 }
 
 // view runs fn in a View; update in an Update that is fenced by this process's lease (S16).

@@ -140,8 +140,8 @@ func TestCollectDeletesWhatWasOverwritten(t *testing.T) {
 	if got := len(h.stored()); got != 2 {
 		t.Fatalf("%d shards before collection, want 2", got)
 	}
-	if rep := h.collect(upkeep.CollectOptions{}); rep.Claimed != 1 || rep.Shards != 0 {
-		t.Errorf("collect = %+v, want 1 blob claimed and nothing deleted within the hour", rep)
+	if rep := h.collect(upkeep.CollectOptions{}); rep.Claimed != 1 || rep.Shards != 0 || rep.Waiting != 1 {
+		t.Errorf("collect = %+v, want 1 blob claimed and waiting, and nothing deleted within the hour", rep)
 	}
 	h.shift = time.Hour + time.Minute
 	if rep := h.collect(upkeep.CollectOptions{}); rep.Blobs != 1 || rep.Shards != 1 {
