@@ -17,13 +17,13 @@ func (s *Server) route(r *http.Request) (door string, h http.Handler) {
 	case d == nil:
 		return "server", http.HandlerFunc(starting)
 	case seg == "v1":
-		return "native", orJSON(d.Native)
+		return "native", built(d.Native, seg)
 	case seg == "generic":
-		return "generic", orJSON(d.Generic)
+		return "generic", built(d.Generic, seg)
 	case seg == "koodrive":
-		return "koodrive", orJSON(d.KooDrive)
+		return "koodrive", built(d.KooDrive, seg)
 	case seg == "dav":
-		return "dav", orText(d.DAV)
+		return "dav", built(d.DAV, seg)
 	case seg == "" && isBrowser(r):
 		return "server", http.HandlerFunc(frontPage)
 	default:
@@ -48,26 +48,32 @@ func isBrowser(r *http.Request) bool {
 		r.Header.Get("Authorization") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// orJSON returns h, or what a door of the JSON APIs answers before it is built.
-func orJSON(h http.Handler) http.Handler {
+// built returns h, or what the door of that first segment answers before it is built.
+func built(h http.Handler, seg string) http.Handler {
 	if h != nil {
 		return h
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusNotImplemented, map[string]string{
-			"code": "NotImplemented", "message": "this door is not built yet; the S3 door answers on /",
-		})
+	text := "the door of /" + seg + " is not built yet; the S3 door answers on /, without a bucket of this name"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case isS3(r):
+			write(w, http.StatusNotImplemented, "application/xml", []byte(xmlHead+"<Error><Code>NotImplemented</Code><Message>"+text+
+				"</Message><RequestId>"+RequestID(r.Context())+"</RequestId></Error>\n"))
+		case seg == "dav":
+			writeText(w, http.StatusNotImplemented, text+"\n")
+		default:
+			writeJSON(w, http.StatusNotImplemented, map[string]string{"code": "NotImplemented", "message": text})
+		}
 	})
 }
 
-// orText returns h, or what a door that speaks no JSON answers before it is built.
-func orText(h http.Handler) http.Handler {
-	if h != nil {
-		return h
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeText(w, http.StatusNotImplemented, "the WebDAV door is not built yet; the S3 door answers on /\n")
-	})
+// xmlHead begins a document.
+const xmlHead = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
+
+// isS3 tells the request of an S3 client, who looks for the reason of an error in a document of S3.
+func isS3(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Authorization"), "AWS") || r.Header.Get("X-Amz-Date") != "" ||
+		r.URL.Query().Has("X-Amz-Signature")
 }
 
 // starting answers every door while the store opens.

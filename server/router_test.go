@@ -32,6 +32,12 @@ func TestRoute(t *testing.T) {
 		{"browser posts", "POST", "/", browser, 200, "s3"},
 		{"browser on a bucket", "GET", "/bucket", browser, 200, "s3"},
 		{"native", "GET", "/v1/bucket", nil, 501, `"code":"NotImplemented"`},
+		{
+			"an S3 client makes a bucket of a door's name", "PUT", "/koodrive",
+			http.Header{"Authorization": {"AWS4-HMAC-SHA256 x"}},
+			501, "<Error><Code>NotImplemented</Code><Message>the door of /koodrive is not built yet; the S3 door answers on /, without",
+		},
+		{"a presigned URL below a door", "GET", "/dav/k?X-Amz-Signature=00", nil, 501, "<Message>the door of /dav is not built yet"},
 		{"native root", "GET", "/v1", nil, 501, "not built"},
 		{"generic", "POST", "/generic/x", nil, 501, "not built"},
 		{"koodrive", "POST", "/koodrive/x", nil, 501, "not built"},

@@ -25,6 +25,9 @@ func TestAWSCommands(t *testing.T) {
 			}
 
 			c.do(t, "s3", "mb", "s3://walk")
+			if out, err := c.try(t, "", c.args("s3", "mb", "s3://koodrive")...); err == nil || !strings.Contains(out, "the door of /koodrive is not built yet") {
+				t.Errorf("mb of a door's name = %v %q, want the reason", err, out)
+			}
 			if out := c.do(t, "s3", "ls"); !strings.Contains(out, "walk") {
 				t.Errorf("ls = %q, want the bucket", out)
 			}
