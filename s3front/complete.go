@@ -51,7 +51,10 @@ func completeUpload(w http.ResponseWriter, r *request, se *core.Session) error {
 		named[i] = parts[i].CompletePart
 	}
 	res, err := se.CompleteUpload(r.Context(), r.path(), id, named, opts)
-	if err != nil {
+	switch {
+	case core.CodeOf(err) == core.NoSuchUpload: // another completion was faster
+		return answerAgain(w, r, se, completed{parts, err})
+	case err != nil:
 		return err
 	}
 	return writeCompleted(w, r, &res.Entry.Version, !res.Entry.Version.Null)

@@ -318,6 +318,30 @@ func (e *env) send(r *http.Request) answer {
 	return answer{res, string(data), err}
 }
 
+// TestCompletedMeanwhile: a completion that another one, of the same parts, overtakes succeeds as well.
+func TestCompletedMeanwhile(t *testing.T) {
+	e := newEnvOn(t, coretest.Options{WrapMeta: func(s core.MetaStore) core.MetaStore { return watched{s} }})
+	d := newDoor(Config{Service: e.core.Service, Now: func() time.Time { return time.Unix(0, e.now.Load()) }})
+	e.must(put("/bucket", ""))
+	id := value(e.must(post("/bucket/k?uploads", "")).body, "UploadId")
+	etag := e.must(put("/bucket/k?partNumber=1&uploadId="+id, "x")).Header.Get("Etag")
+	c := post("/bucket/k?uploadId="+id, "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>"+etag+"</ETag></Part></CompleteMultipartUpload>")
+	r := e.request(c)
+	first := true
+	overtake := func() {
+		if first {
+			first = false
+			e.must(c)
+		}
+	}
+	r.RequestURI = r.URL.RequestURI()
+	w := httptest.NewRecorder()
+	d.router.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), duringKey{}, overtake)))
+	if w.Code != http.StatusOK || first {
+		t.Errorf("overtaken = %d %s", w.Code, w.Body)
+	}
+}
+
 func TestUnknownKeyByName(t *testing.T) {
 	e := newEnv(t, func(c *Config) { c.NameUnknownKeys = true })
 	if a := e.do(get("/").as("AKIANOBODY")); a.StatusCode != http.StatusForbidden || a.code() != "InvalidAccessKeyId" {
