@@ -49,7 +49,8 @@ func CheckKey(key string) error {
 	return nil
 }
 
-// checkMetadata returns MetadataTooLarge for more than 8 KiB of user metadata.
+// checkMetadata returns MetadataTooLarge for more than 8 KiB of user metadata, or of all other attributes together:
+// clients take only so much in the headers of a reply.
 func checkMetadata(a *Attrs) error {
 	n := 0
 	for k, v := range a.Metadata {
@@ -57,6 +58,11 @@ func checkMetadata(a *Attrs) error {
 	}
 	if n > MaxMetadata {
 		return Errorf(MetadataTooLarge, "", "the metadata has %d bytes, at most %d are allowed", n, MaxMetadata)
+	}
+	n = len(a.ContentType) + len(a.CacheControl) + len(a.ContentDisposition) + len(a.ContentEncoding) +
+		len(a.ContentLanguage) + len(a.Expires)
+	if n > MaxMetadata {
+		return Errorf(MetadataTooLarge, "", "the content type and its like have %d bytes, at most %d are allowed", n, MaxMetadata)
 	}
 	return nil
 }

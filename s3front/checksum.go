@@ -93,7 +93,7 @@ func declaredDigests(r *request) (declared, error) {
 	var d declared
 	var err error
 	if values, ok := r.Header["Content-Md5"]; ok {
-		if d.md5, err = base64.StdEncoding.DecodeString(values[0]); err != nil || len(d.md5) != 16 {
+		if d.md5, err = base64.StdEncoding.DecodeString(values[0]); err != nil || len(d.md5) != 16 || len(values) > 1 {
 			return d, &apiError{code: invalidDigest}
 		}
 	}

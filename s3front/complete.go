@@ -118,8 +118,8 @@ func writeChecksum(x *s3xml.Writer, c core.Checksum) {
 func completeOptions(r *request) (core.CompleteOptions, error) {
 	o := core.CompleteOptions{MinPart: minPart, Size: -1, Conditions: writeConditions(r)}
 	if s := r.Header.Get("X-Amz-Mp-Object-Size"); s != "" {
-		var err error
-		if o.Size, err = strconv.ParseInt(s, 10, 64); err != nil || o.Size < 0 {
+		var ok bool
+		if o.Size, ok = decimal(s); !ok {
 			return o, badArgument("x-amz-mp-object-size", s, "x-amz-mp-object-size is not a size")
 		}
 	}
@@ -155,14 +155,14 @@ func completeParts(root *s3xml.Node) ([]namedPart, error) {
 		if n.Name != "Part" {
 			continue
 		}
-		number, err := strconv.Atoi(n.Value("PartNumber"))
-		if err != nil || len(parts) == core.MaxPartNumber {
-			return nil, &apiError{code: malformedXML, err: err}
+		number, ok := decimal(n.Value("PartNumber"))
+		if !ok || len(parts) == core.MaxPartNumber {
+			return nil, &apiError{code: malformedXML}
 		}
 		if number < 1 || number > core.MaxPartNumber {
-			return nil, badArgument("PartNumber", strconv.Itoa(number), "PartNumber must be >= 1 and <= 10000")
+			return nil, badArgument("PartNumber", strconv.FormatInt(number, 10), "PartNumber must be >= 1 and <= 10000")
 		}
-		p := namedPart{CompletePart: core.CompletePart{Number: number, ETag: unquote(n.Value("ETag"))}}
+		p := namedPart{CompletePart: core.CompletePart{Number: int(number), ETag: unquote(n.Value("ETag"))}}
 		if p.ETag == "" {
 			return nil, &apiError{code: malformedXML}
 		}

@@ -2,7 +2,6 @@ package s3front
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"trivium/core"
@@ -36,8 +35,8 @@ func deleteObject(w http.ResponseWriter, r *request, se *core.Session) error {
 func deleteConditions(r *request) (core.Conditions, error) {
 	c := core.Conditions{IfMatch: etags(r.Header["If-Match"])}
 	if s := r.Header.Get("X-Amz-If-Match-Size"); s != "" {
-		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil || n < 0 {
+		n, ok := decimal(s)
+		if !ok {
 			return c, badArgument("x-amz-if-match-size", s, "x-amz-if-match-size is not a size")
 		}
 		c.IfSize = &n

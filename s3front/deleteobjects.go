@@ -2,7 +2,6 @@ package s3front
 
 import (
 	"net/http"
-	"strconv"
 
 	"trivium/core"
 	"trivium/s3front/s3xml"
@@ -82,9 +81,9 @@ func deleteItem(n *s3xml.Node) (core.DeleteItem, error) {
 		item.Conditions.IfMatch = []string{unquote(etag)}
 	}
 	if s := n.Value("Size"); s != "" {
-		size, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			return item, &apiError{code: malformedXML, err: err}
+		size, ok := decimal(s)
+		if !ok {
+			return item, &apiError{code: malformedXML}
 		}
 		item.Conditions.IfSize = &size
 	}

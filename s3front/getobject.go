@@ -82,11 +82,10 @@ func readOptions(r *request) (core.GetOptions, error) {
 		}
 	}
 	if r.query.Has("partNumber") {
-		n, err := strconv.Atoi(r.query.Get("partNumber"))
-		if err != nil || n < 1 || n > core.MaxPartNumber {
-			return o, badArgument("partNumber", r.query.Get("partNumber"), "Part number must be an integer between 1 and 10000, inclusive")
+		var err error
+		if o.PartNumber, err = partNumber(r); err != nil {
+			return o, err
 		}
-		o.PartNumber = n
 	}
 	if values := r.Header["Range"]; len(values) == 1 {
 		o.Range = parseRange(values[0])
@@ -133,7 +132,7 @@ func parseRange(s string) *core.Range {
 	return &core.Range{First: from, Last: to}
 }
 
-// decimal reads digits alone; what is too large for an int64 is the largest one.
+// decimal reads digits alone; what an int64 cannot hold is a number near a tenth of the largest one.
 func decimal(s string) (int64, bool) {
 	if s == "" {
 		return 0, false

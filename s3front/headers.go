@@ -114,7 +114,9 @@ func putOptions(r *request) (core.PutOptions, error) {
 		key, value := strings.ToLower(name[len(metaPrefix):]), decodeMeta(strings.Join(values, ","))
 		if ns, ok := parseMTime(value); ok && key == "mtime" {
 			o.MTime, o.MTimeSet = ns, true
-			continue
+			if formatMTime(ns) == value {
+				continue // what is spelled otherwise comes back as it was sent
+			}
 		}
 		if o.Attrs.Metadata == nil {
 			o.Attrs.Metadata = make(map[string]string)
@@ -291,7 +293,9 @@ func objectHeaders(h http.Header, o *core.Object, fixed *fixedHeaders) {
 		put("x-amz-meta-"+key, encodeMeta(value))
 	}
 	if v.MTime != core.NoTime {
-		set("x-amz-meta-mtime", formatMTime(v.MTime))
+		if sent, ok := parseMTime(a.Metadata["mtime"]); !ok || sent != v.MTime {
+			put("x-amz-meta-mtime", formatMTime(v.MTime))
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package s3front
 import (
 	"encoding/base64"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"trivium/core"
@@ -63,14 +62,14 @@ func uploadChecksum(name, kind string) (core.Checksum, error) {
 	return c, nil
 }
 
-// partNumber reads ?partNumber of an upload.
+// partNumber reads ?partNumber.
 func partNumber(r *request) (int, error) {
 	s := r.query.Get("partNumber")
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > core.MaxPartNumber {
+	n, ok := decimal(s)
+	if !ok || n < 1 || n > core.MaxPartNumber {
 		return 0, badArgument("partNumber", s, "Part number must be an integer between 1 and 10000, inclusive")
 	}
-	return n, nil
+	return int(n), nil
 }
 
 // uploadPart is S3 UploadPart.

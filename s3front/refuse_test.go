@@ -63,6 +63,7 @@ func digestRefusals() []refusal {
 	return []refusal{
 		{"Content-MD5 malformed", p.with("Content-MD5: abc"), 400, "InvalidDigest"},
 		{"Content-MD5 empty", p.with("Content-MD5: "), 400, "InvalidDigest"},
+		{"Content-MD5 twice", p.with("Content-MD5: XUFAKrxLKna5cZ2REBfFkg==", "Content-MD5: AAAAAAAAAAAAAAAAAAAAAA=="), 400, "InvalidDigest"},
 		{"Content-MD5 wrong", p.with("Content-MD5: AAAAAAAAAAAAAAAAAAAAAA=="), 400, "BadDigest"},
 		{"payload hash of other content", call{method: "PUT", target: "/bucket/k", body: "hello", payload: sigv4.EmptyHash}, 400, "XAmzContentSHA256Mismatch"},
 		{"payload hash unknown", call{method: "PUT", target: "/bucket/k", body: "hello", payload: "STREAMING-NOTHING"}, 400, "InvalidArgument"},
@@ -80,6 +81,9 @@ func digestRefusals() []refusal {
 		{"algorithm unknown", p.with("x-amz-sdk-checksum-algorithm: MD4"), 400, "InvalidRequest"},
 		{"trailer without stream", p.with("X-Amz-Trailer: x-amz-checksum-crc32"), 400, "InvalidRequest"},
 		{"metadata too large", p.with(long + ": " + strings.Repeat("v", 9000)), 400, "MetadataTooLarge"},
+		{"Content-Type too large", p.with("Content-Type: " + strings.Repeat("v", 9000)), 400, "MetadataTooLarge"},
+		{"other headers too large", p.with("Cache-Control: "+strings.Repeat("v", 5000), "Content-Disposition: "+strings.Repeat("v", 5000)), 400, "MetadataTooLarge"},
+		{"upload's headers too large", post("/bucket/k?uploads", "", "Expires: "+strings.Repeat("v", 9000)), 400, "MetadataTooLarge"},
 		{"If-Match without object", p.with(`If-Match: "abc"`), 404, "NoSuchKey"},
 	}
 }
@@ -156,6 +160,11 @@ func authRefusals() []refusal {
 		{"no payload hash", p.then(func(r *http.Request, b []byte) []byte { r.Header.Del("X-Amz-Content-Sha256"); return b }), 400, "InvalidRequest"},
 		{"header and query", p.then(func(r *http.Request, b []byte) []byte { r.URL.RawQuery = "X-Amz-Signature=a"; return b }), 400, "InvalidArgument"},
 		{"half a presigned query", call{method: "PUT", target: "/bucket/k?X-Amz-Signature=a", key: "anonymous"}, 400, "AuthorizationQueryParametersError"},
+		{"expires +300", call{method: "GET", target: "/bucket/k", key: "anonymous", mutate: func(r *http.Request, b []byte) []byte {
+			r.URL.RawQuery = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAADMIN%2F20261120%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20261120T090000Z" +
+				"&X-Amz-Expires=%2B300&X-Amz-SignedHeaders=host&X-Amz-Signature=" + strings.Repeat("0", 64)
+			return b
+		}}, 400, "AuthorizationQueryParametersError"},
 		{"broken query", call{method: "PUT", target: "/bucket/k", key: "anonymous", mutate: func(r *http.Request, b []byte) []byte { r.URL.RawQuery = "a=%zz"; return b }}, 400, "InvalidURI"},
 	}
 }
@@ -201,6 +210,12 @@ func requestRefusals() []refusal {
 		{"complete without parts", post("/bucket/k?uploadId=1", "<CompleteMultipartUpload/>"), 400, "MalformedXML"},
 		{"complete, part 0", post("/bucket/k?uploadId=1", strings.Replace(doc, ">1<", ">0<", 1)), 400, "InvalidArgument"},
 		{"complete, part x", post("/bucket/k?uploadId=1", strings.Replace(doc, ">1<", ">x<", 1)), 400, "MalformedXML"},
+		{"complete, part +1", post("/bucket/k?uploadId=1", strings.Replace(doc, ">1<", ">+1<", 1)), 400, "MalformedXML"},
+		{"complete, size +1", post("/bucket/k?uploadId=1", doc, "X-Amz-Mp-Object-Size: +1"), 400, "InvalidArgument"},
+		{"part +1 of an upload", put("/bucket/k?uploadId=1&partNumber=%2B1", "x"), 400, "InvalidArgument"},
+		{"part +1 of an object", get("/bucket/k?partNumber=%2B1"), 400, "InvalidArgument"},
+		{"deletion, size +1", del("/bucket/k").with("X-Amz-If-Match-Size: +1"), 400, "InvalidArgument"},
+		{"deletions, size +1", md5(post("/bucket?delete", "<Delete><Object><Key>k</Key><Size>+1</Size></Object></Delete>")), 400, "MalformedXML"},
 		{"complete without ETag", post("/bucket/k?uploadId=1", "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber></Part></CompleteMultipartUpload>"), 400, "MalformedXML"},
 		{"complete of 10,001", post("/bucket/k?uploadId=1", "<CompleteMultipartUpload>"+strings.Repeat("<Part><PartNumber>1</PartNumber><ETag>a</ETag></Part>", 10001)+"</CompleteMultipartUpload>"), 400, "MalformedXML"},
 		{"complete, size", post("/bucket/k?uploadId=1", doc, "X-Amz-Mp-Object-Size: -1"), 400, "InvalidArgument"},
@@ -316,6 +331,30 @@ func (e *env) send(r *http.Request) answer {
 	defer res.Body.Close()
 	data, err := io.ReadAll(res.Body)
 	return answer{res, string(data), err}
+}
+
+// TestMTimeAsSent: the metadata that is the mtime comes back as it was sent, until another door sets the mtime.
+func TestMTimeAsSent(t *testing.T) {
+	e := newEnv(t)
+	e.must(put("/bucket", ""))
+	for _, sent := range []string{"7", "007", "+5", "1.100", "1.1", "-0.50", "yesterday"} {
+		e.must(put("/bucket/k", "x", "X-Amz-Meta-Mtime: "+sent))
+		if got := e.must(head("/bucket/k")).Header["X-Amz-Meta-Mtime"]; len(got) != 1 || got[0] != sent {
+			t.Errorf("mtime %q comes back as %q", sent, got)
+		}
+		o, err := e.core.Admin.StatObject(t.Context(), "bucket", "k", core.GetOptions{})
+		want, ok := parseMTime(sent)
+		if err != nil || (o.Entry.Version.MTime != core.NoTime) != ok || ok && o.Entry.Version.MTime != want {
+			t.Errorf("mtime %q is kept as %d, %v, want %d", sent, o.Entry.Version.MTime, err, want)
+		}
+	}
+	e.must(put("/bucket/k", "x", "X-Amz-Meta-Mtime: 1.100"))
+	_, err := e.core.Admin.SetAttrs(t.Context(), core.Path{Bucket: "bucket", Key: "k"}, core.AttrsOptions{
+		Change: func(v *core.Version) error { v.MTime = 2e9; return nil },
+	})
+	if got := e.must(head("/bucket/k")).Header["X-Amz-Meta-Mtime"]; err != nil || len(got) != 1 || got[0] != "2" {
+		t.Errorf("after it was set: %q, %v", got, err)
+	}
 }
 
 // TestCompletedMeanwhile: a completion that another one, of the same parts, overtakes succeeds as well.

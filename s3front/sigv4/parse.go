@@ -287,7 +287,7 @@ func (v *Verifier) parseQuery(q Query) (claim, error) {
 func parseExpires(c *claim, s string) error {
 	seconds, err := strconv.ParseInt(s, 10, 64)
 	switch {
-	case err != nil:
+	case err != nil || s[0] == '+':
 		return refuse(MalformedQuery, "X-Amz-Expires should be a number")
 	case seconds < 1:
 		return refuse(MalformedQuery, "X-Amz-Expires must be at least 1 second")
