@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"trivium/core"
 	"trivium/core/coretest"
@@ -243,5 +244,42 @@ func BenchmarkOpenParts(b *testing.B) {
 				r.Body.Close()
 			}
 		})
+	}
+}
+
+// BenchmarkDeleteParts deletes 50 objects of 10,000 parts, and measures how long a small write takes meanwhile.
+func BenchmarkDeleteParts(b *testing.B) {
+	const parts, objects = 10_000, 50
+	env := benchEnv(b)
+	for b.Loop() {
+		b.StopTimer()
+		items := make([]core.DeleteItem, objects)
+		for i := range items {
+			items[i].Key = fmt.Sprintf("k%d", i)
+			p := core.Path{Bucket: "bench", Key: items[i].Key}
+			u, err := env.Admin.CreateUpload(b.Context(), p, core.PutOptions{}, core.Checksum{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, _, err = env.Admin.PutPart(b.Context(), p, u.ID, core.PartRequest{Number: 1, Body: bytes.NewReader([]byte("x")), Size: 1}); err != nil {
+				b.Fatal(err)
+			}
+			named := slices.Repeat([]core.CompletePart{{Number: 1}}, parts)
+			if _, err := env.Admin.CompleteUpload(b.Context(), p, u.ID, named, core.CompleteOptions{Size: -1, AnyOrder: true}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+		done := make(chan error, 1)
+		go func() {
+			_, err := env.Admin.DeleteObjects(b.Context(), "bench", items)
+			done <- err
+		}()
+		start := time.Now()
+		_, err := env.Admin.PutObject(b.Context(), "bench", "small", bytes.NewReader([]byte("x")), 1, core.PutOptions{})
+		b.ReportMetric(float64(time.Since(start).Microseconds())/1000, "put-ms")
+		if derr := <-done; err != nil || derr != nil {
+			b.Fatal(err, derr)
+		}
 	}
 }

@@ -43,12 +43,9 @@ func (se *Session) completeUpload(ctx context.Context, p Path, uploadID string, 
 		if err != nil {
 			return err
 		}
-		u, found, err := tx.Upload(ctx, uploadID)
+		u, err := openUpload(ctx, tx, uploadID)
 		if err != nil {
 			return err
-		}
-		if !found {
-			return noSuchUpload(uploadID)
 		}
 		if e, err = c.run(ctx, m, &u); err != nil {
 			return err

@@ -69,27 +69,20 @@ func (m *Maintenance) Target(c Class) content.Target {
 // AbortIdle aborts an upload if nobody has touched it since before, which is judged in the transaction. It returns
 // whether it did; an upload that ended by itself is no error.
 func (m *Maintenance) AbortIdle(ctx context.Context, u Upload, before int64) (bool, error) {
-	aborted := false
+	steps := 0
 	se := m.System()
-	err := m.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		aborted = false
-		now, found, err := tx.Upload(ctx, u.ID)
-		if err != nil || !found || now.ActiveTime >= before {
-			return err
+	err := m.s.endUpload(ctx, u.ID, func(ctx context.Context, tx MetaTx, now *Upload) (*mutation, error) {
+		if now.ActiveTime >= before {
+			return nil, nil
 		}
 		b, found, err := tx.Bucket(ctx, now.BucketID)
 		if err != nil || !found || b.Deleting {
-			return err // a bucket that is being deleted is swept whole
+			return nil, err // a bucket that is being deleted is swept whole
 		}
-		mu, err := se.begin(ctx, tx, b)
-		if err != nil {
-			return err
-		}
-		if err := mu.dropUpload(ctx, now.ID); err != nil {
-			return err
-		}
-		aborted = true
-		return mu.finish(ctx)
-	})
-	return aborted, fail("abort idle upload", u.ID, err)
+		return se.begin(ctx, tx, b)
+	}, &steps)
+	if err != nil && CodeOf(err) == NoSuchUpload {
+		err = nil
+	}
+	return steps > 0, fail("abort idle upload", u.ID, err)
 }

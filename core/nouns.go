@@ -209,6 +209,7 @@ type Upload struct {
 	CreateTime int64
 	ActiveTime int64
 	Native     bool // begun by the native API: shown there as an object
+	Ended      bool // aborted: gone for everybody, its parts are being given up
 	// Checksum asked for at creation: algorithm and whether composite.
 	Checksum Checksum
 	Class    string

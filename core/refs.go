@@ -53,15 +53,16 @@ func (m *mutation) retain(ctx context.Context, v *Version, newID int64) (Content
 	return ContentRef{}, nil
 }
 
-// release gives up one reference. The last one to a list releases its blobs; a blob that nothing refers to
-// stays with Refs = 0 until the collector claims it (S23).
+// release gives up one reference. The last one to a short list releases its blobs; a blob that nothing refers to
+// stays with Refs = 0 until the collector claims it (S23). A long list without references is dead and waits for
+// ReleaseLists, so that ending an object costs the same whatever its size.
 func (m *mutation) release(ctx context.Context, ref ContentRef) error {
 	switch ref.Kind {
 	case ContentInline:
 		return m.tx.DeleteInline(ctx, ref.ID)
 	case ContentList:
-		refs, _, err := m.tx.AddListRefs(ctx, ref.ID, -1)
-		if err != nil || refs > 0 {
+		refs, long, err := m.tx.AddListRefs(ctx, ref.ID, -1)
+		if err != nil || refs > 0 || long {
 			return err
 		}
 		return m.dropList(ctx, ref.ID)

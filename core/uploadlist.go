@@ -49,6 +49,10 @@ func (w *uploadWalk) run(ctx context.Context) error {
 			return err
 		}
 		for i := range rows {
+			if rows[i].Ended {
+				w.key, w.id = rows[i].Key, rows[i].ID
+				continue
+			}
 			if len(w.page.Uploads)+len(w.page.CommonPrefixes) == w.opts.Limit {
 				w.page.Truncated = true
 				return nil

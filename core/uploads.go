@@ -171,12 +171,9 @@ func (se *Session) commitPart(
 
 // putPart puts the part in place of one of the same number.
 func (m *mutation) putPart(ctx context.Context, part UploadPart) error {
-	u, found, err := m.tx.Upload(ctx, part.UploadID)
+	u, err := openUpload(ctx, m.tx, part.UploadID)
 	if err != nil {
 		return err
-	}
-	if !found {
-		return noSuchUpload(part.UploadID)
 	}
 	old, had, err := m.tx.Part(ctx, part.UploadID, part.Number)
 	if err != nil {
@@ -198,44 +195,83 @@ func (m *mutation) putPart(ctx context.Context, part UploadPart) error {
 	return m.tx.PutPart(ctx, part)
 }
 
-// AbortUpload ends an upload and gives up its parts (S3 AbortMultipartUpload). Errors: NoSuchBucket, Forbidden,
-// NoSuchUpload, ReadOnly, Internal.
+// abortStep is how many parts of an upload one transaction gives up.
+const abortStep = 200
+
+// AbortUpload ends an upload and gives up its parts (S3 AbortMultipartUpload). The upload is gone for everybody with
+// the first transaction; of many parts each takes some, so that others can write in between. If it fails on the
+// way, upkeep finishes it. Errors: NoSuchBucket, Forbidden, NoSuchUpload, ReadOnly, Internal.
 func (se *Session) AbortUpload(ctx context.Context, p Path, uploadID string) error {
 	b, u, err := se.upload(ctx, p, uploadID)
 	if err != nil {
 		return fail("abort upload", p.String(), err)
 	}
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		m, err := se.begin(ctx, tx, b)
-		if err != nil {
-			return err
+	steps := 0
+	err = se.s.endUpload(ctx, u.ID, func(ctx context.Context, tx MetaTx, u *Upload) (*mutation, error) {
+		if u.Ended && steps == 0 {
+			return nil, noSuchUpload(u.ID)
 		}
-		if err := m.dropUpload(ctx, u.ID); err != nil {
-			return err
-		}
-		return m.finish(ctx)
-	})
+		return se.begin(ctx, tx, b)
+	}, &steps)
 	return fail("abort upload", p.String(), err)
 }
 
-// dropUpload ends an upload with its parts; NoSuchUpload.
-func (m *mutation) dropUpload(ctx context.Context, id string) error {
-	if _, found, err := m.tx.Upload(ctx, id); err != nil || !found {
-		if err == nil {
-			err = noSuchUpload(id)
+// endUpload drops an upload in as many transactions as its parts need, and counts them in steps. start begins each,
+// judging the upload as it is then; it returns nil to stop. NoSuchUpload when there was nothing to begin with.
+func (s *Service) endUpload(
+	ctx context.Context, id string, start func(context.Context, MetaTx, *Upload) (*mutation, error), steps *int,
+) error {
+	for {
+		more, did := false, false
+		err := s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+			more, did = false, false
+			u, found, err := tx.Upload(ctx, id)
+			if err == nil && !found && *steps == 0 {
+				err = noSuchUpload(id)
+			}
+			if err != nil || !found {
+				return err
+			}
+			m, err := start(ctx, tx, &u)
+			if err != nil || m == nil {
+				return err
+			}
+			did = true
+			if more, err = m.dropUpload(ctx, u); err != nil {
+				return err
+			}
+			return m.finish(ctx)
+		})
+		if err == nil && did {
+			*steps++
 		}
-		return err
-	}
-	parts, err := allParts(ctx, m.tx, id)
-	if err != nil {
-		return err
-	}
-	for i := range parts {
-		if err := m.dropPart(ctx, &parts[i]); err != nil {
+		if err != nil || !more {
 			return err
 		}
 	}
-	return m.tx.DeleteUpload(ctx, id)
+}
+
+// dropUpload ends an upload and gives up some of its parts; the row goes with the last. It tells whether there
+// are more.
+func (m *mutation) dropUpload(ctx context.Context, u Upload) (more bool, err error) {
+	parts, err := m.tx.Parts(ctx, u.ID, -1, abortStep+1)
+	if err != nil {
+		return false, err
+	}
+	more = len(parts) > abortStep
+	for i := range parts[:min(len(parts), abortStep)] {
+		if err := m.dropPart(ctx, &parts[i]); err != nil {
+			return more, err
+		}
+	}
+	if !more {
+		return false, m.tx.DeleteUpload(ctx, u.ID)
+	}
+	if u.Ended {
+		return true, nil
+	}
+	u.Ended, u.ActiveTime = true, 0 // idle: upkeep finishes it should this process not
+	return true, m.tx.PutUpload(ctx, u)
 }
 
 // dropPart gives up a part that nothing uses.
@@ -301,15 +337,23 @@ func (se *Session) upload(ctx context.Context, p Path, uploadID string) (Bucket,
 	}
 	var u Upload
 	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
-		var found bool
 		var err error
-		u, found, err = tx.Upload(ctx, uploadID)
-		if err == nil && (!found || u.BucketID != b.ID || u.Key != p.Key) {
+		u, err = openUpload(ctx, tx, uploadID)
+		if err == nil && (u.BucketID != b.ID || u.Key != p.Key) {
 			err = noSuchUpload(uploadID)
 		}
 		return err
 	})
 	return b, u, err
+}
+
+// openUpload returns an upload that goes on; NoSuchUpload.
+func openUpload(ctx context.Context, tx MetaTx, id string) (Upload, error) {
+	u, found, err := tx.Upload(ctx, id)
+	if err == nil && (!found || u.Ended) {
+		err = noSuchUpload(id)
+	}
+	return u, err
 }
 
 func noSuchUpload(id string) error {

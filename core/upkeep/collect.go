@@ -23,6 +23,15 @@ func (r *Runner) Collect(ctx context.Context, opts CollectOptions) (Report, erro
 	defer r.collecting.Unlock()
 	var rep Report
 	for {
+		n, err := r.m.ReleaseLists(ctx, batch)
+		if err != nil {
+			return rep, fmt.Errorf("collect: %w", err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	for {
 		n, err := r.claim(ctx)
 		rep.Claimed += n
 		if err != nil {

@@ -494,3 +494,35 @@ func TestPackMovesBufferedBlobs(t *testing.T) {
 		t.Errorf("%d blobs left after all members went, want none", len(got))
 	}
 }
+
+// TestCollectDeadLists deletes an object of many parts: collecting takes its list apart and removes its shards.
+func TestCollectDeadLists(t *testing.T) {
+	h := newHouse(t, 1, content.Policy{})
+	p := core.Path{Bucket: "bkt", Key: "k"}
+	u, err := h.Admin.CreateUpload(t.Context(), p, core.PutOptions{}, core.Checksum{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const parts = core.ShortList + 1
+	var named []core.CompletePart
+	for n := range parts {
+		body := bytes.NewReader(coretest.Bytes(uint64(n), 1000))
+		if _, _, err := h.Admin.PutPart(t.Context(), p, u.ID, core.PartRequest{Number: n + 1, Body: body, Size: 1000}); err != nil {
+			t.Fatal(err)
+		}
+		named = append(named, core.CompletePart{Number: n + 1})
+	}
+	if _, err := h.Admin.CompleteUpload(t.Context(), p, u.ID, named, core.CompleteOptions{Size: -1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Admin.DeleteObject(t.Context(), "bkt", "k", core.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	rep, err := h.runner().Collect(t.Context(), upkeep.CollectOptions{Now: true})
+	if err != nil || rep.Claimed != parts || rep.Blobs != parts || len(h.stored()) != 0 {
+		t.Errorf("Collect() = %+v, %v, %d shards are left", rep, err, len(h.stored()))
+	}
+	if err := metatest.Recount(t.Context(), h.Meta); err != nil {
+		t.Error(err)
+	}
+}

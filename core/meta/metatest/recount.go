@@ -10,8 +10,8 @@ import (
 )
 
 // Recount counts every reference, inline row and usage anew and returns what the store says otherwise; nil when
-// all is as it should be. A list has one reference for each entry, version and part; a blob one for each extent
-// of a list and, as a pack, one for each member; an inline row belongs to exactly one entry, version, part or
+// all is as it should be. A list has one reference for each entry, version and part, a dead one none; a blob one for
+// each extent of a list, dead or not, and, as a pack, one for each member; an inline row belongs to exactly one entry, version, part or
 // buffered blob; a bucket's usage is its live entries and the bytes of all its versions and parts.
 func Recount(ctx context.Context, s core.MetaStore) error {
 	d, err := Dump(ctx, s)
@@ -97,7 +97,7 @@ func (c *counts) checkBlobs(d *State) error {
 func (c *counts) checkLists(d *State) error {
 	var errs []error
 	for _, l := range d.Lists {
-		if l.Refs != c.lists[l.ID] || l.Refs == 0 {
+		if l.Refs != c.lists[l.ID] || l.Refs == 0 && len(l.Extents) == 0 {
 			errs = append(errs, fmt.Errorf("list %d has %d references, says %d", l.ID, c.lists[l.ID], l.Refs))
 		}
 		delete(c.lists, l.ID)

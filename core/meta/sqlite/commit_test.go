@@ -310,3 +310,29 @@ func (s *Store) frames(t *testing.T) int64 {
 	n := s.checkpointer.checkpoint("PRAGMA wal_checkpoint(PASSIVE)") / (pageSize + frameHeader)
 	return n
 }
+
+// TestAnsweringUpdatesCount counts references many times in one member: it is too large for a shared batch.
+func TestAnsweringUpdatesCount(t *testing.T) {
+	s := tempStore(t, Options{})
+	ctx := t.Context()
+	if err := s.Update(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		return tx.PutList(ctx, core.List{ID: 1, Refs: 1})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ updates, runs int }{{maxShared, 1}, {maxShared + 1, 2}} {
+		runs := 0
+		errs := batch(t, s, putInline(1, 1), func(ctx context.Context, tx core.MetaTx) error {
+			runs++
+			for range c.updates {
+				if _, _, err := tx.AddListRefs(ctx, 1, 1); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if errors.Join(errs...) != nil || runs != c.runs {
+			t.Errorf("%d updates: %v, run %d times, want %d", c.updates, errs, runs, c.runs)
+		}
+	}
+}

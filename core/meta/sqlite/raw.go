@@ -119,9 +119,20 @@ func (c *conn) Announce(rows int64) error {
 	return c.refuse(rows)
 }
 
-// Query runs one statement that answers rows.
+// Query runs one statement that answers rows. One that writes counts as one row.
 func (c *conn) Query(_ context.Context, text string, args ...any) (sqlmeta.Rows, error) {
-	return c.start(text, args)
+	s, err := c.start(text, args)
+	if err != nil {
+		return nil, err
+	}
+	if s.writes {
+		if err := c.Announce(1); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		c.rows++
+		c.bytes += int64(s.used) + 64
+	}
+	return s, nil
 }
 
 // start prepares text, or takes it from the cache, and binds args.
@@ -156,7 +167,9 @@ func (c *conn) prepare(text string) (*stmt, error) {
 	if rc != sqlite3.SQLITE_OK {
 		return nil, fmt.Errorf("prepare %q: %w", text, c.fail(rc))
 	}
-	return &stmt{conn: c, handle: *(*uintptr)(pointer(out))}, nil
+	s := &stmt{conn: c, handle: *(*uintptr)(pointer(out))}
+	s.writes = sqlite3.Xsqlite3_stmt_readonly(c.tls, s.handle) == 0
+	return s, nil
 }
 
 // run executes a statement that is used once or rarely.

@@ -22,6 +22,8 @@ type stmt struct {
 	used int
 	open bool
 	err  error
+	// writes: the statement is none that only reads.
+	writes bool
 }
 
 var _ sqlmeta.Rows = (*stmt)(nil)

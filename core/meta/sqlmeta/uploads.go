@@ -37,13 +37,14 @@ type uploadDoc struct {
 	CreateTime int64         `json:"c,omitempty"`
 	Checksum   core.Checksum `json:"cs,omitzero"`
 	Class      string        `json:"cl,omitempty"`
+	Ended      bool          `json:"e,omitempty"`
 	MTime      *int64        `json:"m,omitempty"` // nil: core.NoTime
 	Attrs      core.Attrs    `json:"a,omitzero"`
 }
 
 // PutUpload implements core.UploadTx.
 func (t *Tx) PutUpload(ctx context.Context, u core.Upload) error {
-	doc := uploadDoc{Owner: u.Owner, CreateTime: u.CreateTime, Checksum: u.Checksum, Class: u.Class, Attrs: u.Attrs}
+	doc := uploadDoc{Owner: u.Owner, CreateTime: u.CreateTime, Checksum: u.Checksum, Class: u.Class, Ended: u.Ended, Attrs: u.Attrs}
 	if u.MTime != core.NoTime {
 		doc.MTime = &u.MTime
 	}
@@ -82,7 +83,7 @@ func scanUpload(r Rows) (core.Upload, error) {
 	}
 	u := core.Upload{
 		ID: r.Text(0), BucketID: r.Int(1), Key: r.Text(2), ActiveTime: r.Int(3), Native: r.Int(4) != 0,
-		Owner: doc.Owner, CreateTime: doc.CreateTime, Checksum: doc.Checksum, Class: doc.Class,
+		Owner: doc.Owner, CreateTime: doc.CreateTime, Checksum: doc.Checksum, Class: doc.Class, Ended: doc.Ended,
 		MTime: core.NoTime, Attrs: doc.Attrs,
 	}
 	if doc.MTime != nil {
