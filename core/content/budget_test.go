@@ -119,14 +119,14 @@ func (r trickle) Read(p []byte) (int, error) {
 // their turn and all come through.
 func TestCrowd(t *testing.T) {
 	l := newLab(t, 4, func(c *Config) { c.Budget = NewBudget(32 << 20) })
-	const crowd = 500
+	crowd := thinned(500, 150)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	refused := 0
 	for i := range crowd {
 		wg.Go(func() {
 			p := []Policy{{}, {Redundancy: ErasureCoded, K: 2, N: 3, ChunkSize: 256 << 10}, {Redundancy: Copies, N: 2}}[i%3]
-			data := random(i * 1500)
+			data := random(i * 750_000 / crowd)
 			size := int64(len(data))
 			if i%2 == 0 {
 				size = -1

@@ -58,7 +58,7 @@ func TestReadFaults(t *testing.T) {
 				p.Strict = true
 				data := random(500_000)
 				w := l.put(data, l.target(p, uint32(i)), true)
-				for round := range 16 {
+				for round := 0; round < 16; round += thinned(1, 5) {
 					for _, f := range all {
 						f.Script(faulty.Rule{Op: faulty.Open, Chance: float64(round%8) / 8, Fault: fault})
 					}
@@ -97,7 +97,7 @@ func TestPutFaults(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for i, p := range faultPolicies() {
 					l, all := faultyLab(t, 10, uint64(i))
-					for round := range 8 {
+					for round := 0; round < 8; round += thinned(1, 3) {
 						for _, f := range all {
 							f.Script(faulty.Rule{Op: faulty.Put, Chance: float64(round) / 9, Fault: fault})
 							f.On()

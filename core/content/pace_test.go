@@ -174,7 +174,7 @@ func TestSlowClientsGiveWay(t *testing.T) {
 				var crowd []*client
 				var wg sync.WaitGroup
 				var cut atomic.Int32
-				for i := range 150 {
+				for i := range thinned(150, 60) {
 					c := newClient(data, tc.step, tc.pause, tc.quiet)
 					crowd = append(crowd, c)
 					move := func() error { return c.upload(t, l, req) }
