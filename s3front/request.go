@@ -15,7 +15,7 @@ import (
 	"trivium/s3front/sigv4"
 )
 
-// handler runs one operation: decode, one call of core, encode. An error that it returns must come before the
+// handler runs one operation: decode, what core does for it (one call where it can be), encode. An error that it returns must come before the
 // first byte of its reply; later ones go through request.cut.
 type handler func(w http.ResponseWriter, r *request, se *core.Session) error
 

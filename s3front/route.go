@@ -29,7 +29,7 @@ const (
 	subVersionID
 	subVersioning
 	subVersions
-	subCopySource // not a parameter: the header x-amz-copy-source on a PUT
+	subCopySource // x-amz-copy-source on a PUT, a header by the time when routes are looked for
 	subOther      // a sub-resource that no operation here knows
 )
 
@@ -163,7 +163,7 @@ func classify(name string) (subs, bool) {
 		"torrent", "website":
 		return subOther, true
 	}
-	// x-id names the operation, custom parameters begin with x- as well; X-Amz-* are the signature's.
+	// x-id names the operation, custom parameters begin with x- as well; x-amz-* are the signature's or headers.
 	if len(name) > 2 && strings.EqualFold(name[:2], "x-") || strings.HasPrefix(name, "response-") {
 		return 0, true
 	}

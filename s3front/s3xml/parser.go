@@ -327,8 +327,8 @@ func (p *parser) text() (string, error) {
 	return unescape(raw, start)
 }
 
-// name reads a name of the ASCII letters, digits and "-_.:" that begins with a letter or "_", or holds any
-// character beyond ASCII. At most one colon, not at either end.
+// name reads a name of ASCII letters, digits and "-_.:" that begins with a letter or "_". At most one colon, not at
+// either end. XML allows characters beyond ASCII too; no document of S3 has such names.
 func (p *parser) name() (string, error) {
 	start := p.i
 	for p.i < len(p.s) && nameByte(p.s[p.i], p.i == start) {

@@ -19,7 +19,8 @@ const (
 )
 
 // ChunkReader decodes an aws-chunked body (S3, "Signature calculations for the Authorization header:
-// transferring payload in multiple chunks"). Its memory is one buffer of 4 KiB, whatever the chunks' sizes.
+// transferring payload in multiple chunks"). Its memory is one buffer of 4 KiB, whatever the chunks' sizes,
+// and at the end the trailers, up to 16 KiB.
 //
 // Bytes are handed on while their chunk is still arriving, but the last bytes of a chunk only after its
 // signature was verified, and the last bytes of the body only after the final chunk, the trailers and the end
