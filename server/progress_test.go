@@ -247,7 +247,8 @@ func TestDrain(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				pipes := newPipes()
-				s := newServer(Config{}, pipes, nil)
+				l := &logs{}
+				s := newServer(Config{Log: zerolog.New(l)}, pipes, nil)
 				s.Open(Doors{S3: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					select {
 					case <-time.After(tt.work):
@@ -270,6 +271,9 @@ func TestDrain(t *testing.T) {
 				case <-pipes.closed:
 				default:
 					t.Error("still accepting while draining")
+				}
+				if n := len(l.lines(t, "stopping: waiting for running requests")); n != 1 {
+					t.Errorf("%d log lines say what is waited for, want one", n)
 				}
 				answer, _ := io.ReadAll(c)
 				if !strings.Contains(string(answer), tt.want) || (tt.want == "") != (len(answer) == 0) {

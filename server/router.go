@@ -17,13 +17,13 @@ func (s *Server) route(r *http.Request) (door string, h http.Handler) {
 	case d == nil:
 		return "server", http.HandlerFunc(starting)
 	case seg == "v1":
-		return "native", built(d.Native, seg)
+		return "native", built(d.Native, "v1")
 	case seg == "generic":
-		return "generic", built(d.Generic, seg)
+		return "generic", built(d.Generic, "generic")
 	case seg == "koodrive":
-		return "koodrive", built(d.KooDrive, seg)
+		return "koodrive", built(d.KooDrive, "koodrive")
 	case seg == "dav":
-		return "dav", built(d.DAV, seg)
+		return "dav", built(d.DAV, "dav")
 	case seg == "" && isBrowser(r):
 		return "server", http.HandlerFunc(frontPage)
 	default:

@@ -151,6 +151,9 @@ func (s *Server) accept() error {
 // drain ends the service gracefully.
 func (s *Server) drain(ctx context.Context) {
 	s.stopping.Store(true)
+	if n := s.running.Load(); n > 0 {
+		s.cfg.Log.Warn().Int64("handlers", n).Dur("limit_ms", s.cfg.Drain).Msg("stopping: waiting for running requests")
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Drain)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {
