@@ -23,7 +23,7 @@ func (b welcome) print(w io.Writer) error {
 	if b.trouble != nil {
 		fmt.Fprintf(&s, "Not ready: %v\n", b.trouble)
 	}
-	load := fmt.Sprintf("  set -a; . %s; set +a; export", quote(b.dir.credentials()))
+	load := fmt.Sprintf("  . %s; export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY", quote(b.dir.credentials()))
 	if b.first {
 		fmt.Fprintf(&s, "Made now, shown once, kept in %s:\n", b.dir.credentials())
 		fmt.Fprintf(&s, "  user %s, password %s\n", b.creds.User, b.creds.Password)
@@ -39,14 +39,14 @@ func (b welcome) print(w io.Writer) error {
 	}
 	s.WriteString("There is no backup of the metadata yet. To try it:\n")
 	s.WriteString(load + " AWS_DEFAULT_REGION=us-east-1\n")
-	tls := ""
+	tls, rclone := "", ""
 	if strings.HasPrefix(b.url, "https:") {
-		tls = " --no-verify-ssl"
+		tls, rclone = " --no-verify-ssl", " --no-check-certificate"
 	}
 	fmt.Fprintf(&s, "  aws%s --endpoint-url %s s3 mb s3://first\n", tls, b.url)
 	fmt.Fprintf(&s, "  aws%s --endpoint-url %s s3 cp FILE s3://first/\n", tls, b.url)
 	fmt.Fprintf(&s, "  rclone config create trivium s3 provider=Other env_auth=true endpoint=%s\n", b.url)
-	s.WriteString("  rclone copy DIR trivium:first/DIR\n")
+	fmt.Fprintf(&s, "  rclone%s copy DIR trivium:first/DIR\n", rclone)
 	_, err := io.WriteString(w, s.String())
 	return err
 }

@@ -69,8 +69,10 @@ func TestConfigErrors(t *testing.T) {
 		{"flag without a value", []string{"--data"}, nil, "--data needs a value"},
 		{"flag that is far off", []string{"--prot", "80"}, nil, "unknown flag --prot: there are --data, --help, --listen, "},
 		{"short flag", []string{"-d", "x"}, nil, "unknown flag -d: there are --data, --help, --listen, "},
+		{"flag with one dash", []string{"-data", "x"}, nil, "unknown flag -data: did you mean --data?"},
+		{"port alone", []string{"--listen", "7070"}, nil, "--listen 7070: give host:port, such as 127.0.0.1:7070"},
 		{"beginning of a flag", []string{"--master-key", "x"}, nil, "did you mean --master-key-file?"},
-		{"variable that is far off", nil, []string{"TRIVIUM_PROT=80"}, "unknown variable TRIVIUM_PROT: there are TRIVIUM_CRASH, "},
+		{"variable that is far off", nil, []string{"TRIVIUM_PROT=80"}, "unknown variable TRIVIUM_PROT: there are TRIVIUM_DATA, "},
 		{"unknown variable", nil, []string{"TRIVIUM_DAT=x"}, "TRIVIUM_DAT: did you mean TRIVIUM_DATA?"},
 		{"unknown variable like a secret", nil, []string{"TRIVIUM_ROOT_PASSWORT=geheim"}, "TRIVIUM_ROOT_PASSWORD?"},
 		{"half a key", nil, []string{"TRIVIUM_ROOT_SECRET_KEY=x"}, "set both or none"},
@@ -125,8 +127,8 @@ func TestCommandErrors(t *testing.T) {
 		{"bogus", "unknown command bogus: there are gc, help, serve, version"},
 		{"serev", "unknown command serev: did you mean serve?"},
 		{"serve extra", `trivium serve takes no arguments, only flags: what is "extra"?`},
-		{"gc --nowe", "unknown flag --nowe: did you mean --now?"},
-		{"--data x", "unknown flag --data: there are --help"},
+		{"gc --noww", "unknown flag --noww: did you mean --now?"},
+		{"--data x", "unknown flag --data: there are --help, --version"},
 	} {
 		root := newRoot()
 		root.SetArgs(strings.Fields(tt.args))

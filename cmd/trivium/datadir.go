@@ -108,6 +108,20 @@ func (d *dataDir) credentials() string { return d.join("credentials") }
 // hasMeta tells whether a metadata store was begun here.
 func (d *dataDir) hasMeta() (bool, error) { return exists(d.metaFile()) }
 
+// checkMeta refuses to begin metadata beside content that belongs to other: what is in it would be lost to everybody.
+func (d *dataDir) checkMeta() error {
+	old, err := d.hasMeta()
+	if err != nil || old {
+		return err
+	}
+	used, err := exists(filepath.Join(d.path, spaceName, "trivium.json"))
+	if err == nil && used {
+		return fmt.Errorf("%s is missing, but %s holds the content of a store: restore meta from your copy, or name another --data",
+			d.metaFile(), d.join(spaceName))
+	}
+	return err
+}
+
 // freeSpace returns the bytes that are free for this process on the disk of the metadata.
 func (d *dataDir) freeSpace() (int64, error) {
 	var st syscall.Statfs_t

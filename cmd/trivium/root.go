@@ -16,6 +16,7 @@ func newRoot() *cobra.Command {
 		Short:         "An object store with an S3 door",
 		SilenceErrors: true, // main prints them
 		SilenceUsage:  true,
+		Version:       version(),
 		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -60,8 +61,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	name := strings.TrimLeft(unknown.GetSpecifiedName(), "-")
-	if unknown.GetSpecifiedShortnames() != "" {
-		return fmt.Errorf("unknown flag -%s: %s", name, suggest("--", "", known))
+	if short := unknown.GetSpecifiedShortnames(); short != "" { // there are none: a dash is missing
+		return fmt.Errorf("unknown flag -%s: %s", short, suggest("--", short, known))
 	}
 	return fmt.Errorf("unknown flag --%s: %s", name, suggest("--", name, known))
 }

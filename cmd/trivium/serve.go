@@ -108,7 +108,6 @@ func run(ctx context.Context, p *process) error {
 		return errors.Join(err, served)
 	}
 	upkeep := st.startUpkeep(serving)
-	p.log.Info().Str("addr", p.srv.Addr()).Msg("ready")
 	err = <-ended
 	stop()
 	upkeep.Wait()
@@ -140,6 +139,11 @@ func (p *process) open(ctx context.Context) (_ *store, err error) {
 	}
 	p.srv.Open(doors)
 	hello := welcome{url: p.srv.URL(), dir: p.dir, creds: creds, first: first, trouble: st.service.Ready(ctx)}
+	if hello.trouble == nil {
+		p.log.Info().Str("addr", p.srv.Addr()).Msg("ready")
+	} else {
+		p.log.Warn().Err(hello.trouble).Str("addr", p.srv.Addr()).Msg("not ready")
+	}
 	if err := hello.print(p.out); err != nil {
 		// Requests are running already, and what the banner shows is in the credentials file.
 		p.log.Warn().Err(err).Msg("the banner was not printed")

@@ -58,6 +58,9 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 	if err != nil {
 		return nil, err
 	}
+	if err := dir.checkMeta(); err != nil {
+		return nil, err
+	}
 	keys, err := loadMasterKeys(dir, c.masterKeyPath())
 	if err != nil {
 		return nil, err

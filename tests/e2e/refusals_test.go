@@ -77,6 +77,13 @@ func TestRefusals(t *testing.T) {
 			write(t, filepath.Join(dir, "master.key"), strings.Repeat("ab", 32)+"\n")
 			return dir
 		}, want: []string{"trivium.db", "another program"}},
+		{name: "metadata is gone", prepare: func(t *testing.T, _ string) string {
+			dir := usedDir(t)
+			if err := os.RemoveAll(filepath.Join(dir, "meta")); err != nil {
+				t.Fatal(err)
+			}
+			return dir
+		}, want: []string{"trivium.db is missing", "space holds the content", "restore meta"}},
 		{name: "master key is gone", prepare: func(t *testing.T, _ string) string {
 			dir := usedDir(t)
 			if err := os.Remove(filepath.Join(dir, "master.key")); err != nil {
@@ -141,6 +148,10 @@ func TestForeignSpaceIsReadOnly(t *testing.T) {
 	s.waitBanner()
 	if status, body := s.get("/-/health/ready"); status != http.StatusServiceUnavailable || !strings.Contains(body, "unavailable") {
 		t.Errorf("ready = %d %s, want 503 unavailable", status, body)
+	}
+	s.poll("log line", func() bool { return strings.Contains(s.stderr.String(), "not ready") })
+	if strings.Contains(s.stderr.String(), `"message":"ready"`) {
+		t.Errorf("the log says ready: %s", s.stderr)
 	}
 	if !strings.Contains(s.stdout.String(), "belongs to another store") {
 		t.Errorf("the banner does not say why:\n%s", s.stdout)
