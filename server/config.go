@@ -20,6 +20,9 @@ type Config struct {
 	MaxConns int
 	// Progress is how long a client may take for its next byte of a body, or to take ours; 0: 60 s.
 	Progress time.Duration
+	// Client makes the context of a request; cutBody and cutAnswer end the Read or Write that waits for its client,
+	// and all later ones. They must not be called after the handler has returned. nil: the context as it is.
+	Client func(ctx context.Context, cutBody, cutAnswer func()) context.Context
 	// Drain is how long Serve waits for running requests when it is told to stop; 0: 30 s.
 	Drain time.Duration
 }

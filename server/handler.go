@@ -21,12 +21,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{id: newID(), start: time.Now()}
 	rc := http.NewResponseController(w)
 	past := time.Unix(1, 0)
-	s.watcher.add(&x.writes, func() { _ = rc.SetWriteDeadline(past) })
+	cutBody, cutAnswer := func() { _ = rc.SetReadDeadline(past) }, func() { _ = rc.SetWriteDeadline(past) }
+	s.watcher.add(&x.writes, cutAnswer)
 	defer s.watcher.drop(&x.writes)
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
+	if s.cfg.Client != nil {
+		ctx = s.cfg.Client(ctx, cutBody, cutAnswer)
+	}
+	r = r.WithContext(ctx)
 	answer := &response{ResponseWriter: w, x: x}
 	if r.Body != nil && r.Body != http.NoBody {
-		s.watcher.add(&x.reads, func() { _ = rc.SetReadDeadline(past) })
+		s.watcher.add(&x.reads, cutBody)
 		b := &body{ReadCloser: r.Body, x: x, rc: rc, limit: s.cfg.Progress / drainShare}
 		r.Body = b
 		if r.ProtoMajor == 1 {

@@ -17,6 +17,49 @@ import (
 	"github.com/rs/zerolog"
 )
 
+type clientKey struct{}
+
+// TestClientIsCut lets a door end the Read and the Write that wait for a silent client, long before the watcher does.
+func TestClientIsCut(t *testing.T) {
+	type cuts struct{ body, answer func() }
+	synctest.Test(t, func(t *testing.T) {
+		pipes := newPipes()
+		s := newServer(Config{Client: func(ctx context.Context, cutBody, cutAnswer func()) context.Context {
+			return context.WithValue(ctx, clientKey{}, cuts{cutBody, cutAnswer})
+		}}, pipes, nil)
+		var read, written error
+		var took time.Duration
+		s.Open(Doors{S3: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start := time.Now()
+			c, _ := r.Context().Value(clientKey{}).(cuts)
+			if RequestID(r.Context()) == "" {
+				t.Error("the request has lost its identity")
+			}
+			cut := time.AfterFunc(time.Second, c.body)
+			_, read = io.Copy(io.Discard, r.Body)
+			cut.Stop()
+			cut = time.AfterFunc(time.Second, c.answer)
+			_, written = w.Write(make([]byte, 1<<20))
+			cut.Stop()
+			took = time.Since(start)
+		})})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx) }()
+		c := pipes.dial(t)
+		_, _ = io.WriteString(c, "PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf")
+		time.Sleep(3 * time.Second)
+		_ = c.Close()
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Serve = %v, want nil", err)
+		}
+		if !errors.Is(read, os.ErrDeadlineExceeded) || !errors.Is(written, os.ErrDeadlineExceeded) || took != 2*time.Second {
+			t.Errorf("Read = %v, Write = %v after %v, want deadline errors after 2s", read, written, took)
+		}
+	})
+}
+
 // bubble runs a server with door on in-memory connections, in fake time, and f as its client.
 func bubble(t *testing.T, door http.HandlerFunc, f func(dial func() net.Conn)) {
 	t.Helper()

@@ -58,7 +58,9 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.close()) }()
-	srv, err := server.Listen(ctx, server.Config{Address: c.listen, CertFile: c.tlsCert, KeyFile: c.tlsKey, Log: log})
+	srv, err := server.Listen(ctx, server.Config{
+		Address: c.listen, CertFile: c.tlsCert, KeyFile: c.tlsKey, Log: log, Client: slowClient,
+	})
 	if err != nil {
 		return err
 	}
@@ -66,6 +68,11 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 		return errors.Join(err, srv.Close())
 	}
 	return run(ctx, &process{c: c, dir: dir, srv: srv, log: log, out: out})
+}
+
+// slowClient lets content cut off the client of a request when others wait for the memory that he holds.
+func slowClient(ctx context.Context, cutBody, cutAnswer func()) context.Context {
+	return content.WithClient(ctx, content.Client{CutBody: cutBody, CutAnswer: cutAnswer})
 }
 
 // startLog makes the log and the goroutine that flushes it. The caller calls end when nothing is logged any more.
