@@ -1,5 +1,12 @@
 package core
 
+import "trivium/core/content"
+
+// QueueDamage tells of a shard as a reader does that could not use it.
+func (s *Service) QueueDamage(id content.BlobID, ref content.ShardRef, cause error) {
+	s.queueDamage(id, ref, cause)
+}
+
 // SetFolderLimit lets a test see what a folder that is too large meets. Call it before the Service is used.
 func (s *Service) SetFolderLimit(n int) { s.folderLimit = n }
 

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -14,6 +15,8 @@ const (
 	queueLimit = 100_000          // rows that wait in memory; more are left to the collector and the scrub
 	queuePause = 5 * time.Second  // before the next try after a failed one
 	repairWait = 10 * time.Second // a damaged shard is given this long: a space in trouble often recovers
+	knownTime  = time.Minute      // about how long a shard that was queued is not looked at again
+	knownLimit = 50_000           // shards that are remembered, twice
 )
 
 // queue holds rows that are found where nobody can wait for a transaction: shards that no commit will refer
@@ -23,9 +26,12 @@ type queue struct {
 	mu      sync.Mutex
 	garbage []content.Blob
 	damage  []RepairRow
-	known   map[content.Repair]bool // in damage: hot reads meet the same shard again and again
-	lost    int
-	wake    chan struct{} // of capacity 1
+	// known and older are what was queued of late: hot reads meet the same shard again and again. known takes the
+	// place of older when it is old or full.
+	known, older map[content.Repair]bool
+	knownSince   int64
+	lost         int
+	wake         chan struct{} // of capacity 1
 }
 
 // init makes the queue ready.
@@ -56,14 +62,26 @@ func (s *Service) queueGarbage(b content.Blob) {
 	q.signal()
 }
 
-// queueDamage takes a shard that a reader could not use. It becomes a repair row soon. It does not block.
+// remember tells whether a shard was queued of late already, and remembers it. Under mu.
+func (q *queue) remember(key content.Repair, now int64) bool {
+	if now-q.knownSince >= int64(knownTime) || len(q.known) >= knownLimit {
+		q.older, q.known, q.knownSince = q.known, make(map[content.Repair]bool), now
+	}
+	if q.known[key] || q.older[key] {
+		return true
+	}
+	q.known[key] = true
+	return false
+}
+
+// queueDamage takes a shard that a reader could not use. It becomes a repair row soon, unless it has one: that
+// stays as it is, with its attempts and its time. It does not block.
 func (s *Service) queueDamage(id content.BlobID, ref content.ShardRef, cause error) {
 	now := s.now()
 	key := content.Repair{Blob: id, ShardRef: ref}
 	q := &s.queue
 	q.mu.Lock()
-	if len(q.damage) < queueLimit && !q.known[key] {
-		q.known[key] = true
+	if len(q.damage) < queueLimit && !q.remember(key, now) {
 		q.damage = append(q.damage, RepairRow{
 			Blob: id, Segment: ref.Segment, Index: ref.Index, Reason: "read", QueuedAt: now,
 			NotBefore: now + int64(repairWait), LastError: fmt.Sprint(cause),
@@ -90,17 +108,6 @@ func (q *queue) giveBack(garbage []content.Blob, damage []RepairRow) {
 	defer q.mu.Unlock()
 	q.garbage = append(garbage, q.garbage...)
 	q.damage = append(damage, q.damage...)
-}
-
-// written forgets damage that is in rows now.
-func (q *queue) written(damage []RepairRow) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, r := range damage {
-		delete(q.known, content.Repair{
-			Blob: r.Blob, ShardRef: content.ShardRef{Segment: r.Segment, Index: r.Index},
-		})
-	}
 }
 
 // drainQueue writes what is queued until ctx ends.
@@ -143,18 +150,26 @@ func (s *Service) flushQueue(ctx context.Context) error {
 			s.queue.giveBack(garbage, damage)
 			return fmt.Errorf("write queued rows: %w", err)
 		}
-		s.queue.written(damage)
 	}
 }
 
-// writeQueue writes one batch in one transaction.
+// writeQueue writes one batch in one transaction; none is made if there is nothing to write.
 func (s *Service) writeQueue(ctx context.Context, garbage []content.Blob, damage []RepairRow) error {
 	var first int64
+	var err error
 	if len(garbage) > 0 {
-		var err error
-		if first, err = s.nextIDs(ctx, "gc", int64(len(garbage))); err != nil {
+		first, err = s.nextIDs(ctx, "gc", int64(len(garbage)))
+	} else {
+		var fresh []RepairRow
+		err = s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+			var err error
+			fresh, err = newDamage(ctx, tx, damage)
 			return err
-		}
+		})
+		damage = fresh
+	}
+	if err != nil || len(garbage)+len(damage) == 0 {
+		return err
 	}
 	now := s.now()
 	return s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
@@ -167,20 +182,44 @@ func (s *Service) writeQueue(ctx context.Context, garbage []content.Blob, damage
 				return err
 			}
 		}
-		return putDamage(ctx, tx, damage)
+		fresh, err := newDamage(ctx, tx, damage)
+		for _, r := range fresh {
+			if err == nil {
+				err = tx.PutRepair(ctx, r)
+			}
+		}
+		return err
 	})
 }
 
-// putDamage writes repair rows of blobs that are still there.
-func putDamage(ctx context.Context, tx MetaTx, damage []RepairRow) error {
+// newDamage returns those rows whose blob is there and whose shard has no row yet.
+func newDamage(ctx context.Context, tx MetaTx, damage []RepairRow) ([]RepairRow, error) {
+	var fresh []RepairRow
+	known := make(map[content.Repair]bool)
+	there := make(map[content.BlobID]bool)
 	for _, r := range damage {
-		_, ok, err := tx.Blob(ctx, r.Blob)
-		if err == nil && ok {
-			err = tx.PutRepair(ctx, r)
+		if _, ok := there[r.Blob]; !ok {
+			_, found, err := tx.Blob(ctx, r.Blob)
+			if err != nil {
+				return nil, err
+			}
+			rows, err := tx.Repairs(ctx, RepairQuery{Due: math.MaxInt64, Blob: r.Blob, Limit: math.MaxInt32})
+			if err != nil {
+				return nil, err
+			}
+			there[r.Blob] = found
+			for i := range rows {
+				known[rows[i].shard()] = true
+			}
 		}
-		if err != nil {
-			return err
+		if there[r.Blob] && !known[r.shard()] {
+			fresh = append(fresh, r)
 		}
 	}
-	return nil
+	return fresh, nil
+}
+
+// shard names the shard that the row is about.
+func (r *RepairRow) shard() content.Repair {
+	return content.Repair{Blob: r.Blob, ShardRef: content.ShardRef{Segment: r.Segment, Index: r.Index}}
 }

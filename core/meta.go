@@ -210,13 +210,20 @@ type GarbageQuery struct {
 	Limit        int
 }
 
+// RepairQuery selects rows of repair_queue with NotBefore <= Due, at most Limit of them.
+type RepairQuery struct {
+	Due   int64
+	Blob  content.BlobID // zero: of any blob
+	Limit int
+}
+
 // UpkeepTx keeps the queues of the background and its jobs.
 type UpkeepTx interface {
 	QueueGarbage(ctx context.Context, g Garbage) error
 	Garbage(ctx context.Context, q GarbageQuery) ([]Garbage, error) // by ID
 	DeleteGarbage(ctx context.Context, id int64) error
-	PutRepair(ctx context.Context, r RepairRow) error // keyed by (blob, segment, index)
-	DueRepairs(ctx context.Context, now int64, limit int) ([]RepairRow, error)
+	PutRepair(ctx context.Context, r RepairRow) error                // keyed by (blob, segment, index)
+	Repairs(ctx context.Context, q RepairQuery) ([]RepairRow, error) // by NotBefore; those of one blob by (segment, index)
 	DeleteRepair(ctx context.Context, blob content.BlobID, segment, index int) error
 	PutJob(ctx context.Context, j Job) error
 	Job(ctx context.Context, name string) (Job, bool, error)

@@ -462,7 +462,7 @@ func TestDamageIsQueued(t *testing.T) {
 	var rows []core.RepairRow
 	h.view(t, func(ctx context.Context, tx core.MetaTx) error {
 		var err error
-		rows, err = tx.DueRepairs(ctx, 1<<62, 10)
+		rows, err = tx.Repairs(ctx, core.RepairQuery{Due: 1 << 62, Limit: 10})
 		return err
 	})
 	if len(rows) != blob.Layout.Segments() {

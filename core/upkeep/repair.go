@@ -20,7 +20,7 @@ func (r *Runner) Repair(ctx context.Context) (Report, error) {
 	var rows []core.RepairRow
 	err := r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
 		var err error
-		rows, err = tx.DueRepairs(ctx, r.m.Now(), batch)
+		rows, err = tx.Repairs(ctx, core.RepairQuery{Due: r.m.Now(), Limit: batch})
 		return err
 	})
 	if err != nil {

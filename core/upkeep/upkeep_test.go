@@ -392,7 +392,7 @@ func TestRepairLeavesIntactShardsAlone(t *testing.T) {
 	var rows []core.RepairRow
 	err = h.Meta.View(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
 		var err error
-		rows, err = tx.DueRepairs(ctx, 1<<62, 10)
+		rows, err = tx.Repairs(ctx, core.RepairQuery{Due: 1 << 62, Limit: 10})
 		return err
 	})
 	if err != nil || len(rows) != 0 {

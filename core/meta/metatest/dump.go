@@ -164,7 +164,7 @@ func (d *State) upkeep(ctx context.Context, tx core.MetaTx) (err error) {
 	if err != nil {
 		return err
 	}
-	if d.Repairs, err = tx.DueRepairs(ctx, math.MaxInt64, math.MaxInt32); err != nil {
+	if d.Repairs, err = tx.Repairs(ctx, core.RepairQuery{Due: math.MaxInt64, Limit: math.MaxInt32}); err != nil {
 		return err
 	}
 	if d.Jobs, err = tx.Jobs(ctx, "", math.MaxInt32); err != nil {

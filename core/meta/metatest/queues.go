@@ -96,7 +96,7 @@ func testUpkeep(t *testing.T, open Open) {
 	update(t, s, puts(core.MetaTx.PutRepair, r2, r1))
 	update(t, s, puts(core.MetaTx.PutJob, scrub, job))
 	view(t, s, func(ctx context.Context, tx core.MetaTx) error {
-		return checkDue(ctx, t, tx, []core.Garbage{g1, g2, g3}, r1)
+		return checkDue(ctx, t, tx, []core.Garbage{g1, g2, g3}, []core.RepairRow{r1, r2})
 	})
 	testFindBlob(t, s)
 	testNamed(t, s)
@@ -115,7 +115,7 @@ func puts[T any](method func(core.MetaTx, context.Context, T) error, all ...T) f
 }
 
 // checkDue asks for rows that are due.
-func checkDue(ctx context.Context, t *testing.T, tx core.MetaTx, g []core.Garbage, r core.RepairRow) error {
+func checkDue(ctx context.Context, t *testing.T, tx core.MetaTx, g []core.Garbage, r []core.RepairRow) error {
 	for _, c := range []struct {
 		q    core.GarbageQuery
 		want []core.Garbage
@@ -135,10 +135,23 @@ func checkDue(ctx context.Context, t *testing.T, tx core.MetaTx, g []core.Garbag
 			return err
 		}
 	}
-	due, err := tx.DueRepairs(ctx, 60, 9)
-	equal(t, "DueRepairs", []core.RepairRow{r}, due)
-	if err != nil {
-		return err
+	for _, c := range []struct {
+		q    core.RepairQuery
+		want []core.RepairRow
+	}{
+		{core.RepairQuery{Due: 59, Limit: 9}, nil},
+		{core.RepairQuery{Due: 60, Limit: 9}, r[:1]},
+		{core.RepairQuery{Due: 61, Limit: 9}, []core.RepairRow{r[0], r[1]}},
+		{core.RepairQuery{Due: 61, Limit: 1}, r[:1]},
+		{core.RepairQuery{Due: 61, Limit: 9, Blob: r[0].Blob}, []core.RepairRow{r[1], r[0]}},
+		{core.RepairQuery{Due: 60, Limit: 9, Blob: r[0].Blob}, r[:1]},
+		{core.RepairQuery{Due: 61, Limit: 9, Blob: blobID(1, 2)}, nil},
+	} {
+		got, err := tx.Repairs(ctx, c.q)
+		equal(t, "Repairs", c.want, got)
+		if err != nil {
+			return err
+		}
 	}
 	jobs, err := tx.Jobs(ctx, "repair/", 9)
 	if err == nil && len(jobs) != 1 {

@@ -25,8 +25,9 @@ const (
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 		ON CONFLICT (blob, segment, shard) DO UPDATE SET reason = excluded.reason, queued_at = excluded.queued_at,
 		not_before = excluded.not_before, attempts = excluded.attempts, last_error = excluded.last_error`
-	dueRepairs = `SELECT blob, segment, shard, reason, queued_at, not_before, attempts, last_error FROM repair_queue
-		WHERE not_before <= ?1 ORDER BY not_before, blob, segment, shard LIMIT ?2`
+	selectRepair = `SELECT blob, segment, shard, reason, queued_at, not_before, attempts, last_error FROM repair_queue `
+	dueRepairs   = selectRepair + `WHERE not_before <= ?1 ORDER BY not_before, blob, segment, shard LIMIT ?2`
+	repairsOf    = selectRepair + `WHERE not_before <= ?1 AND blob = ?3 ORDER BY segment, shard LIMIT ?2`
 	deleteRepair = `DELETE FROM repair_queue WHERE blob = ?1 AND segment = ?2 AND shard = ?3`
 
 	putJob = `INSERT INTO jobs (name, incarnation, state, update_time) VALUES (?1, ?2, ?3, ?4)
@@ -74,15 +75,20 @@ func (t *Tx) PutRepair(ctx context.Context, r core.RepairRow) error {
 		r.LastError)
 }
 
-// DueRepairs implements core.UpkeepTx.
-func (t *Tx) DueRepairs(ctx context.Context, now int64, limit int) ([]core.RepairRow, error) {
-	return queryRows(ctx, t.conn, func(r Rows) (core.RepairRow, error) {
-		id, err := content.ParseBlobID(r.Bytes(0))
-		return core.RepairRow{
-			Blob: id, Segment: int(r.Int(1)), Index: int(r.Int(2)), Reason: r.Text(3), QueuedAt: r.Int(4),
-			NotBefore: r.Int(5), Attempts: int(r.Int(6)), LastError: r.Text(7),
-		}, err
-	}, dueRepairs, now, max(limit, 0))
+// Repairs implements core.UpkeepTx.
+func (t *Tx) Repairs(ctx context.Context, q core.RepairQuery) ([]core.RepairRow, error) {
+	if q.Blob.IsZero() {
+		return queryRows(ctx, t.conn, scanRepair, dueRepairs, q.Due, max(q.Limit, 0))
+	}
+	return queryRows(ctx, t.conn, scanRepair, repairsOf, q.Due, max(q.Limit, 0), blobKey(q.Blob))
+}
+
+func scanRepair(r Rows) (core.RepairRow, error) {
+	id, err := content.ParseBlobID(r.Bytes(0))
+	return core.RepairRow{
+		Blob: id, Segment: int(r.Int(1)), Index: int(r.Int(2)), Reason: r.Text(3), QueuedAt: r.Int(4),
+		NotBefore: r.Int(5), Attempts: int(r.Int(6)), LastError: r.Text(7),
+	}, err
 }
 
 // DeleteRepair implements core.UpkeepTx.
