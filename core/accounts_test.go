@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -422,4 +423,55 @@ func TestRefusalsCostTheSame(t *testing.T) {
 			}
 		}
 	})
+}
+
+// meddling is a body during which something happens.
+type meddling struct {
+	io.Reader
+	do func()
+}
+
+func (m *meddling) Read(p []byte) (int, error) {
+	if m.do != nil {
+		m.do()
+		m.do = nil
+	}
+	return m.Reader.Read(p)
+}
+
+// Who is locked out while his body comes in stores nothing; who is let in again goes on.
+func TestLockedOutInMidUpload(t *testing.T) {
+	env := coretest.New(t, coretest.Options{})
+	ctx := t.Context()
+	u, _ := user(t, env, "alice")
+	key, _, err := env.Admin.CreateKey(ctx, u.ID, "", "")
+	ok(t, "create key", err)
+	other, _, err := env.Admin.CreateKey(ctx, u.ID, "", "")
+	ok(t, "create key", err)
+	alice := env.Service.Session(core.Principal{UserID: u.ID, Name: u.Name, KeyID: key.ID})
+	_, err = alice.CreateBucket(ctx, "alices", core.CreateBucketOptions{})
+	ok(t, "create bucket", err)
+	put := func(do func() error) error {
+		body := &meddling{Reader: strings.NewReader("x"), do: func() { ok(t, "meddle", do()) }}
+		_, err := alice.PutObject(ctx, "alices", "key", body, 1, core.PutOptions{})
+		return err
+	}
+	nothing := func() error { return nil }
+	for name, c := range map[string]struct{ do, undo func() error }{
+		"user": {
+			func() error { return env.Admin.SetUserDisabled(ctx, u.ID, true) },
+			func() error { return env.Admin.SetUserDisabled(ctx, u.ID, false) },
+		},
+		"key": {
+			func() error { return env.Admin.SetKeyDisabled(ctx, key.ID, true) },
+			func() error { return env.Admin.SetKeyDisabled(ctx, key.ID, false) },
+		},
+	} {
+		ok(t, "put", put(nothing))
+		wantCode(t, name+" disabled in mid-upload", put(c.do), core.Forbidden)
+		wantCode(t, name+" disabled", put(nothing), core.Forbidden)
+		ok(t, "put when enabled again in mid-upload", put(c.undo))
+	}
+	ok(t, "another key is deleted", put(func() error { return env.Admin.DeleteKey(ctx, other.ID) }))
+	wantCode(t, "key deleted in mid-upload", put(func() error { return env.Admin.DeleteKey(ctx, key.ID) }), core.Forbidden)
 }

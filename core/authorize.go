@@ -6,7 +6,7 @@ import (
 
 // authorize is the one place where it is decided who may do what in a bucket: administrators and the owner
 // everything, others what a grant allows, everybody reading where PublicRead is set. It returns the bucket as
-// of the cache's config epoch; a commit looks it up again with bucketIn.
+// of the cache's config epoch; a commit judges again with authorizeIn.
 //
 // Errors: NoSuchBucket; Forbidden, with Hidden set if the caller has no right on the bucket at all.
 func (se *Session) authorize(ctx context.Context, bucketName string, need Access) (Bucket, error) {
@@ -43,15 +43,22 @@ func (se *Session) permit(st *bucketState, need Access) error {
 }
 
 // authorizeIn is authorize inside a transaction, for a bucket that was authorized before: what is decided holds at
-// the moment of the commit, whatever changed while a body came in. The cache serves if it is of the transaction's
-// config epoch. It returns the bucket as the transaction sees it; NoSuchBucket when it went.
+// the moment of the commit, whatever changed while a body came in, the caller's own account included. The cache
+// serves if it is of the transaction's config epoch. It returns the bucket as the transaction sees it; NoSuchBucket
+// when it went.
 func (se *Session) authorizeIn(ctx context.Context, tx MetaTx, b Bucket, need Access) (Bucket, error) {
 	stamp, err := tx.Stamp(ctx)
 	if err != nil {
 		return Bucket{}, err
 	}
 	gen := se.s.cache.current()
-	if st, ok := gen.buckets.get(b.Name); ok && gen.epoch == stamp.ConfigEpoch && st.bucket.ID == b.ID {
+	if gen.epoch != stamp.ConfigEpoch {
+		gen = new(generation) // of no use to anybody else
+	}
+	if err := se.confirm(ctx, tx, gen); err != nil {
+		return Bucket{}, err
+	}
+	if st, ok := gen.buckets.get(b.Name); ok && st.bucket.ID == b.ID {
 		return st.bucket, se.permit(st, need)
 	}
 	if b, err = se.s.bucketIn(ctx, tx, b); err != nil {
@@ -62,6 +69,35 @@ func (se *Session) authorizeIn(ctx context.Context, tx MetaTx, b Bucket, need Ac
 		return Bucket{}, err
 	}
 	return b, se.permit(st, need)
+}
+
+// confirm returns Forbidden when the caller's user or access key was disabled or went since he was let in. gen is of
+// the transaction's config epoch.
+func (se *Session) confirm(ctx context.Context, tx MetaTx, gen *generation) error {
+	if se.p.Anonymous || se.p.UserID == 0 { // System is no user
+		return nil
+	}
+	c := caller{userID: se.p.UserID, keyID: se.p.KeyID, admin: se.p.Admin}
+	may, known := gen.callers.get(c)
+	if !known {
+		u, found, err := tx.User(ctx, c.userID)
+		if err != nil {
+			return err
+		}
+		may = found && !u.Disabled && (u.Admin || !c.admin)
+		if may && c.keyID != "" {
+			k, found, err := tx.Key(ctx, c.keyID)
+			if err != nil {
+				return err
+			}
+			may = found && !k.Disabled && k.UserID == c.userID
+		}
+		gen.callers.put(c, may)
+	}
+	if !may {
+		return &Error{Code: Forbidden, Msg: "the user or the access key was disabled meanwhile"}
+	}
+	return nil
 }
 
 // accessTo returns the caller's right on a bucket.

@@ -26,6 +26,14 @@ type generation struct {
 	users   limited[string, User]         // by name
 	buckets limited[string, *bucketState]
 	docs    limited[docName, []byte] // nil: there is none
+	callers limited[caller, bool]    // whether they may still act
+}
+
+// caller is by what a Principal was let in.
+type caller struct {
+	userID int64
+	keyID  string
+	admin  bool
 }
 
 // docName identifies a bucket document.

@@ -33,6 +33,9 @@ func (se *Session) completeUpload(ctx context.Context, p Path, uploadID string, 
 	if err := c.checkNames(); err != nil {
 		return Entry{}, err
 	}
+	if err := se.s.checkReserve(); err != nil {
+		return Entry{}, err
+	}
 	if c.ids, err = se.s.newIDs(ctx, ContentList); err != nil {
 		return Entry{}, err
 	}

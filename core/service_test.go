@@ -349,6 +349,21 @@ func TestReserve(t *testing.T) {
 		_, err := root.PutObject(ctx, "bucket", "key", strings.NewReader("x"), 1, core.PutOptions{})
 		return err
 	}
+	path := core.Path{Bucket: "bucket", Key: "parts"}
+	u, err := root.CreateUpload(ctx, path, core.PutOptions{}, core.Checksum{})
+	ok(t, "create upload", err)
+	part, _, err := root.PutPart(ctx, path, u.ID, core.PartRequest{Number: 1, Body: strings.NewReader("x"), Size: 1})
+	ok(t, "put part", err)
+	others := map[string]func() error{
+		"copy": func() error {
+			_, err := root.CopyObject(ctx, core.Path{Bucket: "bucket", Key: "key"}, core.Path{Bucket: "bucket", Key: "copy"}, core.CopyOptions{})
+			return err
+		},
+		"complete": func() error {
+			_, err := root.CompleteUpload(ctx, path, u.ID, []core.CompletePart{{Number: 1, ETag: part.ETag}}, core.CompleteOptions{Size: -1})
+			return err
+		},
+	}
 	before := asked.Load()
 	for range 10 {
 		ok(t, "put", put())
@@ -370,6 +385,9 @@ func TestReserve(t *testing.T) {
 		}
 	}
 	wantCode(t, "Ready", s.Ready(ctx), core.NoSpace)
+	for name, op := range others {
+		wantCode(t, name+" below the reserve", op(), core.NoSpace)
+	}
 	_, err = root.DeleteObject(ctx, "bucket", "key", core.DeleteOptions{})
 	ok(t, "delete below the reserve", err)
 }
