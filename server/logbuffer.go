@@ -1,8 +1,8 @@
 package server
 
 import (
-	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -10,20 +10,28 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// logFlush is how long a line of the request log may wait in memory.
-const logFlush = time.Second
+const (
+	// logFlush is how long a line of the request log may wait in memory.
+	logFlush = time.Second
+	// maxLogged bounds the lines that wait, in bytes: a reader who sleeps must not take the memory, or stop requests.
+	maxLogged = 1 << 20
+)
 
-// LogBuffer collects log lines and writes them together: with Run once a second, at once for warnings and
-// errors, and when Run ends. It is a zerolog.LevelWriter, safe for concurrent use.
+// LogBuffer collects log lines, which Run writes together: once a second, at once when a warning or an error is
+// among them, and when it ends. Who logs never waits for the writer: lines that it does not take are dropped, and
+// a line says how many. It is a zerolog.LevelWriter, safe for concurrent use.
 type LogBuffer struct {
-	mu  sync.Mutex
-	dst io.Writer
-	w   *bufio.Writer
+	dst     io.Writer
+	wake    chan struct{} // a line that does not wait is there
+	mu      sync.Mutex
+	lines   []byte
+	spare   []byte // the memory of lines that were written
+	dropped int
 }
 
-// NewLogBuffer makes a buffer before w.
+// NewLogBuffer makes a buffer before w. Nothing is written before Run.
 func NewLogBuffer(w io.Writer) *LogBuffer {
-	return &LogBuffer{dst: w, w: bufio.NewWriterSize(w, 64<<10)}
+	return &LogBuffer{dst: w, wake: make(chan struct{}, 1)}
 }
 
 // Write buffers one line.
@@ -31,45 +39,54 @@ func (b *LogBuffer) Write(p []byte) (int, error) {
 	return b.WriteLevel(zerolog.NoLevel, p)
 }
 
-// WriteLevel buffers one line, and writes it at once from level warn on.
+// WriteLevel buffers one line; from level warn on it is written at once.
 func (b *LogBuffer) WriteLevel(level zerolog.Level, p []byte) (int, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, err := b.w.Write(p)
-	if err == nil && level >= zerolog.WarnLevel && level < zerolog.NoLevel {
-		err = b.w.Flush()
+	if len(b.lines)+len(p) > maxLogged {
+		b.dropped++
+	} else {
+		b.lines = append(b.lines, p...)
 	}
-	return n, b.kept(err)
-}
-
-// Flush writes what is buffered.
-func (b *LogBuffer) Flush() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.kept(b.w.Flush())
-}
-
-// kept returns err and makes the writer usable again: a bufio.Writer that failed once would drop every line
-// after a disk was full for a moment.
-func (b *LogBuffer) kept(err error) error {
-	if err != nil {
-		b.w.Reset(b.dst)
+	b.mu.Unlock()
+	if level >= zerolog.WarnLevel && level < zerolog.NoLevel {
+		select {
+		case b.wake <- struct{}{}:
+		default:
+		}
 	}
-	return err
+	return len(p), nil
 }
 
-// Run flushes every second until ctx is done, and once more then. A log that cannot be written has nowhere to
-// say so: its errors are dropped.
+// Run writes until ctx is done, and once more then. A log that cannot be written has nowhere to say so: its errors
+// are dropped, and the lines with them.
 func (b *LogBuffer) Run(ctx context.Context) {
 	t := time.NewTicker(logFlush)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			_ = b.Flush()
+			b.flush()
 			return
+		case <-b.wake:
 		case <-t.C:
-			_ = b.Flush()
 		}
+		b.flush()
 	}
+}
+
+// flush writes what is buffered. Only Run calls it.
+func (b *LogBuffer) flush() {
+	b.mu.Lock()
+	lines, dropped := b.lines, b.dropped
+	b.lines, b.spare, b.dropped = b.spare[:0], nil, 0
+	b.mu.Unlock()
+	if dropped > 0 {
+		lines = fmt.Appendf(lines, `{"level":"warn","lines":%d,"message":"log lines were dropped: nobody took them"}`+"\n", dropped)
+	}
+	if len(lines) > 0 {
+		_, _ = b.dst.Write(lines)
+	}
+	b.mu.Lock()
+	b.spare = lines
+	b.mu.Unlock()
 }

@@ -30,6 +30,7 @@ func TestLogBuffer(t *testing.T) {
 		}
 		log.Info().Msg("two")
 		log.Warn().Msg("three")
+		synctest.Wait()
 		if got := l.String(); !strings.Contains(got, "two") || !strings.Contains(got, "three") {
 			t.Errorf("a warning waits: %s", got)
 		}
@@ -57,12 +58,65 @@ func (f *flaky) Write(p []byte) (int, error) {
 }
 
 func TestLogBufferOutlivesAnError(t *testing.T) {
-	f := &flaky{}
-	b := NewLogBuffer(f)
-	if _, err := b.WriteLevel(zerolog.ErrorLevel, []byte("lost\n")); err == nil {
-		t.Error("WriteLevel on a full disk = nil")
-	}
-	if _, err := b.WriteLevel(zerolog.ErrorLevel, []byte("kept\n")); err != nil || f.String() != "kept\n" {
-		t.Errorf("after a full disk: %q, %v, want the next line", f.String(), err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := &flaky{}
+		b := NewLogBuffer(f)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { b.Run(ctx); close(done) }()
+		for _, line := range []string{"lost\n", "kept\n"} {
+			if n, err := b.WriteLevel(zerolog.ErrorLevel, []byte(line)); n != 5 || err != nil {
+				t.Errorf("WriteLevel = %d, %v, want 5", n, err)
+			}
+			synctest.Wait()
+		}
+		if got := f.String(); got != "kept\n" {
+			t.Errorf("after a full disk: %q, want the next line", got)
+		}
+		stop()
+		<-done
+	})
+}
+
+// sleeper takes nothing until it is woken.
+type sleeper struct {
+	logs
+	awake chan struct{}
+}
+
+func (s *sleeper) Write(p []byte) (int, error) {
+	<-s.awake
+	return s.logs.Write(p)
+}
+
+// TestLogBufferWithoutAReader logs more than is kept while nobody reads: no line waits, and those that were dropped
+// are counted.
+func TestLogBufferWithoutAReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sleeper{awake: make(chan struct{})}
+		b := NewLogBuffer(s)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { b.Run(ctx); close(done) }()
+		line := []byte(strings.Repeat("x", 1023) + "\n")
+		start := time.Now()
+		_, _ = b.WriteLevel(zerolog.ErrorLevel, line)
+		synctest.Wait() // the writer sleeps over this line
+		const more = 7
+		for range maxLogged/len(line) + more {
+			_, _ = b.WriteLevel(zerolog.ErrorLevel, line)
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("logging took %v while nobody reads", took)
+		}
+		close(s.awake)
+		stop()
+		<-done
+		if n := strings.Count(s.String(), "xxx\n"); n != 1+maxLogged/len(line) {
+			t.Errorf("%d lines were kept, want %d", n, 1+maxLogged/len(line))
+		}
+		if want := `"lines":7,"message":"log lines were dropped`; !strings.Contains(s.String(), want) {
+			t.Errorf("no line says that %d were dropped", more)
+		}
+	})
 }

@@ -11,6 +11,8 @@ import (
 )
 
 func main() {
+	// A reader of the log that ends must not end the server: writing fails instead.
+	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ctx, stop := context.WithCancel(context.Background())

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,6 +20,8 @@ const (
 	memoryBeside = 192 << 20
 	// closeTime is how long the store may take to end when the last request has ended.
 	closeTime = 30 * time.Second
+	// logTime is how long the last lines of the log may take.
+	logTime = 2 * time.Second
 )
 
 // serveCommand runs the server.
@@ -83,9 +84,16 @@ func startLog(ctx context.Context, c *config, w io.Writer) (log zerolog.Logger, 
 	}
 	buf := server.NewLogBuffer(w)
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var wg sync.WaitGroup
-	wg.Go(func() { buf.Run(ctx) })
-	return zerolog.New(buf).Level(level).With().Timestamp().Logger(), func() { stop(); wg.Wait() }, nil
+	done := make(chan struct{})
+	go func() { defer close(done); buf.Run(ctx) }()
+	end = func() {
+		stop()
+		select {
+		case <-done:
+		case <-time.After(logTime): // nobody reads the log: that must not keep the process
+		}
+	}
+	return zerolog.New(buf).Level(level).With().Timestamp().Logger(), end, nil
 }
 
 // process is the running server with all it needs to open its doors.

@@ -243,6 +243,34 @@ func TestTerminationDrains(t *testing.T) {
 	s.want(t, "/life/slow", strings.Repeat("x", 1<<20))
 }
 
+// TestLogThatNobodyReads gives the server a pipe for its log, which nobody reads and which breaks in the end: it goes
+// on, and stops when it is told.
+func TestLogThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	s := start(t, startOptions{})
+	s.stop(syscall.SIGTERM)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, startOptions{dir: s.dir, log: w})
+	_ = w.Close()
+	long := "/-/" + strings.Repeat("x", 1000)
+	requests := func() {
+		for range 150 { // more than a pipe takes
+			if status, _ := s.get(long); status != http.StatusNotFound {
+				t.Fatalf("request while nobody reads the log = %d, want 404", status)
+			}
+		}
+	}
+	requests()
+	_ = r.Close()
+	requests()
+	if code := s.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code = %d, want 0", code)
+	}
+}
+
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t, startOptions{})

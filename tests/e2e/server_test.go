@@ -64,6 +64,7 @@ type startOptions struct {
 	tls     bool
 	env     []string // beside nothing but PATH; nil: the known credentials
 	noReady bool     // do not wait for it
+	log     *os.File // stderr; nil: kept
 }
 
 // rootEnv are the variables that set the known credentials.
@@ -91,6 +92,9 @@ func start(t *testing.T, o startOptions, args ...string) *instance {
 	s.cmd = exec.Command(binary, all...)
 	s.cmd.Env = append([]string{"PATH=/usr/bin:/bin"}, o.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
+	if o.log != nil {
+		s.cmd.Stderr = o.log
+	}
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
