@@ -110,7 +110,7 @@ func (w *folderWork) copyEntry(ctx context.Context, b *mutation, e Entry, i int6
 	if err != nil {
 		return err
 	}
-	c := copying{class: w.class, ids: newIDs{object: w.objects + i, content: w.contents + i, pkg: w.ids.pkg}}
+	c := copying{class: w.class, ids: newIDs{object: w.objects + i, content: w.contents + i}}
 	if _, err := c.install(ctx, b, e.Version, place{&old, had, key}); err != nil {
 		return fmt.Errorf("%s: %w", e.Key, err)
 	}

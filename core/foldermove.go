@@ -328,7 +328,7 @@ func (w *folderWork) placePackage(ctx context.Context, b *mutation, p Package, m
 		return b.tx.PutPackage(ctx, p)
 	}
 	if members {
-		return b.ensurePackage(ctx, w.dst, w.ids.pkg)
+		return b.ensurePackage(ctx, w.dst)
 	}
 	return b.makeFolder(ctx, name, w.ids)
 }

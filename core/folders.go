@@ -156,7 +156,8 @@ func (m *mutation) clearFolder(ctx context.Context, path string) error {
 	return m.tx.DeletePackage(ctx, p.ID)
 }
 
-// clearEntry deletes one object as DeleteObject does; one that has expired leaves no delete marker.
+// clearEntry deletes one object as DeleteObject does; one that has expired leaves no delete marker. The entry is
+// there, so that a delete marker takes its objectID and needs none.
 func (m *mutation) clearEntry(ctx context.Context, e Entry) error {
 	if expired(&e.Version, m.now) && !e.Older {
 		return m.purge(ctx, e)

@@ -9,8 +9,11 @@ import (
 // MetaStore keeps every row that is not content. Transactions are serializable. The logic stays in core; a
 // store does small row operations. The suite for it is core/meta/metatest.
 type MetaStore interface {
-	// View runs fn on one snapshot. fn may run more than once: it must be pure, do no I/O besides tx and
-	// reset its outputs. tx must not be used after fn returned, and its writing methods fail.
+	// View runs fn on one snapshot. fn may run more than once, and only its last run counts: it does no I/O besides
+	// tx, changes nothing outside but its outputs, and sets those anew in each run. It may read the clock, caches
+	// that are valid for tx's snapshot, and ids reserved before, or reserve some of tx; so two runs may differ in
+	// times and ids, but each must be right by itself. tx must not be used after fn returned, and its writing
+	// methods fail.
 	View(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error
 
 	// Update runs fn in a transaction that shares its commit with others (group commit). fn may run more than

@@ -117,7 +117,7 @@ func (mv *moving) run(ctx context.Context, a, b *mutation) (Entry, error) {
 	if err := b.nullify(ctx, &moved); err != nil {
 		return e, err
 	}
-	if err := b.setEntry(ctx, nil, false, moved, mv.ids.pkg); err != nil {
+	if err := b.setEntry(ctx, nil, false, moved); err != nil {
 		return e, err
 	}
 	return moved, mv.finish(ctx, a, b)

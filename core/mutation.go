@@ -19,10 +19,11 @@ type mutation struct {
 	emptied []string // packages a live entry left
 }
 
-// newIDs are the ids that one new version may need, reserved outside the transaction.
+// newIDs are the ids that one new version may need, reserved outside the transaction; those that its work cannot
+// need are 0: content when there is none of its own, folder but for a deletion in a tree.
 type newIDs struct {
-	object, content, pkg int64
-	folder               int64 // object id of the marker of a folder that would vanish
+	object, content int64
+	folder          int64 // object id of the marker of a folder that would vanish
 }
 
 // newIDs takes the ids of one new version whose content is of that kind.
@@ -30,9 +31,6 @@ func (s *Service) newIDs(ctx context.Context, kind ContentKind) (newIDs, error) 
 	var ids newIDs
 	var err error
 	if ids.object, err = s.nextID(ctx, "object"); err != nil {
-		return ids, err
-	}
-	if ids.pkg, err = s.nextID(ctx, "package"); err != nil {
 		return ids, err
 	}
 	switch kind {
@@ -92,13 +90,13 @@ func (m *mutation) live(e *Entry, had bool) *Version {
 }
 
 // setEntry writes e in place of old (when had) at the same key, and keeps count of live entries and packages.
-func (m *mutation) setEntry(ctx context.Context, old *Entry, had bool, e Entry, pkgID int64) error {
+func (m *mutation) setEntry(ctx context.Context, old *Entry, had bool, e Entry) error {
 	was := had && !old.Version.Marker
 	is := !e.Version.Marker
 	switch {
 	case is && !was:
 		m.usage.Objects++
-		if err := m.ensurePackage(ctx, e.Key, pkgID); err != nil {
+		if err := m.ensurePackage(ctx, e.Key); err != nil {
 			return err
 		}
 	case was && !is:

@@ -11,13 +11,25 @@ import (
 const rootScan = 1000
 
 // ensurePackage makes the implied package of a key that becomes live, unless the package exists.
-func (m *mutation) ensurePackage(ctx context.Context, key string, id int64) error {
+func (m *mutation) ensurePackage(ctx context.Context, key string) error {
 	name, _ := SplitKey(key)
 	_, found, err := m.tx.PackageByName(ctx, m.bucket.ID, name)
 	if err != nil || found {
 		return err
 	}
-	return m.tx.PutPackage(ctx, Package{ID: id, BucketID: m.bucket.ID, Name: name, CreateTime: m.now})
+	return m.makePackage(ctx, name, false)
+}
+
+// makePackage makes a package. Its id is taken in the transaction: that a key needs a package shows only there, and
+// is rare.
+func (m *mutation) makePackage(ctx context.Context, name string, explicit bool) error {
+	id, err := m.tx.ReserveIDs(ctx, "package", 1)
+	if err != nil {
+		return err
+	}
+	return m.tx.PutPackage(ctx, Package{
+		ID: id, BucketID: m.bucket.ID, Name: name, Explicit: explicit, CreateTime: m.now,
+	})
 }
 
 // leave remembers that the package of key lost a live member.

@@ -56,8 +56,8 @@ type PutOptions struct {
 	// Verify judges the digests after the last byte; its error refuses the write whole. It may be called on
 	// another goroutine, before PutObject returns.
 	Verify func(Digests) error
-	// MustBeFile refuses the clash of a file with a folder of the same name and a missing parent folder
-	// (doors that show trees).
+	// Tree refuses the clash of a file with a folder of the same name and a missing parent folder (doors that
+	// show trees).
 	Tree bool
 }
 
@@ -187,7 +187,7 @@ type VersionPage struct {
 	NextPrefix    bool
 }
 
-// CompletePart names one part of a completion. ETag and Checksum are checked when not empty; Size when >= 0.
+// CompletePart names one part of a completion. ETag and Checksum are checked when not empty.
 type CompletePart struct {
 	Number   int
 	ETag     string

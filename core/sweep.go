@@ -8,9 +8,10 @@ import (
 // doomedAtOnce is how many buckets a step looks at for something to do.
 const doomedAtOnce = 100
 
-// SweepBuckets does a step of emptying buckets that were deleted with force: it removes up to limit rows of one
-// of them, in one transaction, and at last the bucket's own. It returns how many; 0 means that nothing is left to
-// do. Objects under retention or legal hold stay where they are, with their bucket, until that ends.
+// SweepBuckets does a step of emptying buckets that were deleted with force: it removes about limit rows of one
+// of them, in one transaction, and at last the bucket's own; an entry goes with all its versions and counts once.
+// It returns how many; 0 means that nothing is left to do. Objects under retention or legal hold stay where they
+// are, with their bucket, until that ends.
 func (m *Maintenance) SweepBuckets(ctx context.Context, limit int) (int, error) {
 	var swept int
 	err := m.Meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {

@@ -214,7 +214,7 @@ func (m *mutation) makeFolder(ctx context.Context, path string, ids newIDs) erro
 			return err
 		}
 		if !found {
-			p = Package{ID: ids.pkg, BucketID: m.bucket.ID, Name: path, CreateTime: m.now}
+			return m.makePackage(ctx, path, true)
 		}
 		p.Explicit = true
 		return m.tx.PutPackage(ctx, p)

@@ -36,7 +36,7 @@ func checkPassword(password string) error {
 	return nil
 }
 
-// checkKey bounds a key pair: an id is what a credential scope of Signature Version 4 can carry.
+// checkKeyPair bounds a key pair: an id is what a credential scope of Signature Version 4 can carry.
 func checkKeyPair(id, secret string) error {
 	odd := func(r rune) bool {
 		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-", r)

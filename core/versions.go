@@ -36,7 +36,7 @@ func (m *mutation) install(ctx context.Context, old *Entry, had bool, v Version,
 	e.LastRevision = max(e.LastRevision, v.Revision)
 	e.Version = v
 	m.usage.Bytes += v.Size
-	return e, m.setEntry(ctx, old, had, e, at.ids.pkg)
+	return e, m.setEntry(ctx, old, had, e)
 }
 
 // entryAt says where a version goes and which ids it may use.
@@ -162,7 +162,7 @@ func (m *mutation) removeVersion(ctx context.Context, e *Entry, id versionRef, j
 	}
 	after := *e
 	after.Older = false
-	return v, true, m.setEntry(ctx, e, true, after, 0)
+	return v, true, m.setEntry(ctx, e, true, after)
 }
 
 // removeCurrent removes the current version of e and promotes the newest older one.
@@ -183,27 +183,9 @@ func (m *mutation) removeCurrent(ctx context.Context, e *Entry) error {
 	if err := m.tx.DeleteVersion(ctx, e.ObjectID, rest[0].Seq); err != nil {
 		return err
 	}
-	pkg, err := m.packageID(ctx, e, &rest[0])
-	if err != nil {
-		return err
-	}
 	after := *e
 	after.Version, after.Older = rest[0], len(rest) > 1
-	return m.setEntry(ctx, e, true, after, pkg)
-}
-
-// packageID returns the id for the implied package of e, should v make the entry live again. A hidden entry's
-// package may be gone; the entry's own objectID cannot serve, so the sequence's next number is taken in the
-// transaction: a rare case that is not worth a reserved id on every deletion.
-func (m *mutation) packageID(ctx context.Context, e *Entry, v *Version) (int64, error) {
-	if v.Marker || !e.Version.Marker {
-		return 0, nil
-	}
-	name, _ := SplitKey(e.Key)
-	if _, found, err := m.tx.PackageByName(ctx, m.bucket.ID, name); err != nil || found {
-		return 0, err
-	}
-	return m.tx.ReserveIDs(ctx, "package", 1)
+	return m.setEntry(ctx, e, true, after)
 }
 
 // versionRef names a version of an object: the null one, or one by its number.
