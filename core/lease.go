@@ -1,8 +1,10 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,8 +14,10 @@ import (
 
 const (
 	leaseRenewal = 20 * time.Second
-	// leaseKept is how long the row of an ended lease stays for people to read. A missing row means dead, too.
-	leaseKept = 30 * 24 * time.Hour
+	// leaseKept is how long the row of an ended lease stays, and leasesKept how many stay however old they are: the
+	// marker of a space names the process that used it last, and shards are orphans only if their writer is known.
+	leaseKept  = 30 * 24 * time.Hour
+	leasesKept = 100
 )
 
 // takeLease writes the lease of this process (S16). The store is on this machine and open once only (its
@@ -26,8 +30,9 @@ func (s *Service) takeLease(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, l := range leases {
-			if err := retireLease(ctx, tx, l, now); err != nil {
+		slices.SortFunc(leases, func(a, b Lease) int { return cmp.Compare(b.RenewTime, a.RenewTime) })
+		for i, l := range leases {
+			if err := retireLease(ctx, tx, l, i >= leasesKept && now-l.RenewTime > int64(leaseKept)); err != nil {
 				return err
 			}
 		}
@@ -39,9 +44,9 @@ func (s *Service) takeLease(ctx context.Context) error {
 	return err
 }
 
-// retireLease marks a lease of another process as dead, or forgets it when that was long ago.
-func retireLease(ctx context.Context, tx MetaTx, l Lease, now int64) error {
-	if now-l.RenewTime > int64(leaseKept) {
+// retireLease marks a lease of another process as dead, or forgets it.
+func retireLease(ctx context.Context, tx MetaTx, l Lease, forget bool) error {
+	if forget {
 		return tx.DeleteLease(ctx, l.Incarnation)
 	}
 	if l.Dead {
@@ -145,7 +150,7 @@ func (s *Service) rereadMarkers(ctx context.Context) {
 // rereadMarker looks at one space. One whose marker is gone is down until it is back: a disk that is not mounted
 // any more looks like an empty one.
 func (s *Service) rereadMarker(ctx context.Context, sp content.Space) {
-	_, err := content.CheckMarker(ctx, sp, s.stamp.StoreID, s.stamp.Epoch)
+	_, err := content.CheckMarker(ctx, sp, s.claim())
 	if me, ok := errors.AsType[*content.MarkerError](err); ok {
 		s.turnReadOnly(markerReadOnly(s.opened.name(sp.ID), me))
 		return
@@ -168,8 +173,11 @@ func (s *Service) rereadMarker(ctx context.Context, sp content.Space) {
 // markerReadOnly says which space's marker forbids writing.
 func markerReadOnly(space string, err *content.MarkerError) *Error {
 	e := &Error{Code: ReadOnly, Path: space, Err: err, Msg: "the space belongs to another store"}
-	if errors.Is(err, content.ErrNewerEpoch) {
+	switch {
+	case errors.Is(err, content.ErrNewerEpoch):
 		e.Msg = "the store was recovered elsewhere since; this server is the old one"
+	case errors.Is(err, content.ErrForeignWriter):
+		e.Msg = "another copy of this store has used the space since; run that one, this is a copy or an older state"
 	}
 	return e
 }

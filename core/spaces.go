@@ -213,22 +213,36 @@ func (s *Service) openSpace(ctx context.Context, row Space) error {
 	return nil
 }
 
-// checkSpace compares the marker of a space that was claimed when it was made. A missing one is an error, so that
-// nothing is written into the empty mount point of a disk that is not there; only content that ends with the
-// process begins anew. An older epoch is raised (S25).
+// checkSpace compares the marker of a space that was claimed when it was made, and claims it for this process. A
+// missing one is an error, so that nothing is written into the empty mount point of a disk that is not there; only
+// content that ends with the process begins anew. An older epoch is raised (S25).
 func (s *Service) checkSpace(ctx context.Context, sp content.Space) error {
-	m, err := content.CheckMarker(ctx, sp, s.stamp.StoreID, s.stamp.Epoch)
+	_, err := content.CheckMarker(ctx, sp, s.claim())
 	switch {
 	case errors.Is(err, drivers.ErrNotExist) && sp.Driver.Traits().Volatile:
 	case errors.Is(err, drivers.ErrNotExist):
 		return fmt.Errorf("trivium.json is missing (is the disk mounted?): %w", err)
 	case err != nil:
 		return err
-	case m.Epoch >= s.stamp.Epoch:
-		return nil
 	}
-	_, err = content.ClaimSpace(ctx, sp, s.stamp.StoreID, s.stamp.Epoch)
+	_, err = content.ClaimSpace(ctx, sp, s.claim())
 	return err
+}
+
+// claim is how this process uses spaces.
+func (s *Service) claim() content.Claim {
+	return content.Claim{
+		StoreID: s.stamp.StoreID, Epoch: s.stamp.Epoch, Writer: s.incarnation, Knows: s.knowsWriter,
+	}
+}
+
+// knowsWriter tells whether a process had a lease of this store. Every process takes one before it claims a space.
+func (s *Service) knowsWriter(ctx context.Context, incarnation uint64) (known bool, err error) {
+	err = s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		_, known, err = tx.Lease(ctx, incarnation)
+		return err
+	})
+	return known, err
 }
 
 // connect opens the driver of a row.
@@ -314,7 +328,7 @@ func (s *Service) claimSpace(ctx context.Context, row Space) error {
 	defer s.opened.opening.Unlock()
 	sp, _ := s.spaces.Get(row.ID)
 	if sp.Driver != nil {
-		if _, err := content.ClaimSpace(ctx, sp, s.stamp.StoreID, s.stamp.Epoch); err != nil {
+		if _, err := content.ClaimSpace(ctx, sp, s.claim()); err != nil {
 			return err
 		}
 		sp.State = spaceState(row.State)
@@ -326,7 +340,7 @@ func (s *Service) claimSpace(ctx context.Context, row Space) error {
 		return err
 	}
 	sp = contentSpace(row, d)
-	if _, err := content.ClaimSpace(ctx, sp, s.stamp.StoreID, s.stamp.Epoch); err != nil {
+	if _, err := content.ClaimSpace(ctx, sp, s.claim()); err != nil {
 		return errors.Join(err, d.Close())
 	}
 	s.opened.keep(row.ID, d)
@@ -374,7 +388,7 @@ func (s *Service) seedSpace(ctx context.Context, seed SpaceSeed) (Space, error) 
 	}
 	sp := contentSpace(row, d)
 	s.opened.keep(row.ID, d)
-	if _, err := content.ClaimSpace(ctx, sp, s.stamp.StoreID, s.stamp.Epoch); err != nil {
+	if _, err := content.ClaimSpace(ctx, sp, s.claim()); err != nil {
 		me, ok := errors.AsType[*content.MarkerError](err)
 		if !ok {
 			return Space{}, fmt.Errorf("claim space %s: %w", row.Name, err)

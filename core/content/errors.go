@@ -30,7 +30,7 @@ var (
 )
 
 // MarkerError says that a space's marker belongs to somebody else or to a later life of this store. It wraps
-// ErrForeignStore or ErrNewerEpoch.
+// ErrForeignStore, ErrNewerEpoch or ErrForeignWriter.
 type MarkerError struct {
 	Space SpaceID
 	Found Marker
@@ -38,16 +38,18 @@ type MarkerError struct {
 }
 
 // ErrForeignStore: the space is marked by another store. ErrNewerEpoch: this store was recovered elsewhere
-// since, and this process is the old one.
+// since, and this process is the old one. ErrForeignWriter: a process that this store knows nothing of has used
+// the space last, so this is a copy of the store, or an older state of it.
 var (
-	ErrForeignStore = errors.New("space belongs to another store")
-	ErrNewerEpoch   = errors.New("space was taken over by a newer epoch of this store")
+	ErrForeignStore  = errors.New("space belongs to another store")
+	ErrNewerEpoch    = errors.New("space was taken over by a newer epoch of this store")
+	ErrForeignWriter = errors.New("space is in use by another copy of this store")
 )
 
 // Error names the space and what its marker says.
 func (e *MarkerError) Error() string {
-	return fmt.Sprintf("space %d: %v (store %x, epoch %d)", e.Space, e.Err, e.Found.StoreID, e.Found.Epoch)
+	return fmt.Sprintf("space %d: %v (store %x, epoch %d, writer %016x)", e.Space, e.Err, e.Found.StoreID, e.Found.Epoch, e.Found.Writer)
 }
 
-// Unwrap returns ErrForeignStore or ErrNewerEpoch.
+// Unwrap returns what the error wraps.
 func (e *MarkerError) Unwrap() error { return e.Err }

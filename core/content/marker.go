@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"trivium/drivers"
@@ -20,6 +21,7 @@ const maxMarker = 4 << 10
 type Marker struct {
 	StoreID   [16]byte
 	Epoch     int64
+	Writer    uint64 // incarnation of the process that claimed the space last; 0: none
 	CreatedAt time.Time
 }
 
@@ -27,24 +29,36 @@ type Marker struct {
 type markerJSON struct {
 	StoreID   string    `json:"storeID"`
 	Epoch     int64     `json:"epoch"`
+	Writer    string    `json:"writer,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// ClaimSpace makes sure that sp is marked as belonging to storeID: it writes the marker if there is none and
-// raises the epoch of an older one. It returns the marker as it stands. A *MarkerError says that the space
-// belongs to another store or was taken over by a newer epoch; ErrFormat that the marker is not readable as
-// one, which is never overwritten. The caller retries on drivers.ErrTransient.
-func ClaimSpace(ctx context.Context, sp Space, storeID [16]byte, epoch int64) (Marker, error) {
-	m, err := CheckMarker(ctx, sp, storeID, epoch)
+// Claim says who wants to use a space.
+type Claim struct {
+	StoreID [16]byte
+	Epoch   int64
+	Writer  uint64 // incarnation of this process
+	// Knows tells whether the metadata store knows the process that claimed the space last. One it does not know
+	// works on another copy of that store, or on a newer state of it. nil: every one is known.
+	Knows func(ctx context.Context, writer uint64) (bool, error)
+}
+
+// ClaimSpace makes sure that sp is marked as belonging to the store and in use by the process of c: it writes the
+// marker if there is none, raises the epoch of an older one and puts its own name in. It returns the marker as it
+// stands. A *MarkerError says that the space belongs to another store, was taken over by a newer epoch or by
+// another copy of the store; ErrFormat that the marker is not readable as one, which is never overwritten. The
+// caller retries on drivers.ErrTransient.
+func ClaimSpace(ctx context.Context, sp Space, c Claim) (Marker, error) {
+	m, err := CheckMarker(ctx, sp, c)
 	switch {
 	case errors.Is(err, drivers.ErrNotExist):
-		m = Marker{StoreID: storeID, Epoch: epoch, CreatedAt: time.Now().UTC()}
+		m = Marker{StoreID: c.StoreID, Epoch: c.Epoch, Writer: c.Writer, CreatedAt: time.Now().UTC()}
 		err = writeMarker(ctx, sp, m, true)
 		if errors.Is(err, drivers.ErrExist) {
-			return CheckMarker(ctx, sp, storeID, epoch)
+			return CheckMarker(ctx, sp, c)
 		}
-	case err == nil && m.Epoch < epoch:
-		m.Epoch = epoch
+	case err == nil && (m.Epoch < c.Epoch || m.Writer != c.Writer):
+		m.Epoch, m.Writer = max(m.Epoch, c.Epoch), c.Writer
 		err = writeMarker(ctx, sp, m, false)
 	}
 	if err != nil {
@@ -53,19 +67,27 @@ func ClaimSpace(ctx context.Context, sp Space, storeID [16]byte, epoch int64) (M
 	return m, nil
 }
 
-// CheckMarker reads the marker of sp and compares it without writing: nil if it is storeID's and not of a
-// newer epoch; drivers.ErrNotExist if there is none. Errors otherwise as ClaimSpace.
-func CheckMarker(ctx context.Context, sp Space, storeID [16]byte, epoch int64) (Marker, error) {
+// CheckMarker reads the marker of sp and compares it without writing: nil if it is the store's, not of a newer
+// epoch and of a process that the store knows; drivers.ErrNotExist if there is none. Errors otherwise as
+// ClaimSpace, and what Knows returns.
+func CheckMarker(ctx context.Context, sp Space, c Claim) (Marker, error) {
 	m, err := readMarker(ctx, sp)
 	switch {
 	case err != nil:
 		return Marker{}, fmt.Errorf("marker of space %d: %w", sp.ID, err)
-	case m.StoreID != storeID:
+	case m.StoreID != c.StoreID:
 		return m, &MarkerError{Space: sp.ID, Found: m, Err: ErrForeignStore}
-	case m.Epoch > epoch:
+	case m.Epoch > c.Epoch:
 		return m, &MarkerError{Space: sp.ID, Found: m, Err: ErrNewerEpoch}
+	// An older epoch was left for this one on purpose: whoever wrote last in it does not matter.
+	case m.Epoch < c.Epoch || m.Writer == 0 || m.Writer == c.Writer || c.Knows == nil:
+		return m, nil
 	}
-	return m, nil
+	known, err := c.Knows(ctx, m.Writer)
+	if err == nil && !known {
+		err = &MarkerError{Space: sp.ID, Found: m, Err: ErrForeignWriter}
+	}
+	return m, err
 }
 
 // readMarker reads the marker of a space.
@@ -86,12 +108,22 @@ func readMarker(ctx context.Context, sp Space) (Marker, error) {
 	if err != nil || len(id) != 16 {
 		return Marker{}, fmt.Errorf("store id %q: %w", j.StoreID, ErrFormat)
 	}
-	return Marker{StoreID: [16]byte(id), Epoch: j.Epoch, CreatedAt: j.CreatedAt}, nil
+	var writer uint64
+	if j.Writer != "" {
+		if writer, err = strconv.ParseUint(j.Writer, 16, 64); err != nil {
+			return Marker{}, fmt.Errorf("writer %q: %w", j.Writer, ErrFormat)
+		}
+	}
+	return Marker{StoreID: [16]byte(id), Epoch: j.Epoch, Writer: writer, CreatedAt: j.CreatedAt}, nil
 }
 
 // writeMarker writes the marker of a space.
 func writeMarker(ctx context.Context, sp Space, m Marker, ifAbsent bool) error {
-	raw, err := json.MarshalIndent(markerJSON{hex.EncodeToString(m.StoreID[:]), m.Epoch, m.CreatedAt}, "", "  ")
+	j := markerJSON{StoreID: hex.EncodeToString(m.StoreID[:]), Epoch: m.Epoch, CreatedAt: m.CreatedAt}
+	if m.Writer != 0 {
+		j.Writer = fmt.Sprintf("%016x", m.Writer)
+	}
+	raw, err := json.MarshalIndent(j, "", "  ")
 	if err != nil {
 		return fmt.Errorf("marker: %w", err)
 	}

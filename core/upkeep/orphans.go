@@ -143,7 +143,8 @@ func (r *Runner) removeOrphans(ctx context.Context, sp content.Space, orphans []
 
 // isOrphan tells whether nothing names the shard and nobody can come to name it.
 func isOrphan(ctx context.Context, tx core.MetaTx, n shard) (bool, error) {
-	if alive, err := writerAlive(ctx, tx, n.blob.Incarnation); err != nil || alive {
+	// A process that this store knows nothing of may be alive, on another copy of the store (S25).
+	if l, known, err := tx.Lease(ctx, n.blob.Incarnation); err != nil || !known || !l.Dead {
 		return false, err
 	}
 	b, ok, err := tx.Blob(ctx, n.blob)
