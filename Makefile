@@ -5,7 +5,7 @@ LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.13.1
 # The race detector needs a C compiler; without one the same tests run without it.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race,)
 # Suites that start the built program or move much content run on plain binaries.
-PLAIN := trivium/tests/(e2e|crash|damage|bench)
+PLAIN := trivium/tests/(e2e|crash|bench|damage|faults)
 
 .PHONY: run build test soak lint bench
 
