@@ -117,7 +117,10 @@ func TestBootstrapRefuses(t *testing.T) {
 		wantCode(t, "Bootstrap", err, core.BadArgument)
 	}
 	for _, opts := range []core.BootstrapOptions{
-		{}, {User: "ann"}, {AccessKey: "AKALONE"}, {Password: "12345678", AccessKey: "AK1", SecretKey: "12345678"},
+		{},
+		{User: "ann"},
+		{AccessKey: "AKALONE"},
+		{Password: "12345678", AccessKey: "AK1", SecretKey: "12345678"},
 		{RecoveryKey: core.NewRecoveryKey().Reveal()},
 	} {
 		ok(t, "Validate", opts.Validate())
