@@ -36,7 +36,7 @@ func codeError(rc int32, msg string) error {
 	case sqlite3.SQLITE_FULL:
 		e.Code, e.Msg = core.NoSpace, "no room left for metadata: free space on the disk of the data directory"
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		e.Code, e.Msg = core.Corrupt, "the metadata store is damaged: restore it from a backup (trivium recover)"
+		e.Code, e.Msg = core.Corrupt, "the metadata store is damaged: stop the server and restore the data directory from a copy of yours"
 	case sqlite3.SQLITE_CONSTRAINT:
 		e.Code, e.Msg = constraint(rc)
 	default:
