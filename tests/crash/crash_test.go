@@ -354,7 +354,10 @@ func (l *lane) crash(ctx context.Context) error {
 	}
 	l.note(fmt.Sprintf("%s:%d", a.point, a.count), p)
 	found := error(nil)
-	if p.ready > 0 {
+	if p.ready > 0 && strings.HasPrefix(a.point, "lists.") {
+		found = longList(ctx, p)
+	}
+	if p.ready > 0 && found == nil {
 		found = run(ctx, p, l.workers, loadLimit)
 	}
 	p.kill()

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"trivium/core"
 	"trivium/core/coretest"
 	"trivium/tests/s3client"
 )
@@ -164,6 +165,31 @@ func (w *worker) multipart(ctx context.Context, p *process, o *object) error {
 	}
 	o.upload = nil // completed, or nobody knows
 	return w.settle(p, o, p.client.Complete(ctx, o.bucket, o.key, u.id, u.etags), sumOf(u.body), "")
+}
+
+// longList completes an upload of more parts than a list keeps in its row and deletes it again: what the collector
+// takes apart by itself. Nobody reads it; inspect counts the references that are left.
+func longList(ctx context.Context, p *process) error {
+	const key = "long"
+	body := coretest.Bytes(1, minPart)
+	id, err := p.client.CreateUpload(ctx, plain, key)
+	var etags []string
+	for n := 1; err == nil && n <= core.ShortList+1; n++ {
+		var etag string
+		part := s3client.Part{Bucket: plain, Key: key, UploadID: id, Number: n}
+		etag, err = p.client.PutPart(ctx, part, bytes.NewReader(body), minPart)
+		etags = append(etags, etag)
+	}
+	if err == nil {
+		err = p.client.Complete(ctx, plain, key, id, etags)
+	}
+	if err == nil {
+		err = p.client.Delete(ctx, plain, key)
+	}
+	if s3client.Status(err) == 0 {
+		return nil // done, or the server died at another point on the way
+	}
+	return err
 }
 
 // read compares a key with the ledger. An answer that broke off says nothing.

@@ -24,6 +24,8 @@ func points() map[string]int {
 		"gc.claim.after":         3,
 		"gc.commit.before":       3,
 		"gc.commit.after":        3,
+		"lists.commit.before":    1,
+		"lists.commit.after":     1,
 		"lease.before":           1,
 		"lease.after":            1,
 	}
