@@ -101,7 +101,7 @@ func (c *conn) inspect(path string) (int, error) {
 	if core.CodeOf(err) == core.Corrupt {
 		return 0, &core.Error{
 			Code: core.Corrupt, Path: path, Err: err,
-			Msg: "the file is damaged or no metadata store: restore the data directory from a copy of yours, or name another one",
+			Msg: "the file is damaged or no metadata store: restore the data directory from a copy of yours, or name another data directory",
 		}
 	}
 	if err != nil {

@@ -95,7 +95,7 @@ func TestRefused(t *testing.T) {
 				b[i] = 0xa5
 			}
 			_ = os.WriteFile(path, b, 0o600)
-		}, core.Corrupt, "recover"},
+		}, core.Corrupt, "restore"},
 		{"page size", func(path string) {
 			rawExec(t, path, "PRAGMA journal_mode = DELETE", "PRAGMA page_size = 4096; VACUUM")
 		}, core.Conflict, "page_size"},
