@@ -30,6 +30,8 @@ type Options struct {
 	InlineMax int64
 	// Budget is the memory of transfers in bytes; 0: core's default.
 	Budget int64
+	// FreeSpace is that of core.Config: below the reserve nothing is written.
+	FreeSpace func() (int64, error)
 	// Dir holds the metadata; "": a temporary directory of the test.
 	Dir string
 	// Discard makes the spaces forget content, for benchmarks of writing.
@@ -109,6 +111,7 @@ func (e *Env) start(ctx context.Context) error {
 	cfg := core.Config{
 		Meta: store, Keys: e.keys, Kinds: e.kinds, Budget: e.opts.Budget, InlineMax: e.opts.InlineMax,
 		Holder: "coretest", Hook: e.opts.Hook, Now: e.opts.Now, Volatile: true,
+		FreeSpace: e.opts.FreeSpace,
 	}
 	for i := range e.opts.Spaces {
 		name := fmt.Sprintf("space%d", i+1)
