@@ -1,8 +1,10 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
@@ -109,6 +111,9 @@ func (s *Service) locate(ctx context.Context, r *resolved, pin *content.Pin) (*l
 		}
 	}
 	pin.Set(ids)
+	if err := r.checkBlob(); err != nil {
+		return nil, err
+	}
 	if b := r.blob; b != nil && len(ids) == 1 && b.ID == ids[0] && b.State == BlobStored {
 		l.known[b.ID] = *b
 		return l, nil
@@ -119,6 +124,20 @@ func (s *Service) locate(ctx context.Context, r *resolved, pin *content.Pin) (*l
 		}
 	}
 	return l, nil
+}
+
+// checkBlob returns Corrupt when the version and the only blob of its content know different digests: then one of
+// the rows refers to what it never had (P2).
+func (r *resolved) checkBlob() error {
+	v := &r.object.Entry.Version
+	b := r.blob
+	if b == nil || !b.HasSHA256 || v.SHA256 == nil || b.Size != v.Size || bytes.Equal(b.SHA256[:], v.SHA256) {
+		return nil
+	}
+	return &Error{
+		Code: Corrupt, Msg: "the metadata store contradicts itself: the object and its content have different digests",
+		Err: fmt.Errorf("blob %s of content %d", b.ID, v.Content.ID),
+	}
 }
 
 // extents reads those that hold the bytes that o covers, clipped to them.
@@ -196,7 +215,7 @@ func locateBlob(ctx context.Context, tx MetaTx, b *Blob) (content.Located, error
 		if !found {
 			return content.Located{}, missing("buffer", b.Buffer)
 		}
-		return content.Located{Blob: b.Blob, Data: data}, checkInline(b.Buffer, sum, data, b.Size)
+		return content.Located{Blob: b.Blob, Data: data}, checkInline(b.Buffer, sum, data, b.Size, nil)
 	case BlobPacked:
 		pack, found, err := tx.Blob(ctx, b.Pack)
 		if err != nil {

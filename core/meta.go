@@ -160,7 +160,7 @@ type ListRead struct {
 
 // ContentTx keeps inline data and lists of extents.
 type ContentTx interface {
-	// PutInline stores data; sum is a CRC64NVME over (id, big-endian) ‖ data that core made and checks.
+	// PutInline stores data; sum is a checksum over it and what it belongs to, which core makes and checks.
 	PutInline(ctx context.Context, id int64, sum uint64, data []byte) error
 	Inline(ctx context.Context, id int64) (data []byte, sum uint64, found bool, err error)
 	DeleteInline(ctx context.Context, id int64) error

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -218,13 +219,18 @@ func (s *Service) prepare(ctx context.Context, class int64, w *content.Written) 
 	return n, err
 }
 
+// digest returns the SHA-256 of the content, nil where it was not computed.
+func (n *newContent) digest() []byte {
+	if !n.w.Digests.Set.Has(content.SHA256) {
+		return nil
+	}
+	return bytes.Clone(n.w.Digests.SHA256[:])
+}
+
 // version describes the content as a version that opts ask for.
 func (n *newContent) version(opts *PutOptions) Version {
 	v := Version{Size: n.w.Size, ETag: n.etag, MTime: opts.mtime(), Class: opts.Class, Attrs: opts.Attrs}
-	if n.w.Digests.Set.Has(content.SHA256) {
-		sum := n.w.Digests.SHA256
-		v.SHA256 = sum[:]
-	}
+	v.SHA256 = n.digest()
 	v.Attrs.Checksum = Checksum{}
 	if n.sum != "" {
 		v.Attrs.Checksum = Checksum{Algorithm: opts.Checksum, Value: n.sum}
@@ -252,7 +258,7 @@ func (m *mutation) store(ctx context.Context, n *newContent) (ContentRef, error)
 		return ref, m.tx.PutList(ctx, List{ID: ref.ID, Refs: 1, Extents: extents})
 	case len(n.w.Inline) > 0:
 		ref := ContentRef{Kind: ContentInline, ID: n.ids.content}
-		return ref, m.tx.PutInline(ctx, ref.ID, inlineSum(ref.ID, n.w.Inline), n.w.Inline)
+		return ref, m.tx.PutInline(ctx, ref.ID, inlineSum(ref.ID, n.digest(), n.w.Inline), n.w.Inline)
 	}
 	return ContentRef{}, nil
 }

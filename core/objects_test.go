@@ -242,6 +242,36 @@ func TestCorruptInline(t *testing.T) {
 	get(t, env, "off", "b", []byte("bbbb"))
 }
 
+// TestWrongReference sees that a version that names the content of another is not served, inline or in blobs.
+func TestWrongReference(t *testing.T) {
+	for name, size := range map[string]int{"inline": 100, "blob": 300 << 10} {
+		t.Run(name, func(t *testing.T) {
+			env := newEnv(t, coretest.Options{})
+			a := write(t, env, "off", "a", coretest.Bytes(1, size), core.PutOptions{})
+			b := write(t, env, "off", "b", coretest.Bytes(2, size), core.PutOptions{})
+			refer := func(to core.ContentRef) {
+				err := env.Meta.Update(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+					e, _, err := tx.Entry(ctx, a.BucketID, "a")
+					if err != nil {
+						return err
+					}
+					e.Version.Content = to
+					return tx.PutEntry(ctx, e)
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			refer(b.Version.Content)
+			_, err := env.Admin.OpenObject(t.Context(), "off", "a", core.GetOptions{})
+			wantCode(t, "OpenObject", err, core.Corrupt)
+			get(t, env, "off", "b", coretest.Bytes(2, size))
+			refer(a.Version.Content)
+			get(t, env, "off", "a", coretest.Bytes(1, size))
+		})
+	}
+}
+
 // TestReadOutlivesOverwrite reads an object of several blobs while it is deleted and its rows are claimed.
 func TestReadOutlivesOverwrite(t *testing.T) {
 	env := newEnv(t, coretest.Options{})

@@ -278,7 +278,7 @@ func (s *Service) openBody(ctx context.Context, r *resolved, pin *content.Pin) (
 	v := &o.Entry.Version
 	if v.Content.Kind == ContentInline {
 		pin.Release()
-		if err := checkInline(v.Content.ID, r.sum, r.inline, v.Size); err != nil {
+		if err := checkInline(v.Content.ID, r.sum, r.inline, v.Size, v.SHA256); err != nil {
 			return nil, err
 		}
 		return &memoryBody{rest: r.inline[o.Offset : o.Offset+o.Length]}, nil

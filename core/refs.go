@@ -10,17 +10,18 @@ import (
 	"trivium/core/content"
 )
 
-// inlineSum returns the checksum of an inline row: CRC64NVME over (id, big-endian) ‖ data, so that the bytes of
-// another row do not pass (P2).
-func inlineSum(id int64, data []byte) uint64 {
+// inlineSum returns the checksum of an inline row: CRC64NVME over (id, big-endian) ‖ digest ‖ data, so that the
+// bytes of another row do not pass, nor those of the row that a wrong reference names (P2). digest is the SHA-256
+// of the version that the row belongs to, nil where it is not known and for buffered blobs.
+func inlineSum(id int64, digest, data []byte) uint64 {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], uint64(id))
-	return crc64nvme.Update(crc64nvme.Update(0, b[:]), data)
+	return crc64nvme.Update(crc64nvme.Update(crc64nvme.Update(0, b[:]), digest), data)
 }
 
-// checkInline returns Corrupt unless data is what was stored under id.
-func checkInline(id int64, sum uint64, data []byte, size int64) error {
-	if int64(len(data)) != size || inlineSum(id, data) != sum {
+// checkInline returns Corrupt unless data is what was stored under id for a content of that size and digest.
+func checkInline(id int64, sum uint64, data []byte, size int64, digest []byte) error {
+	if int64(len(data)) != size || inlineSum(id, digest, data) != sum {
 		return &Error{
 			Code: Corrupt, Msg: "the stored content does not match its checksum",
 			Err: fmt.Errorf("inline row %d: %d bytes, want %d, or a wrong checksum", id, len(data), size),
@@ -44,10 +45,10 @@ func (m *mutation) retain(ctx context.Context, v *Version, newID int64) (Content
 		if !found {
 			return ContentRef{}, missing("inline row", v.Content.ID)
 		}
-		if err := checkInline(v.Content.ID, sum, data, v.Size); err != nil {
+		if err := checkInline(v.Content.ID, sum, data, v.Size, v.SHA256); err != nil {
 			return ContentRef{}, err
 		}
-		return ContentRef{Kind: ContentInline, ID: newID}, m.tx.PutInline(ctx, newID, inlineSum(newID, data), data)
+		return ContentRef{Kind: ContentInline, ID: newID}, m.tx.PutInline(ctx, newID, inlineSum(newID, v.SHA256, data), data)
 	case ContentNone:
 	}
 	return ContentRef{}, nil
