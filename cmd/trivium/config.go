@@ -20,7 +20,7 @@ type config struct {
 	tlsCert       string
 	tlsKey        string
 	logLevel      string
-	masterKeyFile string // "": master.key in the data directory
+	masterKeyFile string // absolute; "": master.key in the data directory
 	root          credentials
 	crash         crashPlan
 }
@@ -155,11 +155,21 @@ func (c *config) validate() error {
 	if _, err := c.level(); err != nil {
 		return err
 	}
-	data, err := filepath.Abs(c.data)
-	if err != nil {
-		return fmt.Errorf("--data %s: %w", c.data, err)
+	return c.absolute()
+}
+
+// absolute makes the paths that are told to people absolute.
+func (c *config) absolute() error {
+	for _, path := range []*string{&c.data, &c.masterKeyFile} {
+		if *path == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", *path, err)
+		}
+		*path = abs
 	}
-	c.data = data
 	return nil
 }
 
@@ -170,14 +180,6 @@ func (c *config) level() (zerolog.Level, error) {
 		return 0, fmt.Errorf("--log-level %q: use %s", c.logLevel, strings.Join(levels, ", "))
 	}
 	return zerolog.ParseLevel(c.logLevel)
-}
-
-// masterKeyPath is where the master key is.
-func (c *config) masterKeyPath() string {
-	if c.masterKeyFile != "" {
-		return c.masterKeyFile
-	}
-	return filepath.Join(c.data, "master.key")
 }
 
 // hostName names this machine, for people.

@@ -49,11 +49,11 @@ func TestConfigPrecedence(t *testing.T) {
 	if err != nil || !filepath.IsAbs(c.data) || c.root.User != "u" || c.root.Password != "password" {
 		t.Errorf("data %q, root %q, %v: want an absolute path and the variables", c.data, c.root.User, err)
 	}
-	if got := c.masterKeyPath(); got != filepath.Join(c.data, "master.key") {
-		t.Errorf("master key at %q", got)
+	if c.masterKeyFile != "" {
+		t.Errorf("master key file %q, want none named", c.masterKeyFile)
 	}
-	if c, err = parse(t, nil, []string{"TRIVIUM_MASTER_KEY_FILE=/k"}); err != nil || c.masterKeyPath() != "/k" {
-		t.Errorf("master key at %q, %v, want /k", c.masterKeyPath(), err)
+	if c, err = parse(t, nil, []string{"TRIVIUM_MASTER_KEY_FILE=k"}); err != nil || !filepath.IsAbs(c.masterKeyFile) || filepath.Base(c.masterKeyFile) != "k" {
+		t.Errorf("master key file %q, %v, want the absolute path of k", c.masterKeyFile, err)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 //
 //	meta/trivium.db  metadata
 //	space/           content, the first space
-//	master.key       what everything secret hangs on
+//	master.key       what everything secret hangs on, unless another file is named
 //	credentials      what the first start made
 //	lock             held by the running server: pid, host, address
 //	tmp/             files on their way to one of these places
@@ -104,6 +104,14 @@ func (d *dataDir) join(name string) string { return filepath.Join(d.path, name) 
 func (d *dataDir) tmp() string         { return d.join("tmp") }
 func (d *dataDir) metaFile() string    { return filepath.Join(d.path, "meta", "trivium.db") }
 func (d *dataDir) credentials() string { return d.join("credentials") }
+
+// masterKeyPath is where the master key is: the file named, or the one of the directory.
+func (d *dataDir) masterKeyPath(named string) string {
+	if named != "" {
+		return named
+	}
+	return d.join("master.key")
+}
 
 // hasMeta tells whether a metadata store was begun here.
 func (d *dataDir) hasMeta() (bool, error) { return exists(d.metaFile()) }

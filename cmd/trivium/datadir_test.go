@@ -124,36 +124,51 @@ func TestDataDirModesAndLeftovers(t *testing.T) {
 func TestMasterKeys(t *testing.T) {
 	d := open(t, filepath.Join(t.TempDir(), "data"))
 	path := d.join("master.key")
-	keys, err := loadMasterKeys(d, path)
+	keys, err := loadMasterKeys(d, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := loadMasterKeys(d, path)
-	if err != nil || !bytes.Equal(again.Marshal(), keys.Marshal()) {
-		t.Errorf("the key read back is another, %v", err)
+	for _, named := range []string{"", path} {
+		again, err := loadMasterKeys(d, named)
+		if err != nil || !bytes.Equal(again.Marshal(), keys.Marshal()) {
+			t.Errorf("the key of %q read back is another, %v", named, err)
+		}
 	}
-	elsewhere := filepath.Join(t.TempDir(), "key")
-	if _, err := loadMasterKeys(d, elsewhere); err != nil {
-		t.Errorf("first key in another directory: %v", err)
-	}
+	wantNoNamedKey(t, d, "leave --master-key-file out")
 	if err := os.WriteFile(d.metaFile(), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := loadMasterKeys(d, path); err == nil || !strings.Contains(err.Error(), "is missing") {
+	if _, err := loadMasterKeys(d, ""); err == nil || !strings.Contains(err.Error(), path+" is missing") {
 		t.Errorf("no key beside metadata = %v, want a refusal", err)
 	}
+	wantNoNamedKey(t, d, "restore it from your copy")
 	if ok, _ := exists(path); ok {
 		t.Error("a key was made beside metadata")
 	}
 	if err := os.WriteFile(path, []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := loadMasterKeys(d, path); !errors.Is(err, core.ErrMasterKey) {
+	if _, err := loadMasterKeys(d, ""); !errors.Is(err, core.ErrMasterKey) {
 		t.Errorf("malformed key = %v, want ErrMasterKey", err)
 	} else if want := "master key file " + path + ": line 1 has not 64 hex digits; restore it from your copy"; err.Error() != want {
 		t.Errorf("malformed key = %q, want %q", err, want)
+	}
+}
+
+// wantNoNamedKey names a file that is not there: it must not be made, since what should hold it may just not be mounted.
+func wantNoNamedKey(t *testing.T, d *dataDir, step string) {
+	t.Helper()
+	named := filepath.Join(t.TempDir(), "key")
+	_, err := loadMasterKeys(d, named)
+	for _, want := range []string{named + " is missing", step} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a named file that is missing = %v, want %q", err, want)
+		}
+	}
+	if ok, _ := exists(named); ok {
+		t.Error("the named file was made")
 	}
 }

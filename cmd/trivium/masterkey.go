@@ -24,12 +24,16 @@ func (e *keyError) Error() string { return e.msg }
 // Unwrap returns core.ErrMasterKey.
 func (e *keyError) Unwrap() error { return core.ErrMasterKey }
 
-// loadMasterKeys reads the master key file at path, or makes it on the first start. It refuses to make one
-// beside metadata: what an earlier key sealed would stay closed.
-func loadMasterKeys(d *dataDir, path string) (*core.MasterKeys, error) {
+// loadMasterKeys reads the master key file named, or master.key in the data directory when none is. That one alone is
+// made on the first start, and never beside metadata: what an earlier key sealed would stay closed.
+//
+// A file that was named is not made. Such files lie on media that are mounted (a secret of a container, a stick); a
+// key made because the medium is not there yet would go with the container, and the store with it.
+func loadMasterKeys(d *dataDir, named string) (*core.MasterKeys, error) {
+	path := d.masterKeyPath(named)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return makeMasterKeys(d, path)
+		return noMasterKeys(d, named)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read master key: %w", err)
@@ -43,15 +47,21 @@ func loadMasterKeys(d *dataDir, path string) (*core.MasterKeys, error) {
 	return keys, nil
 }
 
-// makeMasterKeys draws the key of a new store.
-func makeMasterKeys(d *dataDir, path string) (*core.MasterKeys, error) {
+// noMasterKeys makes the key of a new store, or refuses.
+func noMasterKeys(d *dataDir, named string) (*core.MasterKeys, error) {
 	old, err := d.hasMeta()
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", d.path, err)
 	}
-	if old {
+	path := d.masterKeyPath(named)
+	switch {
+	case old:
 		return nil, fmt.Errorf("master key file %s is missing, but the metadata in %s needs it: "+
 			"restore it from your copy, or name it with --master-key-file", path, d.metaFile())
+	case named != "":
+		return nil, fmt.Errorf("master key file %s is missing, and a file that is named is not made by itself: "+
+			"leave --master-key-file out to have %s made, or make it: (umask 077; openssl rand -hex 32 >%s)",
+			path, d.masterKeyPath(""), quote(path))
 	}
 	keys := core.GenerateMasterKeys()
 	if err := d.write(path, keys.Marshal()); err != nil {

@@ -61,7 +61,7 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 	if err := dir.checkMeta(); err != nil {
 		return nil, err
 	}
-	keys, err := loadMasterKeys(dir, c.masterKeyPath())
+	keys, err := loadMasterKeys(dir, c.masterKeyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 			err = errors.Join(err, meta.Close())
 		}
 	}()
-	if err := checkMasterKeys(ctx, meta, keys, c.masterKeyPath()); err != nil {
+	if err := checkMasterKeys(ctx, meta, keys, dir.masterKeyPath(c.masterKeyFile)); err != nil {
 		return nil, err
 	}
 	st := &store{meta: meta, log: slog.New(zerolog.NewSlogHandler(log)), hook: hook, often: often}

@@ -91,6 +91,10 @@ func TestRefusals(t *testing.T) {
 			}
 			return dir
 		}, want: []string{"master.key is missing", "--master-key-file"}},
+		{
+			name: "named master key is not there", args: []string{"--master-key-file", "/nonexistent/key"},
+			want: []string{"/nonexistent/key is missing", "leave --master-key-file out"},
+		},
 		{name: "master key of another store", prepare: func(t *testing.T, _ string) string {
 			dir := usedDir(t)
 			write(t, filepath.Join(dir, "master.key"), strings.Repeat("ab", 32)+"\n")
