@@ -22,6 +22,7 @@ type config struct {
 	logLevel      string
 	masterKeyFile string // absolute; "": master.key in the data directory
 	root          credentials
+	notRead       []string // variables of a credentials file that the environment holds
 	crash         crashPlan
 }
 
@@ -60,8 +61,6 @@ func variables(c *config) map[string]*string {
 		"TRIVIUM_ROOT_SECRET_KEY": &c.root.SecretKey,
 		"TRIVIUM_CRASH":           &c.crash.at,
 		"TRIVIUM_CRASH_LOG":       &c.crash.log,
-		// Not read: the file of the first run, sourced by a shell, sets it.
-		"TRIVIUM_RECOVERY_KEY": new(string),
 	}
 }
 
@@ -105,6 +104,10 @@ func (c *config) readEnv(environ []string) (map[string]string, error) {
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		if !strings.HasPrefix(name, envPrefix) || foreign(name) {
+			continue
+		}
+		if fileOnly(name) {
+			c.notRead = append(c.notRead, name)
 			continue
 		}
 		if !slices.Contains(known, name) {

@@ -19,7 +19,8 @@ type credentials struct {
 	RecoveryKey          string
 }
 
-// fields are the names of the file, in its order; a shell can source it, and aws finds its keys there.
+// fields are the names of the file, in its order; a shell can source it, and aws finds its keys there. The others
+// configure nothing: a shell that exports the file must not make the next server one with the same password.
 func (c *credentials) fields() []struct {
 	name  string
 	value *string
@@ -28,19 +29,29 @@ func (c *credentials) fields() []struct {
 		name  string
 		value *string
 	}{
-		{"TRIVIUM_ROOT_USER", &c.User},
-		{"TRIVIUM_ROOT_PASSWORD", &c.Password},
+		{"TRIVIUM_ADMIN_USER", &c.User},
+		{"TRIVIUM_ADMIN_PASSWORD", &c.Password},
 		{"AWS_ACCESS_KEY_ID", &c.AccessKey},
 		{"AWS_SECRET_ACCESS_KEY", &c.SecretKey},
 		{"TRIVIUM_RECOVERY_KEY", &c.RecoveryKey},
 	}
 }
 
+// fileOnly tells whether name is a variable of the file that is no setting.
+func fileOnly(name string) bool {
+	for _, f := range new(credentials).fields() {
+		if f.name == name {
+			return true
+		}
+	}
+	return false
+}
+
 // marshal renders the file.
 func (c *credentials) marshal() []byte {
 	var b bytes.Buffer
-	b.WriteString("# Made by the first start. What a later start sets for this user by TRIVIUM_ROOT_* is noted here, and no\n" +
-		"# other change of passwords and keys.\n")
+	b.WriteString("# Made by the first start; a shell can source it. What a later start sets for this user by TRIVIUM_ROOT_* is\n" +
+		"# noted here, and no other change of passwords and keys. No server takes these variables from its environment.\n")
 	for _, f := range c.fields() {
 		if *f.value == "" {
 			continue
@@ -66,6 +77,9 @@ func parseCredentials(b []byte) credentials {
 	var c credentials
 	for line := range strings.Lines(string(b)) {
 		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
+		if rest, ok := strings.CutPrefix(name, "TRIVIUM_ROOT_"); ok { // of files that were made before
+			name = "TRIVIUM_ADMIN_" + rest
+		}
 		for _, f := range c.fields() {
 			if f.name == name {
 				*f.value = unquote(value)

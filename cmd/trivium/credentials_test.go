@@ -25,15 +25,40 @@ func TestCredentialsFile(t *testing.T) {
 			t.Errorf("file read back: %s", diff)
 		}
 	}
-	if got := parseCredentials([]byte("# x\n\nOTHER=1\nTRIVIUM_ROOT_USER=u\r\nnonsense\n")); got != (credentials{User: "u"}) {
+	if got := parseCredentials([]byte("# x\n\nOTHER=1\nTRIVIUM_ADMIN_USER=u\r\nnonsense\n")); got != (credentials{User: "u"}) {
 		t.Errorf("file with other lines = %+v", got)
+	}
+}
+
+func TestCredentialsFileOfBefore(t *testing.T) {
+	want := samples()[1]
+	text := strings.ReplaceAll(string(want.marshal()), "TRIVIUM_ADMIN_", "TRIVIUM_ROOT_")
+	if diff := cmp.Diff(want, parseCredentials([]byte(text))); diff != "" {
+		t.Errorf("file with the names of before: %s", diff)
+	}
+}
+
+// TestExportedFileConfiguresNothing starts in the environment of a shell that has exported the whole file.
+func TestExportedFileConfiguresNothing(t *testing.T) {
+	for _, file := range samples() {
+		var environ []string
+		for _, f := range file.fields() {
+			environ = append(environ, f.name+"="+*f.value)
+		}
+		c, err := parse(t, nil, environ)
+		if err != nil || c.root != (credentials{}) {
+			t.Errorf("given are user %q and access key %q, %v, want none", c.root.User, c.root.AccessKey, err)
+		}
+		if diff := cmp.Diff([]string{"TRIVIUM_ADMIN_USER", "TRIVIUM_ADMIN_PASSWORD", "TRIVIUM_RECOVERY_KEY"}, c.notRead); diff != "" {
+			t.Errorf("not read (-want +got):\n%s", diff)
+		}
 	}
 }
 
 // TestCredentialsFileInAShell lets sh read the file, as the banner tells people to do.
 func TestCredentialsFileInAShell(t *testing.T) {
 	for _, want := range samples() {
-		script := string(want.marshal()) + `printf '%s\n' "$TRIVIUM_ROOT_USER" "$TRIVIUM_ROOT_PASSWORD" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY"`
+		script := string(want.marshal()) + `printf '%s\n' "$TRIVIUM_ADMIN_USER" "$TRIVIUM_ADMIN_PASSWORD" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY"`
 		out, err := exec.Command("sh", "-c", script).CombinedOutput()
 		got := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 		if diff := cmp.Diff([]string{want.User, want.Password, want.AccessKey, want.SecretKey}, got); err != nil || diff != "" {

@@ -54,6 +54,10 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 		return err
 	}
 	defer endLog()
+	if len(c.notRead) > 0 {
+		log.Warn().Strs("variables", c.notRead).
+			Msg("variables of a credentials file are set and not read: TRIVIUM_ROOT_* set user, password and access key")
+	}
 	dir, err := openDataDir(c.data)
 	if err != nil {
 		return err

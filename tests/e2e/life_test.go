@@ -40,7 +40,7 @@ func TestFirstStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, name := range []string{"TRIVIUM_ROOT_USER", "TRIVIUM_ROOT_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TRIVIUM_RECOVERY_KEY"} {
+	for i, name := range []string{"TRIVIUM_ADMIN_USER", "TRIVIUM_ADMIN_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TRIVIUM_RECOVERY_KEY"} {
 		if line := name + "=" + found[i+1] + "\n"; !strings.Contains(string(file), line) {
 			t.Errorf("the credentials file has no line %q", line)
 		}
