@@ -16,23 +16,32 @@ type accounts struct {
 	known credentials // the file
 }
 
+// outcome is what a start did to the accounts.
+type outcome struct {
+	creds   credentials // what the credentials file holds now
+	given   credentials // what of it TRIVIUM_ROOT_* gave
+	first   bool        // the accounts were made by this start
+	changed []string    // what a later start replaced or added, in words; no secrets
+}
+
 // prepareAccounts makes the first administrator with an access key, or brings a later start up to what the
-// environment says. It returns what the credentials file holds then; first tells that the accounts were made now.
-func prepareAccounts(ctx context.Context, d *dataDir, svc *core.Service, env credentials) (creds credentials, first bool, err error) {
+// environment says.
+func prepareAccounts(ctx context.Context, d *dataDir, svc *core.Service, env credentials) (outcome, error) {
 	a := &accounts{dir: d, svc: svc, env: env}
+	var err error
 	if a.known, err = readCredentials(d); err != nil {
-		return creds, false, err
+		return outcome{}, err
 	}
 	used, admins, err := a.users(ctx)
 	if err != nil {
-		return creds, false, err
+		return outcome{}, err
 	}
 	if !used {
-		creds, err = a.first(ctx)
-		return creds, true, err
+		creds, err := a.first(ctx)
+		return outcome{creds: creds, given: env, first: true}, err
 	}
-	creds, err = a.later(ctx, admins)
-	return creds, false, err
+	creds, changed, err := a.later(ctx, admins)
+	return outcome{creds: creds, given: env, changed: changed}, err
 }
 
 // users tells whether the store has users, and the names of its administrators, the oldest first.
@@ -77,22 +86,26 @@ func (a *accounts) first(ctx context.Context) (credentials, error) {
 	return creds, nil
 }
 
-// later gives the store what the environment says, then the file.
-func (a *accounts) later(ctx context.Context, admins []string) (credentials, error) {
+// later gives the store what the environment says, then the file. changed says what the store did not have before.
+func (a *accounts) later(ctx context.Context, admins []string) (creds credentials, changed []string, err error) {
 	opts := a.env.options()
 	switch {
 	case opts.User != "" && !slices.Contains(admins, opts.User):
-		return a.known, fmt.Errorf("TRIVIUM_ROOT_USER=%s: the store has no such administrator (it has %q): name one of them, or leave it out",
+		return a.known, nil, fmt.Errorf("TRIVIUM_ROOT_USER=%s: the store has no such administrator (it has %q): name one of them, or leave it out",
 			opts.User, admins)
 	case opts.User == "" && slices.Contains(admins, a.known.User):
 		opts.User = a.known.User
 	case opts.User == "" && len(admins) > 0:
 		opts.User = admins[0]
 	}
-	if _, _, err := a.svc.Bootstrap(ctx, opts); err != nil {
-		return a.known, fmt.Errorf("TRIVIUM_ROOT_*: %w", err)
+	_, res, err := a.svc.Bootstrap(ctx, opts)
+	if err != nil {
+		return a.known, nil, fmt.Errorf("TRIVIUM_ROOT_*: %w", err)
 	}
-	creds := a.known
+	if changed, err = a.changes(ctx, res); err != nil {
+		return a.known, nil, err
+	}
+	creds = a.known
 	switch {
 	case creds.User == opts.User:
 		creds = creds.override(a.env)
@@ -101,7 +114,52 @@ func (a *accounts) later(ctx context.Context, admins []string) (credentials, err
 		creds.User, creds.RecoveryKey = opts.User, a.known.RecoveryKey
 	}
 	// The file of one user never takes up what belongs to another.
-	return creds, a.note(creds)
+	return creds, changed, a.note(creds)
+}
+
+// changes puts into words what Bootstrap did. Who gives another key means to replace the one before, as a rule, and
+// must learn that it stays.
+func (a *accounts) changes(ctx context.Context, res core.BootstrapResult) ([]string, error) {
+	var changed []string
+	if res.PasswordChanged {
+		changed = append(changed, fmt.Sprintf("password of %s replaced", res.User))
+	}
+	if res.SecretChanged {
+		changed = append(changed, fmt.Sprintf("secret of access key %s replaced", res.AccessKey))
+	}
+	if !res.KeyAdded {
+		return changed, nil
+	}
+	older, err := a.otherKeys(ctx, res.User, res.AccessKey)
+	added := fmt.Sprintf("access key %s of %s added", res.AccessKey, res.User)
+	switch older {
+	case 0:
+	case 1:
+		added += "; 1 older key stays valid (there is no command yet that revokes keys)"
+	default:
+		added += fmt.Sprintf("; %d older keys stay valid (there is no command yet that revokes keys)", older)
+	}
+	return append(changed, added), err
+}
+
+// otherKeys counts the access keys that let the user in, but for the one.
+func (a *accounts) otherKeys(ctx context.Context, user, but string) (int, error) {
+	se := a.svc.Session(core.System("start"))
+	u, err := se.User(ctx, user)
+	if err != nil {
+		return 0, fmt.Errorf("read user: %w", err)
+	}
+	keys, err := se.Keys(ctx, u.ID)
+	if err != nil {
+		return 0, fmt.Errorf("read access keys: %w", err)
+	}
+	n := 0
+	for _, k := range keys {
+		if k.ID != but && !k.Disabled {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // note makes creds the content of the file, if they are not.

@@ -101,10 +101,11 @@ func TestFirstAccounts(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			creds, first, err := prepareAccounts(t.Context(), d, svc, tt.env)
-			if err != nil || !first {
-				t.Fatalf("prepareAccounts = first %v, %v, want a first start", first, err)
+			got, err := prepareAccounts(t.Context(), d, svc, tt.env)
+			if err != nil || !got.first || got.given != tt.env || got.changed != nil {
+				t.Fatalf("prepareAccounts = first %v, changed %q, %v, want a first start", got.first, got.changed, err)
 			}
+			creds := got.creds
 			if diff := cmp.Diff(creds.override(tt.want), creds); diff != "" {
 				t.Errorf("made (-want +got):\n%s", diff)
 			}
@@ -121,14 +122,14 @@ func TestFirstAccountsAreInTheFileFirst(t *testing.T) {
 	if err := os.RemoveAll(d.tmp()); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := prepareAccounts(t.Context(), d, svc, credentials{}); err == nil {
+	if _, err := prepareAccounts(t.Context(), d, svc, credentials{}); err == nil {
 		t.Error("prepareAccounts = nil when the file cannot be written")
 	}
 	users, err := svc.Session(core.System("test")).Users(t.Context(), 0, 1)
 	if len(users) != 0 || err != nil {
 		t.Errorf("users = %+v, %v, want none", users, err)
 	}
-	_, _, err = prepareAccounts(t.Context(), d, svc, credentials{Password: "x"})
+	_, err = prepareAccounts(t.Context(), d, svc, credentials{Password: "x"})
 	if core.CodeOf(err) != core.BadArgument {
 		t.Errorf("prepareAccounts with a bad password = %v, want BadArgument", err)
 	}
@@ -172,21 +173,21 @@ func TestLaterAccounts(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d, svc := openTestStore(t)
-			if _, _, err := prepareAccounts(t.Context(), d, svc, was); err != nil {
+			if _, err := prepareAccounts(t.Context(), d, svc, was); err != nil {
 				t.Fatal(err)
 			}
 			addUsers(t, svc)
 			writeFile(t, d, tt.file)
-			creds, first, err := prepareAccounts(t.Context(), d, svc, tt.env)
-			if first || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
-				t.Fatalf("prepareAccounts = first %v, %v, want %q", first, err, tt.err)
+			got, err := prepareAccounts(t.Context(), d, svc, tt.env)
+			if got.first || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Fatalf("prepareAccounts = first %v, %v, want %q", got.first, err, tt.err)
 			}
 			wantFile(t, d, tt.want)
 			if err != nil {
 				wantIn(t, svc, was)
 				return
 			}
-			if creds != tt.want {
+			if got.creds != tt.want {
 				t.Error("prepareAccounts returns other credentials than the file holds")
 			}
 			given := tt.env
@@ -198,6 +199,48 @@ func TestLaterAccounts(t *testing.T) {
 				wantIn(t, svc, tt.want)
 			}
 		})
+	}
+}
+
+// TestLaterAccountsTellWhatChanged starts again and again on one store.
+func TestLaterAccountsTellWhatChanged(t *testing.T) {
+	d, svc := openTestStore(t)
+	if _, err := prepareAccounts(t.Context(), d, svc, original()); err != nil {
+		t.Fatal(err)
+	}
+	addUsers(t, svc)
+	key := func(id, secret string) credentials { return credentials{AccessKey: id, SecretKey: secret} }
+	const revoke = " (there is no command yet that revokes keys)"
+	for _, step := range []struct {
+		name string
+		env  credentials
+		want []string
+	}{
+		{"nothing is given", credentials{}, nil},
+		{"what is there", credentials{Password: original().Password, AccessKey: "AKFIRST", SecretKey: "first-secret"}, nil},
+		{"password", credentials{Password: "second password"}, []string{"password of admin replaced"}},
+		{"the same again", credentials{Password: "second password"}, nil},
+		{"key", key("AKSECOND", "second-secret"), []string{"access key AKSECOND of admin added; 1 older key stays valid" + revoke}},
+		{"secret", key("AKSECOND", "another-secret"), []string{"secret of access key AKSECOND replaced"}},
+		{"both", key("AKTHIRD", "third-secret").override(credentials{Password: "third password"}), []string{
+			"password of admin replaced", "access key AKTHIRD of admin added; 2 older keys stay valid" + revoke,
+		}},
+		{"another administrator", key("AKANN2", "second-of-ann").override(credentials{User: "ann"}), []string{
+			"access key AKANN2 of ann added; 1 older key stays valid" + revoke,
+		}},
+	} {
+		got, err := prepareAccounts(t.Context(), d, svc, step.env)
+		if diff := cmp.Diff(step.want, got.changed); err != nil || diff != "" {
+			t.Errorf("%s: %v, changed (-want +got):\n%s", step.name, err, diff)
+		}
+	}
+	if err := svc.Session(core.System("test")).SetKeyDisabled(t.Context(), "AKANN", true); err != nil {
+		t.Fatal(err)
+	}
+	env := key("AKANN3", "third-of-ann").override(credentials{User: "ann"})
+	got, err := prepareAccounts(t.Context(), d, svc, env)
+	if want := []string{"access key AKANN3 of ann added; 1 older key stays valid" + revoke}; err != nil || !cmp.Equal(want, got.changed) {
+		t.Errorf("with a key that is switched off: %q, %v, want %q", got.changed, err, want)
 	}
 }
 

@@ -3,50 +3,97 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
+	"os"
 	"strings"
+
+	"github.com/mattn/go-isatty"
 )
 
 // welcome is what the banner tells.
 type welcome struct {
-	url   string
-	dir   *dataDir
-	creds credentials
-	first bool // the accounts were made by this start: show them, once
-	// trouble says why the server is not ready; nil: it is.
-	trouble error
+	url       string // as a client on this machine writes it
+	addr      string // that is bound
+	dir       *dataDir
+	masterKey string // file
+	accounts  outcome
+	terminal  bool  // somebody looks on: the secrets made now may be shown, once
+	trouble   error // why the server is not ready; nil: it is
 }
 
-// print writes at most 15 lines.
+// isTerminal tells whether what is written to w is looked at, and not kept: a service's output lands in a log.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// print writes at most 15 lines. What is to be pasted works from any directory of this machine.
 func (b welcome) print(w io.Writer) error {
 	var s strings.Builder
-	fmt.Fprintf(&s, "Trivium %s: S3 at %s, data in %s\n", version(), b.url, b.dir.path)
+	fmt.Fprintf(&s, "Trivium %s: S3 at %s, data in %s", version(), b.url, b.dir.path)
+	if host, port, err := net.SplitHostPort(b.addr); err == nil && net.ParseIP(host).IsUnspecified() {
+		fmt.Fprintf(&s, ", listening on port %s of all addresses of %s", port, hostName())
+	}
+	s.WriteString("\n")
 	if b.trouble != nil {
-		fmt.Fprintf(&s, "Not ready: %v\n", b.trouble)
+		fmt.Fprintf(&s, "Not ready: %s\n", strings.ReplaceAll(b.trouble.Error(), "\n", "; "))
 	}
-	load := fmt.Sprintf("  . %s; export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY", quote(b.dir.credentials()))
-	if b.first {
-		fmt.Fprintf(&s, "Made now, shown once, kept in %s:\n", b.dir.credentials())
-		fmt.Fprintf(&s, "  user %s, password %s\n", b.creds.User, b.creds.Password)
-		fmt.Fprintf(&s, "  access key %s, secret key %s\n", b.creds.AccessKey, b.creds.SecretKey)
-		fmt.Fprintf(&s, "  recovery key %s\n", b.creds.RecoveryKey)
-		s.WriteString("Copy master.key to another place now: without it the store does not open. Keep the recovery key beside it.\n")
-		load = fmt.Sprintf("  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s", quote(b.creds.AccessKey), quote(b.creds.SecretKey))
+	if b.accounts.first {
+		b.firstStart(&s)
 	}
-	if !b.first && b.creds.AccessKey == "" {
-		fmt.Fprintf(&s, "No access key is kept in %s. To get one: start with\n", b.dir.credentials())
+	for _, change := range b.accounts.changed {
+		fmt.Fprintf(&s, "Changed by TRIVIUM_ROOT_*: %s.\n", change)
+	}
+	s.WriteString("The metadata has no backup yet. To make one, stop the server and copy the whole data directory.\n")
+	b.tryIt(&s)
+	_, err := io.WriteString(w, s.String())
+	return err
+}
+
+// firstStart tells what was made, and where it is kept.
+func (b welcome) firstStart(s *strings.Builder) {
+	c, given := &b.accounts.creds, &b.accounts.given
+	of := func(value, given string) string {
+		if given != "" {
+			return value + " (given)"
+		}
+		return value
+	}
+	secret := func(value, given string) string {
+		switch {
+		case given != "":
+			return "as given"
+		case !b.terminal:
+			return "(in the file)"
+		}
+		return value
+	}
+	shown := "shown once"
+	if !b.terminal {
+		shown = "shown on terminals only"
+	}
+	fmt.Fprintf(s, "First start. Secrets made now are kept in %s (mode 0600) and %s:\n", b.dir.credentials(), shown)
+	fmt.Fprintf(s, "  user %s, password %s\n", of(c.User, given.User), secret(c.Password, given.Password))
+	fmt.Fprintf(s, "  access key %s, secret key %s\n", of(c.AccessKey, given.AccessKey), secret(c.SecretKey, given.SecretKey))
+	fmt.Fprintf(s, "  recovery key %s\n", secret(c.RecoveryKey, ""))
+	fmt.Fprintf(s, "Copy %s to another place now: without it the store does not open. Keep the recovery key beside it.\n", b.masterKey)
+}
+
+// tryIt says how to use the store with aws and rclone.
+func (b welcome) tryIt(s *strings.Builder) {
+	load := fmt.Sprintf(". %s; export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY", quote(b.dir.credentials()))
+	if b.accounts.creds.AccessKey == "" {
+		fmt.Fprintf(s, "No access key is kept in %s. To get one: start with\n", b.dir.credentials())
 		s.WriteString("TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY set to values of your choice.\n")
-		load = "  export AWS_ACCESS_KEY_ID=KEY AWS_SECRET_ACCESS_KEY=SECRET"
+		load = "export AWS_ACCESS_KEY_ID=KEY AWS_SECRET_ACCESS_KEY=SECRET"
 	}
-	s.WriteString("There is no backup of the metadata yet. To try it:\n")
-	s.WriteString(load + " AWS_DEFAULT_REGION=us-east-1\n")
 	tls, rclone := "", ""
 	if strings.HasPrefix(b.url, "https:") {
 		tls, rclone = " --no-verify-ssl", " --no-check-certificate"
 	}
-	fmt.Fprintf(&s, "  aws%s --endpoint-url %s s3 mb s3://first\n", tls, b.url)
-	fmt.Fprintf(&s, "  aws%s --endpoint-url %s s3 cp FILE s3://first/\n", tls, b.url)
-	fmt.Fprintf(&s, "  rclone config create trivium s3 provider=Other env_auth=true endpoint=%s\n", b.url)
-	fmt.Fprintf(&s, "  rclone%s copy DIR trivium:first/DIR\n", rclone)
-	_, err := io.WriteString(w, s.String())
-	return err
+	fmt.Fprintf(s, "To try it, in another shell:\n  %s AWS_DEFAULT_REGION=us-east-1\n", load)
+	fmt.Fprintf(s, "  aws%s --endpoint-url %s s3 mb s3://first\n", tls, b.url)
+	fmt.Fprintf(s, "  aws%s --endpoint-url %s s3 cp FILE s3://first/\n", tls, b.url)
+	fmt.Fprintf(s, "  rclone config create trivium s3 provider=Other env_auth=true endpoint=%s\n", b.url)
+	fmt.Fprintf(s, "  rclone%s copy DIR trivium:first/DIR\n", rclone)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"os/exec"
 	"strings"
 	"testing"
@@ -88,54 +87,5 @@ func TestFillAndOverride(t *testing.T) {
 	want.User, want.SecretKey = "ann", "s"
 	if got != want {
 		t.Errorf("override = %+v, want %+v", got, want)
-	}
-}
-
-func TestBanner(t *testing.T) {
-	c := samples()[0]
-	d := &dataDir{path: "/some where"}
-	for _, tt := range []struct {
-		name          string
-		b             welcome
-		want, wantNot []string
-	}{
-		{
-			"first start",
-			welcome{"http://127.0.0.1:7070", d, c, true, errors.New("space is down")},
-			[]string{"Not ready: space is down", c.Password, c.SecretKey, c.RecoveryKey, "AWS_ACCESS_KEY_ID=AK1", "aws --endpoint-url http://127.0.0.1:7070 s3 mb", "rclone "},
-			[]string{"--no-verify-ssl", "--no-check-certificate"},
-		},
-		{
-			"later start",
-			welcome{"https://127.0.0.1:7070", d, c, false, nil},
-			[]string{". '/some where/credentials'", "; export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY ", "aws --no-verify-ssl --endpoint-url https://127.0.0.1:7070", "rclone --no-check-certificate copy"},
-			[]string{c.Password, c.SecretKey, c.RecoveryKey, "No access key", "set -a"},
-		},
-		{
-			"later start without a file",
-			welcome{"http://127.0.0.1:7070", d, credentials{}, false, errors.New("space is down")},
-			[]string{"No access key is kept in /some where/credentials", "TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY", "export AWS_ACCESS_KEY_ID=KEY "},
-			[]string{". '/some"},
-		},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			var s strings.Builder
-			if err := tt.b.print(&s); err != nil {
-				t.Fatal(err)
-			}
-			if n := strings.Count(s.String(), "\n"); n > 15 {
-				t.Errorf("%d lines, want at most 15", n)
-			}
-			for _, w := range tt.want {
-				if !strings.Contains(s.String(), w) {
-					t.Errorf("no %q in:\n%s", w, s.String())
-				}
-			}
-			for _, w := range tt.wantNot {
-				if strings.Contains(s.String(), w) {
-					t.Errorf("%q in:\n%s", w, s.String())
-				}
-			}
-		})
 	}
 }

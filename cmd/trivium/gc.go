@@ -16,7 +16,9 @@ func gcCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gc",
 		Short: "Delete content that nothing refers to (with the server stopped)",
-		Args:  noArguments,
+		Long: `Delete content that nothing refers to. A running server does this by itself; this command does one round while
+none runs on the directory.`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return offline(cmd, &c, func(ctx context.Context, st *store) error {
 				rep, err := st.upkeep.All(ctx, upkeep.CollectOptions{Now: now})

@@ -30,8 +30,17 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: "Run the server until SIGINT or SIGTERM. Without flags it keeps everything in ./data and listens on\n" +
-			"127.0.0.1:7070; the first start makes an administrator and an access key and shows them.",
+		Long: `Run the server until SIGINT or SIGTERM. Without flags it keeps everything in ./data and listens on
+127.0.0.1:7070. The first start makes an administrator, an access key and a recovery key and keeps them in
+<data>/credentials (mode 0600); on a terminal it shows them, once.
+
+Variables without a flag; they hold at every start, and what they replace or add is told:
+  TRIVIUM_ROOT_USER         the administrator whom the others are for (first start: admin)
+  TRIVIUM_ROOT_PASSWORD     his password (first start: random)
+  TRIVIUM_ROOT_ACCESS_KEY   his access key (first start: random); both or none
+  TRIVIUM_ROOT_SECRET_KEY   the secret of that key`,
+		Example: `  trivium serve
+  trivium serve --data /srv/trivium --listen :7070 --tls-cert cert.pem --tls-key key.pem`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.load(cmd, os.Environ()); err != nil {
@@ -148,16 +157,22 @@ func (p *process) open(ctx context.Context) (_ *store, err error) {
 			err = errors.Join(err, st.close(context.WithoutCancel(ctx)))
 		}
 	}()
-	creds, first, err := prepareAccounts(ctx, p.dir, st.service, p.c.root)
+	accounts, err := prepareAccounts(ctx, p.dir, st.service, p.c.root)
 	if err != nil {
 		return nil, err
+	}
+	if len(accounts.changed) > 0 {
+		p.log.Info().Strs("changed", accounts.changed).Msg("accounts were changed by TRIVIUM_ROOT_*")
 	}
 	doors, err := newDoors(st)
 	if err != nil {
 		return nil, err
 	}
 	p.srv.Open(doors)
-	hello := welcome{url: p.srv.URL(), dir: p.dir, creds: creds, first: first, trouble: st.service.Ready(ctx)}
+	hello := welcome{
+		url: p.srv.URL(), addr: p.srv.Addr(), dir: p.dir, masterKey: p.dir.masterKeyPath(p.c.masterKeyFile),
+		accounts: accounts, terminal: isTerminal(p.out), trouble: st.service.Ready(ctx),
+	}
 	if hello.trouble == nil {
 		p.log.Info().Str("addr", p.srv.Addr()).Msg("ready")
 	} else {

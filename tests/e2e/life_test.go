@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,6 +24,28 @@ func contents() map[string]string {
 	return m
 }
 
+// fileOf returns the credentials file of a server by its names.
+func fileOf(t *testing.T, s *instance) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, "credentials"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := make(map[string]string)
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(line, "#") {
+			file[name] = value
+		}
+	}
+	return file
+}
+
+// secretNames are those values of the credentials file that no log may hold.
+func secretNames() []string {
+	return []string{"TRIVIUM_ADMIN_PASSWORD", "AWS_SECRET_ACCESS_KEY", "TRIVIUM_RECOVERY_KEY"}
+}
+
+// TestFirstStart starts a server as a service does: its output lands in a log.
 func TestFirstStart(t *testing.T) {
 	t.Parallel()
 	s := start(t, startOptions{env: []string{}})
@@ -32,17 +53,13 @@ func TestFirstStart(t *testing.T) {
 	if n := strings.Count(banner, "\n"); n > 15 {
 		t.Errorf("the banner has %d lines, want at most 15:\n%s", n, banner)
 	}
-	found := regexp.MustCompile(`(?s)user (\S+), password (\S+)\n.*access key (\S+), secret key (\S+)\n.*recovery key (\S+)\n`).FindStringSubmatch(banner)
-	if found == nil {
-		t.Fatalf("the banner shows no credentials:\n%s", banner)
-	}
-	file, err := os.ReadFile(filepath.Join(s.dir, "credentials"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, name := range []string{"TRIVIUM_ADMIN_USER", "TRIVIUM_ADMIN_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TRIVIUM_RECOVERY_KEY"} {
-		if line := name + "=" + found[i+1] + "\n"; !strings.Contains(string(file), line) {
-			t.Errorf("the credentials file has no line %q", line)
+	file := fileOf(t, s)
+	for _, want := range []string{
+		filepath.Join(s.dir, "credentials"), filepath.Join(s.dir, "master.key"),
+		"user " + file["TRIVIUM_ADMIN_USER"], "access key " + file["AWS_ACCESS_KEY_ID"],
+	} {
+		if !strings.Contains(banner, want) {
+			t.Errorf("no %q in the banner:\n%s", want, banner)
 		}
 	}
 	for name, mode := range map[string]os.FileMode{"": 0o700, "credentials": 0o600, "master.key": 0o600, "lock": 0o600} {
@@ -51,25 +68,50 @@ func TestFirstStart(t *testing.T) {
 			t.Errorf("mode of <data>/%s = %v, %v, want %v", name, info.Mode().Perm(), err, mode)
 		}
 	}
-	k := keys{found[3], found[4]}
+	k := keys{file["AWS_ACCESS_KEY_ID"], file["AWS_SECRET_ACCESS_KEY"]}
 	if status, body := s.call(t, k, http.MethodPut, "/first", ""); status != http.StatusOK {
-		t.Errorf("make a bucket with the banner's key = %d %s", status, body)
+		t.Errorf("make a bucket with the file's key = %d %s", status, body)
 	}
 	if code := s.stop(syscall.SIGTERM); code != 0 {
 		t.Errorf("exit code after SIGTERM = %d, want 0", code)
 	}
-	if strings.Contains(s.stderr.String(), found[4]) || strings.Contains(s.stderr.String(), found[2]) {
-		t.Error("the log holds a secret")
-	}
-
 	again := start(t, startOptions{dir: s.dir, env: []string{}})
-	for _, secret := range found[2:] {
-		if secret != found[3] && strings.Contains(again.stdout.String(), secret) {
-			t.Errorf("the second start shows %q again", secret)
+	for _, name := range secretNames() {
+		for i, out := range []*output{s.stdout, s.stderr, again.stdout, again.stderr} {
+			if file[name] == "" || strings.Contains(out.String(), file[name]) {
+				t.Errorf("%s %q is missing in the file, or is in output %d", name, file[name], i)
+			}
 		}
 	}
 	if status, body := again.call(t, k, http.MethodHead, "/first", ""); status != http.StatusOK {
 		t.Errorf("the key after a restart: HEAD bucket = %d %s", status, body)
+	}
+}
+
+// TestFirstStartOnATerminal looks on: what was made is shown, once.
+func TestFirstStartOnATerminal(t *testing.T) {
+	t.Parallel()
+	s := start(t, startOptions{env: []string{"TRIVIUM_ROOT_PASSWORD=" + rootPassword}, terminal: true})
+	s.poll("whole banner", func() bool { return strings.Contains(s.stdout.String(), "rclone copy") })
+	banner, file := s.stdout.String(), fileOf(t, s)
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TRIVIUM_RECOVERY_KEY"} {
+		if file[name] == "" || !strings.Contains(banner, "key "+file[name]) {
+			t.Errorf("no %s in the banner:\n%s", name, banner)
+		}
+	}
+	if strings.Contains(banner, rootPassword) || !strings.Contains(banner, "password as given") {
+		t.Errorf("the banner does not tell given from made:\n%s", banner)
+	}
+	if n := strings.Count(banner, "\n"); n > 15 {
+		t.Errorf("the banner has %d lines, want at most 15:\n%s", n, banner)
+	}
+	s.stop(syscall.SIGTERM)
+	again := start(t, startOptions{dir: s.dir, env: []string{}, terminal: true})
+	again.poll("whole banner", func() bool { return strings.Contains(again.stdout.String(), "rclone copy") })
+	for _, name := range secretNames() {
+		if strings.Contains(again.stdout.String(), file[name]) {
+			t.Errorf("the second start shows %s again", name)
+		}
 	}
 }
 
@@ -88,6 +130,14 @@ func TestRootVariables(t *testing.T) {
 	if status, body := s.call(t, other, http.MethodHead, "/vars", ""); status != http.StatusOK {
 		t.Errorf("a key that a later start names: HEAD bucket = %d %s", status, body)
 	}
+	if status, body := s.call(t, goodKeys(), http.MethodHead, "/vars", ""); status != http.StatusOK {
+		t.Errorf("the key of before: HEAD bucket = %d %s", status, body)
+	}
+	want := "access key " + other.access + " of root added; 1 older key stays valid"
+	if b := s.stdout.String(); !strings.Contains(b, want) || strings.Contains(b, "password of") {
+		t.Errorf("the banner does not say %q, and that alone:\n%s", want, b)
+	}
+	s.poll("line in the log", func() bool { return strings.Contains(s.stderr.String(), want) })
 }
 
 // TestRefusedCredentials starts with credentials that cannot be: a first start makes nothing, a later one changes

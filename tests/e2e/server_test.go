@@ -60,11 +60,12 @@ type instance struct {
 
 // startOptions modify start. The zero value is plain http on a fresh directory with known credentials.
 type startOptions struct {
-	dir     string // "": a fresh one
-	tls     bool
-	env     []string // beside nothing but PATH; nil: the known credentials
-	noReady bool     // do not wait for it
-	log     *os.File // stderr; nil: kept
+	dir      string // "": a fresh one
+	tls      bool
+	env      []string // beside nothing but PATH; nil: the known credentials
+	noReady  bool     // do not wait for it
+	log      *os.File // stderr; nil: kept
+	terminal bool     // stdout is one
 }
 
 // rootEnv are the variables that set the known credentials.
@@ -94,6 +95,9 @@ func start(t *testing.T, o startOptions, args ...string) *instance {
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
 	if o.log != nil {
 		s.cmd.Stderr = o.log
+	}
+	if o.terminal {
+		s.cmd.Stdout = openTerminal(t, s.stdout)
 	}
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
