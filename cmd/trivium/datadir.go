@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -35,12 +37,12 @@ func openDataDir(path string) (*dataDir, error) {
 	d := &dataDir{path: path}
 	for _, dir := range []string{path, d.tmp(), d.join("meta"), d.join(spaceName)} {
 		if err := makeDir(dir, syncDir); err != nil {
-			return nil, fmt.Errorf("make data directory %s: %w; choose another --data or change its owner", path, err)
+			return nil, d.unusable(err)
 		}
 	}
 	f, err := os.OpenFile(d.join("lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("data directory %s is not writable: %w; choose another --data or change its owner", path, err)
+		return nil, d.unusable(err)
 	}
 	d.lock = f
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
@@ -64,6 +66,62 @@ func (d *dataDir) refused(err error) error {
 	return fmt.Errorf("data directory %s is in use by %s: stop that one or choose another --data", d.path, holder)
 }
 
+// wantStore returns an error unless there is a store in the directory. It makes nothing.
+func (d *dataDir) wantStore() error {
+	info, err := os.Stat(d.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no directory %s: name that of the store with --data", d.path)
+	case err == nil && !info.IsDir():
+		err = &fs.PathError{Op: "stat", Path: d.path, Err: syscall.ENOTDIR}
+	}
+	if err != nil {
+		return d.unusable(err)
+	}
+	switch there, err := d.hasMeta(); {
+	case err != nil:
+		return d.unusable(err)
+	case !there:
+		return fmt.Errorf("there is no store in %s: name its directory with --data", d.path)
+	}
+	return nil
+}
+
+// unusable says what stands in the way of using the directory, and what to do.
+func (d *dataDir) unusable(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("data directory %s: a file is in its place or in its way (%w): name a directory with --data", d.path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("data directory %s: %w: %s, or name another directory with --data", d.path, err, d.rights())
+	}
+	return fmt.Errorf("data directory %s: %w: mend that or name another directory with --data", d.path, err)
+}
+
+// rights says how to get at a directory that this process may not use.
+func (d *dataDir) rights() string {
+	info, err := os.Stat(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "make it as a user who may, and give it to " + userName(os.Geteuid())
+	}
+	if err != nil {
+		return "run trivium as the user who owns it"
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(st.Uid) == os.Geteuid() {
+		return fmt.Sprintf("give its owner all rights in it (its mode is %04o)", info.Mode().Perm())
+	}
+	return fmt.Sprintf("run trivium as its owner, %s, not as %s", userName(int(st.Uid)), userName(os.Geteuid()))
+}
+
+// userName names a user, for people.
+func userName(id int) string {
+	if u, err := user.LookupId(strconv.Itoa(id)); err == nil {
+		return u.Username
+	}
+	return "user " + strconv.Itoa(id)
+}
+
 // hold writes into the lock who holds it ("the server on 127.0.0.1:7070"), for the message of a second one.
 func (d *dataDir) hold(who string) error {
 	text := fmt.Sprintf("%s (pid %d on host %s)\n", who, os.Getpid(), hostName())
@@ -80,15 +138,15 @@ func (d *dataDir) hold(who string) error {
 func (d *dataDir) clean() error {
 	left, err := os.ReadDir(d.tmp())
 	if err != nil {
-		return fmt.Errorf("data directory %s: %w", d.path, err)
+		return d.unusable(err)
 	}
 	for _, e := range left {
 		if err := os.RemoveAll(filepath.Join(d.tmp(), e.Name())); err != nil {
-			return fmt.Errorf("data directory %s: %w", d.path, err)
+			return d.unusable(err)
 		}
 	}
 	if err := os.WriteFile(filepath.Join(d.tmp(), "probe"), nil, 0o600); err != nil {
-		return fmt.Errorf("data directory %s is not writable: %w; choose another --data or change its owner", d.path, err)
+		return d.unusable(err)
 	}
 	return os.Remove(filepath.Join(d.tmp(), "probe"))
 }

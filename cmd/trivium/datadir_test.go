@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"trivium/core"
 )
@@ -92,6 +95,100 @@ func TestMakeDirIsDurable(t *testing.T) {
 			t.Errorf("makeDir(%s) = nil, want an error: a file is in the way", path)
 		}
 	}
+}
+
+func TestWantStore(t *testing.T) {
+	base := t.TempDir()
+	file, empty, used := filepath.Join(base, "file"), filepath.Join(base, "empty"), filepath.Join(base, "used")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Mkdir(empty, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, used)
+	if err := os.WriteFile(d.metaFile(), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		used: "", empty: "there is no store in " + empty, filepath.Join(base, "none"): "there is no directory " + base,
+		file: "data directory " + file + ": a file is in its place", filepath.Join(file, "x"): "a file is in its place or in its way",
+	} {
+		err := (&dataDir{path: path}).wantStore()
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "--data")) {
+			t.Errorf("wantStore of %s = %v, want %q", path, err, want)
+		}
+	}
+	if left, err := os.ReadDir(empty); len(left) != 0 || err != nil {
+		t.Errorf("wantStore made %v, %v", left, err)
+	}
+	if _, err := openDataDir(file); err == nil || !strings.Contains(err.Error(), "a file is in its place") {
+		t.Errorf("open of a file = %v", err)
+	}
+}
+
+// TestForbiddenDataDir looks at a store without the right to.
+func TestForbiddenDataDir(t *testing.T) {
+	d := open(t, filepath.Join(t.TempDir(), "data"))
+	if err := os.WriteFile(d.metaFile(), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		// What TempDir makes is closed to others; the data directory alone shall stand in the way.
+		for _, dir := range []string{filepath.Dir(d.path), filepath.Dir(filepath.Dir(d.path))} {
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	} else {
+		if err := os.Chmod(d.path, 0); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Chmod(d.path, 0o700)
+	}
+	var lookErr, openErr error
+	withoutRights(func() {
+		lookErr = d.wantStore()
+		_, openErr = openDataDir(d.path)
+	})
+	for name, err := range map[string]error{"wantStore": lookErr, "openDataDir": openErr} {
+		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "data directory "+d.path) || strings.Contains(err.Error(), "no store") {
+			t.Errorf("%s = %v, want that it is forbidden", name, err)
+		}
+	}
+}
+
+func TestRights(t *testing.T) {
+	d := &dataDir{path: filepath.Join(t.TempDir(), "data")}
+	if got := d.rights(); got != "make it as a user who may, and give it to "+userName(os.Geteuid()) {
+		t.Errorf("rights of what is not there = %q", got)
+	}
+	if err := os.Mkdir(d.path, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.rights(); got != "give its owner all rights in it (its mode is 0500)" {
+		t.Errorf("rights of the owner = %q", got)
+	}
+	if os.Geteuid() != 0 {
+		return // only root gives away
+	}
+	if err := os.Chown(d.path, 4_000_000, -1); err != nil {
+		t.Skipf("cannot give the directory away: %v", err)
+	}
+	if got := d.rights(); got != "run trivium as its owner, user 4000000, not as "+userName(0) {
+		t.Errorf("rights of another = %q", got)
+	}
+}
+
+// withoutRights runs fn as a user who may do nothing, if this process may do everything.
+func withoutRights(fn func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // never unlocked: the thread ends with its rights
+		if os.Geteuid() == 0 {
+			_ = unix.Setfsuid(65534)
+		}
+		fn()
+	}()
+	<-done
 }
 
 func TestDataDirModesAndLeftovers(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,8 @@ func gcCommand() *cobra.Command {
 		Use:   "gc",
 		Short: "Delete content that nothing refers to (with the server stopped)",
 		Long: `Delete content that nothing refers to. A running server does this by itself; this command does one round while
-none runs on the directory.`,
+none runs on the directory. Content stays for an hour after it was found unused, what a crash left behind
+for a day.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return offline(cmd, &c, func(ctx context.Context, st *store) error {
@@ -25,12 +27,40 @@ none runs on the directory.`,
 				if err != nil {
 					return fmt.Errorf("collect garbage: %w", err)
 				}
-				return say(cmd.OutOrStdout(), "deleted %d shards of %d blobs and %d orphans; %d blobs wait, %d steps failed",
-					rep.Shards, rep.Blobs, rep.Orphans, rep.Waiting, rep.Failed)
+				return say(cmd.OutOrStdout(), "%s", strings.Join(collected(rep, now), "\n"))
 			})
 		},
 	}
 	c.addFlags(cmd, "data", "log-level", "master-key-file")
-	cmd.Flags().BoolVar(&now, "now", false, "do not wait: skip the hour in the queue and the 24 h of orphans")
+	cmd.Flags().BoolVar(&now, "now", false, "do not wait: delete at once what otherwise stays for an hour or a day")
 	return cmd
+}
+
+// collected says what a round has deleted, and of what it has not, why not and until when.
+func collected(rep upkeep.Report, now bool) []string {
+	lines := []string{fmt.Sprintf("deleted %s and %s (%s)",
+		count(rep.Blobs, "blob"), count(rep.Orphans, "orphaned shard"), count(rep.Shards, "file"))}
+	switch {
+	case rep.Waiting > 0 && now:
+		lines = append(lines, count(rep.Waiting, "blob")+" left: being read")
+	case rep.Waiting > 0:
+		lines = append(lines, count(rep.Waiting, "blob")+" left: content stays for an hour after it was found unused, "+
+			"so a round in an hour deletes all of this, and `trivium gc --now` at once")
+	}
+	if rep.Sighted > 0 {
+		lines = append(lines, count(rep.Sighted, "orphaned shard")+" left: found for the first time, "+
+			"deleted a day after it was written and an hour after this at the earliest, or by `trivium gc --now` at once")
+	}
+	if rep.Failed > 0 {
+		lines = append(lines, count(rep.Failed, "step")+" failed: the log says why, the next round tries again")
+	}
+	return lines
+}
+
+// count is n of what a noun names.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -22,11 +22,11 @@ func offline(cmd *cobra.Command, c *config, work func(ctx context.Context, st *s
 		return err
 	}
 	defer endLog()
-	dir := &dataDir{path: c.data}
-	if ok, err := dir.hasMeta(); err != nil || !ok {
-		return errors.Join(fmt.Errorf("there is no store in %s: name its directory with --data", c.data), err)
+	if err := (&dataDir{path: c.data}).wantStore(); err != nil {
+		return err
 	}
-	if dir, err = openDataDir(c.data); err != nil {
+	dir, err := openDataDir(c.data)
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.close()) }()

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"trivium/core/upkeep"
+)
+
+func TestCollected(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		rep  upkeep.Report
+		now  bool
+		want []string // the lines begin so
+	}{
+		{"nothing", upkeep.Report{}, false, []string{"deleted 0 blobs and 0 orphaned shards (0 files)"}},
+		{"all", upkeep.Report{Blobs: 1, Orphans: 1, Shards: 7}, true, []string{"deleted 1 blob and 1 orphaned shard (7 files)"}},
+		{
+			"all of it waits",
+			upkeep.Report{Waiting: 3, Sighted: 1, Failed: 2},
+			false,
+			[]string{"deleted 0 ", "3 blobs left: content stays for an hour", "1 orphaned shard left: found for the first time", "2 steps failed: "},
+		},
+		{"readers", upkeep.Report{Waiting: 1}, true, []string{"deleted 0 ", "1 blob left: being read"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := collected(tt.rep, tt.now)
+			if len(got) != len(tt.want) {
+				t.Fatalf("collected = %q, want %d lines", got, len(tt.want))
+			}
+			for i, want := range tt.want {
+				if !strings.HasPrefix(got[i], want) {
+					t.Errorf("line %d = %q, want %q", i, got[i], want)
+				}
+			}
+		})
+	}
+}
