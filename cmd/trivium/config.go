@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -22,7 +24,8 @@ type config struct {
 	logLevel      string
 	masterKeyFile string // absolute; "": master.key in the data directory
 	root          credentials
-	notRead       []string // variables of a credentials file that the environment holds
+	notRead       []string        // variables of a credentials file that the environment holds
+	fromEnv       map[string]bool // by flag: the variable gave the value
 	crash         crashPlan
 }
 
@@ -81,12 +84,22 @@ func (c *config) load(cmd *cobra.Command, environ []string) error {
 	if err != nil {
 		return err
 	}
+	c.fromEnv = make(map[string]bool)
 	for _, o := range options(c) {
 		if v := env[o.env()]; v != "" && !cmd.Flags().Changed(o.flag) {
 			*o.target = v
+			c.fromEnv[o.flag] = true
 		}
 	}
 	return c.validate()
+}
+
+// name is what the user has set an option by: the flag, or its variable.
+func (c *config) name(flag string) string {
+	if c.fromEnv[flag] {
+		return option{flag: flag}.env()
+	}
+	return "--" + flag
 }
 
 // readEnv takes the variables of Trivium out of environ; an unknown one is an error that names the nearest.
@@ -141,7 +154,7 @@ func foreign(name string) bool {
 // validate checks what can be checked without touching anything.
 func (c *config) validate() error {
 	if c.data == "" {
-		return errors.New("--data is empty: name a directory")
+		return errors.New("--data is empty: name a directory, or leave it out for ./data")
 	}
 	if (c.root.AccessKey == "") != (c.root.SecretKey == "") {
 		return errors.New("TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY go together: set both or none")
@@ -149,16 +162,31 @@ func (c *config) validate() error {
 	if err := c.root.check(); err != nil {
 		return err
 	}
-	if _, _, err := net.SplitHostPort(c.listen); err != nil {
-		return fmt.Errorf("--listen %s: give host:port, such as 127.0.0.1:7070", c.listen)
+	if err := c.checkListen(); err != nil {
+		return err
 	}
-	if (c.tlsCert == "") != (c.tlsKey == "") {
-		return errors.New("TLS needs both files: give --tls-cert and --tls-key")
+	switch {
+	case c.tlsCert == "" && c.tlsKey != "":
+		return fmt.Errorf("TLS needs two files: %s is given, --tls-cert is missing", c.name("tls-key"))
+	case c.tlsCert != "" && c.tlsKey == "":
+		return fmt.Errorf("TLS needs two files: %s is given, --tls-key is missing", c.name("tls-cert"))
 	}
 	if _, err := c.level(); err != nil {
 		return err
 	}
 	return c.absolute()
+}
+
+// checkListen checks the form of the address.
+func (c *config) checkListen() error {
+	_, port, err := net.SplitHostPort(c.listen)
+	if err != nil || port == "" {
+		return fmt.Errorf("%s %s: give host:port, such as 127.0.0.1:7070, or :7070 for all addresses of this host", c.name("listen"), c.listen)
+	}
+	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > math.MaxUint16) {
+		return fmt.Errorf("%s %s: ports are 1 to %d, and 0 takes a free one", c.name("listen"), c.listen, math.MaxUint16)
+	}
+	return nil
 }
 
 // absolute makes the paths that are told to people absolute.
@@ -180,7 +208,7 @@ func (c *config) absolute() error {
 func (c *config) level() (zerolog.Level, error) {
 	levels := []string{"debug", "info", "warn", "error"}
 	if !slices.Contains(levels, c.logLevel) {
-		return 0, fmt.Errorf("--log-level %q: use %s", c.logLevel, strings.Join(levels, ", "))
+		return 0, fmt.Errorf("%s %q: use %s", c.name("log-level"), c.logLevel, strings.Join(levels, ", "))
 	}
 	return zerolog.ParseLevel(c.logLevel)
 }

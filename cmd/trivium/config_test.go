@@ -71,6 +71,11 @@ func TestConfigErrors(t *testing.T) {
 		{"short flag", []string{"-d", "x"}, nil, "unknown flag -d: there are --data, --help, --listen, "},
 		{"flag with one dash", []string{"-data", "x"}, nil, "unknown flag -data: did you mean --data?"},
 		{"port alone", []string{"--listen", "7070"}, nil, "--listen 7070: give host:port, such as 127.0.0.1:7070"},
+		{"port alone in the variable", nil, []string{"TRIVIUM_LISTEN=7070"}, "TRIVIUM_LISTEN 7070: give host:port"},
+		{"port alone over a variable", []string{"--listen", "7070"}, []string{"TRIVIUM_LISTEN=:1"}, "--listen 7070: give host:port"},
+		{"host alone", []string{"--listen", "localhost:"}, nil, "--listen localhost:: give host:port"},
+		{"port that cannot be", nil, []string{"TRIVIUM_LISTEN=:70700"}, "TRIVIUM_LISTEN :70700: ports are 1 to 65535"},
+		{"negative port", []string{"--listen", ":-1"}, nil, "--listen :-1: ports are 1 to 65535"},
 		{"beginning of a flag", []string{"--master-key", "x"}, nil, "did you mean --master-key-file?"},
 		{"variable that is far off", nil, []string{"TRIVIUM_PROT=80"}, "unknown variable TRIVIUM_PROT: there are TRIVIUM_DATA, "},
 		{"unknown variable", nil, []string{"TRIVIUM_DAT=x"}, "TRIVIUM_DAT: did you mean TRIVIUM_DATA?"},
@@ -80,7 +85,9 @@ func TestConfigErrors(t *testing.T) {
 		{"short password", nil, []string{"TRIVIUM_ROOT_PASSWORD=geheim"}, "TRIVIUM_ROOT_PASSWORD: password: it must have 8"},
 		{"short access key", nil, []string{"TRIVIUM_ROOT_ACCESS_KEY=ab", "TRIVIUM_ROOT_SECRET_KEY=geheimgeheim"}, "TRIVIUM_ROOT_ACCESS_KEY: accessKey: "},
 		{"short secret key", nil, []string{"TRIVIUM_ROOT_ACCESS_KEY=abc", "TRIVIUM_ROOT_SECRET_KEY=geheim"}, "TRIVIUM_ROOT_SECRET_KEY: secretKey: "},
-		{"half of TLS", []string{"--tls-key", "x"}, nil, "--tls-cert and --tls-key"},
+		{"TLS without a certificate", []string{"--tls-key", "x"}, nil, "--tls-key is given, --tls-cert is missing"},
+		{"TLS without a key", nil, []string{"TRIVIUM_TLS_CERT=x"}, "TRIVIUM_TLS_CERT is given, --tls-key is missing"},
+		{"log level of the variable", nil, []string{"TRIVIUM_LOG_LEVEL=loud"}, `TRIVIUM_LOG_LEVEL "loud": use debug`},
 		{"log level", []string{"--log-level", "trace"}, nil, `"trace": use debug`},
 		{"empty data", []string{"--data", ""}, nil, "--data is empty"},
 	} {
@@ -128,7 +135,11 @@ func TestCommandErrors(t *testing.T) {
 		{"serev", "unknown command serev: did you mean serve?"},
 		{"serve extra", `trivium serve takes no arguments, only flags: what is "extra"?`},
 		{"gc --noww", "unknown flag --noww: did you mean --now?"},
-		{"--data x", "unknown flag --data: there are --help, --version"},
+		{"--data x", "unknown flag --data: did you mean trivium serve --data?"},
+		{"--dat x", "unknown flag --dat: did you mean trivium serve --data?"},
+		{"--now", "unknown flag --now: did you mean trivium gc --now?"},
+		{"--versio", "unknown flag --versio: did you mean --version?"},
+		{"--bogus", "unknown flag --bogus: there are --help, --version"},
 	} {
 		root := newRoot()
 		root.SetArgs(strings.Fields(tt.args))

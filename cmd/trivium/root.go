@@ -14,6 +14,7 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "trivium",
 		Short:         "An object store with an S3 door",
+		Long:          `An object store with an S3 door. "trivium serve" runs it: without flags and without a configuration, in ./data.`,
 		SilenceErrors: true, // main prints them
 		SilenceUsage:  true,
 		Version:       version(),
@@ -64,7 +65,25 @@ func flagError(cmd *cobra.Command, err error) error {
 	if short := unknown.GetSpecifiedShortnames(); short != "" { // there are none: a dash is missing
 		return fmt.Errorf("unknown flag -%s: %s", short, suggest("--", short, known))
 	}
+	if meant := ofCommand(cmd, name); meant != "" && nearest(name, known) == "" {
+		return fmt.Errorf("unknown flag --%s: did you mean %s?", name, meant)
+	}
 	return fmt.Errorf("unknown flag --%s: %s", name, suggest("--", name, known))
+}
+
+// ofCommand returns the command below cmd with a flag of that name, or near it, such as "trivium serve --data"; "" when
+// there is none.
+func ofCommand(cmd *cobra.Command, name string) string {
+	best := ""
+	for _, c := range cmd.Commands() {
+		var known []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		flag := nearest(name, known)
+		if flag != "" && (best == "" || c.Name() == "serve") { // what is meant as a rule
+			best = c.CommandPath() + " --" + flag
+		}
+	}
+	return best
 }
 
 // suggest says which known name is meant by name, or lists them all. prefix stands before each.

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"os"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -76,12 +79,27 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 		Address: c.listen, CertFile: c.tlsCert, KeyFile: c.tlsKey, Log: log, Client: slowClient,
 	})
 	if err != nil {
-		return err
+		return cannotListen(err, c.name("listen"))
 	}
 	if err := dir.hold("the server on " + srv.Addr()); err != nil {
 		return errors.Join(err, srv.Close())
 	}
 	return run(ctx, &process{c: c, dir: dir, srv: srv, log: log, out: out})
+}
+
+// cannotListen adds the next step to what the system says of the address that option gave. server has done so when the
+// address is in use.
+func cannotListen(err error, option string) error {
+	switch {
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%w: ports below 1024 are for root, or for a program with CAP_NET_BIND_SERVICE; choose a higher one in %s", err, option)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%w: this host has no such address; choose one that it has in %s, or leave the host out for all of them", err, option)
+	}
+	if _, unknown := errors.AsType[*net.DNSError](err); unknown {
+		return fmt.Errorf("%w: give host:port in %s, such as 127.0.0.1:7070", err, option)
+	}
+	return err
 }
 
 // slowClient lets content cut off the client of a request when others wait for the memory that he holds.
