@@ -56,7 +56,7 @@ func parseCopySource(s string) (copySource, error) {
 		return copySource{}, bad
 	}
 	bucket, key, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if !ok || key == "" || !plausibleBucket(bucket) {
+	if !ok || key == "" || brokenRule(bucket) != "" {
 		return copySource{}, bad
 	}
 	if err := checkKey(key); err != nil {

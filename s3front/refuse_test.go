@@ -266,6 +266,19 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestBucketNameRule: the answer says which rule a name breaks, before core has seen it too.
+func TestBucketNameRule(t *testing.T) {
+	e := newEnv(t)
+	for target, want := range map[string]string{
+		"/bu": "3 to 63 characters", "/" + strings.Repeat("b", 64): "3 to 63 characters", "/b%2Fk": "letters, digits, dots, dashes",
+		"/Bucket": "lower-case letters", "/dav": "prefix of a door",
+	} {
+		if a := e.do(put(target, "")); a.StatusCode != http.StatusBadRequest || a.code() != "InvalidBucketName" || !strings.Contains(a.body, want) {
+			t.Errorf("PUT %s = %d %s, want %q", target, a.StatusCode, a.body, want)
+		}
+	}
+}
+
 // TestGoodStreams: what the refusals break is accepted whole.
 func TestGoodStreams(t *testing.T) {
 	e := newEnv(t)

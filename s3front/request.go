@@ -51,8 +51,10 @@ func (r *request) parse() error {
 	if r.key, err = url.PathUnescape(vars["key"]); err != nil {
 		return &apiError{code: invalidURI}
 	}
-	if r.bucket != "" && !plausibleBucket(r.bucket) {
-		return &apiError{code: invalidBucketName}
+	if r.bucket != "" {
+		if rule := brokenRule(r.bucket); rule != "" {
+			return &apiError{code: invalidBucketName, msg: "The specified bucket is not valid: " + rule + "."}
+		}
 	}
 	if err := checkKey(r.key); err != nil {
 		return err
@@ -61,15 +63,18 @@ func (r *request) parse() error {
 	return err
 }
 
-// plausibleBucket tells whether a bucket could have this name by any door's rules.
-func plausibleBucket(name string) bool {
-	for i := range len(name) {
-		c := name[i]
+// brokenRule says by which rule no bucket of any door could have this name; "" when one could.
+func brokenRule(bucket string) string {
+	if len(bucket) < 3 || len(bucket) > 63 {
+		return "its name must have 3 to 63 characters"
+	}
+	for i := range len(bucket) {
+		c := bucket[i]
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
-			return false
+			return "its name may have letters, digits, dots, dashes and underscores"
 		}
 	}
-	return len(name) >= 3 && len(name) <= 63
+	return ""
 }
 
 // checkKey refuses, before anything else is looked at, keys that no object can have.
