@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +12,7 @@ import (
 // gcCommand collects garbage.
 func gcCommand() *cobra.Command {
 	var c config
+	var out printer
 	var now bool
 	cmd := &cobra.Command{
 		Use:   "gc",
@@ -27,13 +27,32 @@ for a day.`,
 				if err != nil {
 					return fmt.Errorf("collect garbage: %w", err)
 				}
-				return say(cmd.OutOrStdout(), "%s", strings.Join(collected(rep, now), "\n"))
+				return out.print(cmd, collection(rep), collected(rep, now)...)
 			})
 		},
 	}
 	c.addFlags(cmd, "data", "log-level", "master-key-file")
 	cmd.Flags().BoolVar(&now, "now", false, "do not wait: delete at once what otherwise stays for an hour or a day")
+	out.addFlag(cmd)
 	return cmd
+}
+
+// gcReport is what --json tells of a round.
+type gcReport struct {
+	Blobs   int `json:"blobs"`   // deleted
+	Orphans int `json:"orphans"` // orphaned shards deleted
+	Files   int `json:"files"`   // shards deleted, orphans included
+	Waiting int `json:"waiting"` // blobs that stay for their hour, or while they are read
+	Sighted int `json:"sighted"` // orphaned shards found for the first time
+	Failed  int `json:"failed"`  // steps that the next round tries again
+}
+
+// collection is the report for programs.
+func collection(rep upkeep.Report) gcReport {
+	return gcReport{
+		Blobs: rep.Blobs, Orphans: rep.Orphans, Files: rep.Shards,
+		Waiting: rep.Waiting, Sighted: rep.Sighted, Failed: rep.Failed,
+	}
 }
 
 // collected says what a round has deleted, and of what it has not, why not and until when.

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -39,10 +37,4 @@ func offline(cmd *cobra.Command, c *config, work func(ctx context.Context, st *s
 	}
 	defer func() { err = errors.Join(err, st.close(context.WithoutCancel(ctx))) }()
 	return work(ctx, st)
-}
-
-// say prints one line for the user.
-func say(w io.Writer, format string, args ...any) error {
-	_, err := fmt.Fprintf(w, format+"\n", args...)
-	return err
 }
