@@ -77,9 +77,6 @@ func parseCredentials(b []byte) credentials {
 	var c credentials
 	for line := range strings.Lines(string(b)) {
 		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
-		if rest, ok := strings.CutPrefix(name, "TRIVIUM_ROOT_"); ok { // of files that were made before
-			name = "TRIVIUM_ADMIN_" + rest
-		}
 		for _, f := range c.fields() {
 			if f.name == name {
 				*f.value = unquote(value)

@@ -29,14 +29,6 @@ func TestCredentialsFile(t *testing.T) {
 	}
 }
 
-func TestCredentialsFileOfBefore(t *testing.T) {
-	want := samples()[1]
-	text := strings.ReplaceAll(string(want.marshal()), "TRIVIUM_ADMIN_", "TRIVIUM_ROOT_")
-	if diff := cmp.Diff(want, parseCredentials([]byte(text))); diff != "" {
-		t.Errorf("file with the names of before: %s", diff)
-	}
-}
-
 // TestExportedFileConfiguresNothing starts in the environment of a shell that has exported the whole file.
 func TestExportedFileConfiguresNothing(t *testing.T) {
 	for _, file := range samples() {

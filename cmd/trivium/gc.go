@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,7 @@ for a day.`,
 				if err != nil {
 					return fmt.Errorf("collect garbage: %w", err)
 				}
-				return out.print(cmd, collection(rep), collected(rep, now)...)
+				return errors.Join(out.print(cmd, collection(rep), collected(rep, now)...), unfinished(rep))
 			})
 		},
 	}
@@ -70,10 +71,15 @@ func collected(rep upkeep.Report, now bool) []string {
 		lines = append(lines, count(rep.Sighted, "orphaned shard")+" left: found for the first time, "+
 			"deleted a day after it was written and an hour after this at the earliest, or by `trivium gc --now` at once")
 	}
-	if rep.Failed > 0 {
-		lines = append(lines, count(rep.Failed, "step")+" failed: the log says why, the next round tries again")
-	}
 	return lines
+}
+
+// unfinished is the error of a round in which steps failed; nil: none did.
+func unfinished(rep upkeep.Report) error {
+	if rep.Failed == 0 {
+		return nil
+	}
+	return errors.New(count(rep.Failed, "step") + " failed: the log says why, the next round tries again")
 }
 
 // count is n of what a noun names.

@@ -18,9 +18,9 @@ func TestCollected(t *testing.T) {
 		{"all", upkeep.Report{Blobs: 1, Orphans: 1, Shards: 7}, true, []string{"deleted 1 blob and 1 orphaned shard (7 files)"}},
 		{
 			"all of it waits",
-			upkeep.Report{Waiting: 3, Sighted: 1, Failed: 2},
+			upkeep.Report{Waiting: 3, Sighted: 1},
 			false,
-			[]string{"deleted 0 ", "3 blobs left: content stays for an hour", "1 orphaned shard left: found for the first time", "2 steps failed: "},
+			[]string{"deleted 0 ", "3 blobs left: content stays for an hour", "1 orphaned shard left: found for the first time"},
 		},
 		{"readers", upkeep.Report{Waiting: 1}, true, []string{"deleted 0 ", "1 blob left: being read"}},
 	} {
@@ -35,5 +35,14 @@ func TestCollected(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestUnfinished(t *testing.T) {
+	if err := unfinished(upkeep.Report{Blobs: 1}); err != nil {
+		t.Errorf("unfinished of a whole round = %v, want nil", err)
+	}
+	if err := unfinished(upkeep.Report{Failed: 2}); err == nil || !strings.HasPrefix(err.Error(), "2 steps failed: ") {
+		t.Errorf("unfinished of two failed steps = %v, want an error that counts them", err)
 	}
 }
