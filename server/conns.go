@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -62,18 +63,30 @@ type conn struct {
 	l      *listener
 	once   sync.Once
 	writes stall
+	failed atomic.Pointer[error] // of the first Write that failed
 }
 
-// Write sends p in pieces, each of which must make progress.
+// Write sends p in pieces, each of which must make progress. After a Write that failed nothing more is sent, and
+// its error is returned at once: what came next would stand in the middle of a message. Closing a TLS connection
+// is such a Write, with 5 s of its own; net/http closes from inside the handler's Write, whose memory would be
+// held that long.
 func (c *conn) Write(p []byte) (int, error) {
+	if err := c.failed.Load(); err != nil {
+		return 0, *err
+	}
 	sent := 0
 	for {
 		c.writes.enter()
 		n, err := c.Conn.Write(p[sent:min(len(p), sent+writePiece)])
 		c.writes.leave()
 		sent += n
-		if err != nil || sent == len(p) {
+		if err != nil {
+			first := err
+			c.failed.CompareAndSwap(nil, &first)
 			return sent, err
+		}
+		if sent == len(p) {
+			return sent, nil
 		}
 	}
 }
