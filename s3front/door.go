@@ -26,6 +26,9 @@ type Config struct {
 	RequestID func(ctx context.Context) string
 	// Note tells the access log who does what, once per request, before the operation runs; nil: nobody asks.
 	Note func(ctx context.Context, principal, op string)
+	// NoteCode tells the access log the code of an error, once per request that is answered or cut with one, before
+	// the reply; nil: nobody asks.
+	NoteCode func(ctx context.Context, code string)
 	// Observe hears of every request after its reply, also of those that were cut; nil: nobody asks. It must
 	// not block.
 	Observe func(ctx context.Context, e Event)

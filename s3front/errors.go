@@ -191,6 +191,9 @@ func (r *request) fail(w *recorder, err error) {
 	e := translate(err)
 	rep := e.code.reply()
 	r.code, r.err = rep.name, err
+	if r.door.cfg.NoteCode != nil {
+		r.door.cfg.NoteCode(r.Context(), rep.name)
+	}
 	if w.status != 0 {
 		r.torn = true
 		panic(http.ErrAbortHandler) // the reply has begun: all that is left is to cut it

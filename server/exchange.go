@@ -16,6 +16,7 @@ type exchange struct {
 	start         time.Time
 	door          string
 	principal, op string
+	code          string // of the error that was answered
 	status        int
 	in, out       int64 // bytes of bodies
 	reads, writes stall
@@ -50,6 +51,14 @@ func Note(ctx context.Context, principal, op string) {
 	}
 	if op != "" {
 		x.op = op
+	}
+}
+
+// NoteCode tells the log with which error code of its protocol the request of ctx is refused ("NoSuchKey"). A door
+// calls it on the goroutine of its handler; the last one counts.
+func NoteCode(ctx context.Context, code string) {
+	if x := exchangeOf(ctx); x != nil {
+		x.code = code
 	}
 }
 

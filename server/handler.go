@@ -100,6 +100,9 @@ func (s *Server) logLine(x *exchange, r *http.Request, aborted bool) {
 	e = e.Str("req", x.id).Str("remote", r.RemoteAddr).Str("principal", x.principal).Str("door", x.door).
 		Str("op", x.op).Str("method", r.Method).Str("path", path).Int("status", status).
 		Int64("in", x.in).Int64("out", x.out).Dur("ms", time.Since(x.start))
+	if x.code != "" {
+		e = e.Str("code", x.code)
+	}
 	if aborted {
 		e = e.Bool("cut", true)
 	}

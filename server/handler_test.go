@@ -57,7 +57,30 @@ func TestLogLine(t *testing.T) {
 	}
 }
 
+func TestLogLineOfARefusal(t *testing.T) {
+	s, l := bare(t)
+	s.Open(Doors{S3: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			return
+		}
+		NoteCode(r.Context(), "NoSuchKey")
+		w.WriteHeader(http.StatusNotFound)
+	})})
+	want := []any{"NoSuchKey", nil, "NotImplemented"}
+	for i, r := range []*http.Request{
+		httptest.NewRequest(http.MethodGet, "/b/k", nil),
+		httptest.NewRequest(http.MethodPut, "/b/k", nil),
+		httptest.NewRequest(http.MethodGet, "/v1/buckets", nil),
+	} {
+		s.ServeHTTP(httptest.NewRecorder(), r)
+		if got := l.lines(t, "request")[i]["code"]; got != want[i] {
+			t.Errorf("log code of %s %s = %v, want %v", r.Method, r.URL, got, want[i])
+		}
+	}
+}
+
 func TestNoteOutsideOfARequest(t *testing.T) {
+	NoteCode(t.Context(), "code")
 	Note(t.Context(), "ann", "op")
 	if id := RequestID(t.Context()); id != "" {
 		t.Errorf("RequestID without a request = %q", id)

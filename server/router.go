@@ -57,11 +57,13 @@ func built(h http.Handler, seg string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case isS3(r):
+			NoteCode(r.Context(), "NotImplemented")
 			write(w, http.StatusNotImplemented, "application/xml", []byte(xmlHead+"<Error><Code>NotImplemented</Code><Message>"+text+
 				"</Message><RequestId>"+RequestID(r.Context())+"</RequestId></Error>\n"))
 		case seg == "dav":
 			writeText(w, http.StatusNotImplemented, text+"\n")
 		default:
+			NoteCode(r.Context(), "NotImplemented")
 			writeJSON(w, http.StatusNotImplemented, map[string]string{"code": "NotImplemented", "message": text})
 		}
 	})

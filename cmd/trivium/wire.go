@@ -93,7 +93,8 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 // newDoors makes the doors on the store.
 func newDoors(st *store) (server.Doors, error) {
 	s3 := s3front.New(s3front.Config{
-		Service: st.service, RequestID: server.RequestID, Note: server.Note, Observe: st.observeS3,
+		Service: st.service, RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
+		Observe: st.observeS3,
 	})
 	return server.Doors{S3: answering(s3, st.hook), Ready: st.service.Ready}, nil
 }
