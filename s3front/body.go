@@ -2,7 +2,9 @@ package s3front
 
 import (
 	"io"
+	"net/http"
 	"strconv"
+	"strings"
 
 	"trivium/core"
 	"trivium/s3front/sigv4"
@@ -20,7 +22,10 @@ type body struct {
 // reads nothing, so that a client that waits for 100 Continue never sends a body that is refused.
 func openBody(r *request, limit int64) (body, error) {
 	b := body{Reader: r.Body}
-	var err error
+	err := refuseFraming(r.Request, r.auth.Payload)
+	if err != nil {
+		return b, err
+	}
 	if b.declared, err = declaredDigests(r); err != nil {
 		return b, err
 	}
@@ -41,6 +46,19 @@ func openBody(r *request, limit int64) (body, error) {
 		return b, badRequest("x-amz-trailer needs a streaming payload")
 	}
 	return b, nil
+}
+
+// refuseFraming refuses a body that is announced as aws-chunked while nobody says in which form: it would be stored
+// with its framing. S3 refuses the pair with this message. Under a hash the body is stored as it was sent and signed.
+func refuseFraming(r *http.Request, p sigv4.Payload) error {
+	if p != sigv4.Unsigned || !namesChunked(r.Header["Content-Encoding"]) {
+		return nil
+	}
+	if r.Header.Get("X-Amz-Content-Sha256") == "" && r.Header.Get("X-Amz-Decoded-Content-Length") == "" {
+		return nil // a presigned or anonymous request, which says nothing of the kind
+	}
+	return badArgument("Content-Encoding", strings.Join(r.Header["Content-Encoding"], ", "),
+		"aws-chunked encoding is not supported when x-amz-content-sha256 UNSIGNED-PAYLOAD is supplied.")
 }
 
 // bodySize is the length of the payload: of the decoded one where it is framed.

@@ -126,6 +126,21 @@ func putOptions(r *request) (core.PutOptions, error) {
 	return o, nil
 }
 
+// awsChunked is the coding that names the framing of streaming payloads.
+const awsChunked = "aws-chunked"
+
+// namesChunked tells whether aws-chunked is among the codings.
+func namesChunked(values []string) bool {
+	for _, v := range values {
+		for item := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(item), awsChunked) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // contentEncoding drops aws-chunked, which is the framing of the request and no property of the object.
 func contentEncoding(values []string) string {
 	if len(values) == 0 {
@@ -134,7 +149,7 @@ func contentEncoding(values []string) string {
 	var kept []string
 	all := strings.Join(values, ", ")
 	for item := range strings.SplitSeq(all, ",") {
-		if item = strings.TrimSpace(item); item != "" && !strings.EqualFold(item, "aws-chunked") {
+		if item = strings.TrimSpace(item); item != "" && !strings.EqualFold(item, awsChunked) {
 			kept = append(kept, item)
 		}
 	}
