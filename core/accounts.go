@@ -40,6 +40,7 @@ func System(name string) Principal { return Principal{Name: name, Admin: true} }
 type Credentials struct {
 	Principal Principal
 	Secret    string
+	loaded    bool // for this caller, and not remembered
 }
 
 // String hides the secret.
@@ -103,13 +104,29 @@ func (s *Service) KeyCredentials(ctx context.Context, accessKey string) (Credent
 	}
 	if known {
 		gen.keys.put(accessKey, c)
-		return *c, nil
+		out := *c
+		out.loaded = true
+		return out, nil
 	}
 	// Long names are not worth the memory: no key has one.
 	if len(accessKey) <= maxKeyID {
 		gen.unknown.put(accessKey, c)
 	}
 	return *c, unauthorized()
+}
+
+// RefuseKey makes the refusal of a signature cost what it costs for an unknown key: the first one with a key looks
+// into the store, later ones do not. c is what KeyCredentials returned for the request, without an error. So the time
+// does not tell whether a key exists, though those in use are remembered.
+func (s *Service) RefuseKey(ctx context.Context, accessKey string, c Credentials) {
+	gen := s.cache.current()
+	if _, paid := gen.refused.get(accessKey); paid {
+		return
+	}
+	if !c.loaded {
+		_, _, _ = s.loadKey(ctx, accessKey) // for the work alone: the answer is known
+	}
+	gen.refused.put(accessKey, struct{}{})
 }
 
 // loadKey reads and unseals one key. An unknown one gets a dummy secret.
@@ -133,6 +150,7 @@ func (s *Service) loadKey(ctx context.Context, accessKey string) (*Credentials, 
 	}
 	dummy := s.keys.Sign(LabelSecrets, []byte("unknown access key "+accessKey))
 	if !found {
+		_, _ = s.keys.Unseal(noSecret, s.dummySecret)
 		return &Credentials{Secret: base64.RawStdEncoding.EncodeToString(dummy)[:40]}, false, nil
 	}
 	secret, err := s.keys.Unseal(keySecret(accessKey), key.Secret)
@@ -143,6 +161,9 @@ func (s *Service) loadKey(ctx context.Context, accessKey string) (*Credentials, 
 	p.KeyID = accessKey
 	return &Credentials{Principal: p, Secret: string(secret)}, true, nil
 }
+
+// noSecret names the owner of a sealed secret that is unsealed where there is none.
+const noSecret = "no key"
 
 // keySecret names the owner of a sealed secret.
 func keySecret(id string) string { return "key " + id }

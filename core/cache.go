@@ -23,6 +23,7 @@ type generation struct {
 	epoch   int64
 	keys    limited[string, *Credentials] // unknown ones too: they get a dummy
 	unknown limited[string, *Credentials] // apart, so that guessing does not push out what is used
+	refused limited[string, struct{}]     // known ones with a wrong signature, once that has cost a look into the store
 	users   limited[string, User]         // by name
 	buckets limited[string, *bucketState]
 	docs    limited[docName, []byte] // nil: there is none

@@ -52,6 +52,7 @@ type Config struct {
 type Service struct {
 	meta        MetaStore
 	keys        *MasterKeys
+	dummySecret []byte // sealed, of noSecret
 	content     *content.Store
 	budget      *content.Budget
 	pins        *content.Pins
@@ -119,6 +120,7 @@ func newService(cfg Config) *Service {
 		volatile: cfg.Volatile, inlineMax: cfg.InlineMax, holder: cfg.Holder,
 		folderLimit: defaultFolderLimit,
 		incarnation: newIncarnation(),
+		dummySecret: cfg.Keys.Seal(noSecret, make([]byte, 40)),
 		pins:        new(content.Pins),
 		spaces:      new(content.Spaces),
 		kinds:       make(map[string]drivers.Kind, len(cfg.Kinds)),

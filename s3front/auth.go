@@ -14,18 +14,23 @@ import (
 // authenticate verifies the signature, if there is one, and fills in r.auth and r.principal.
 func (d *door) authenticate(r *request) error {
 	r.principal = core.Anonymous()
-	var found core.Principal
-	unknown := false
+	var found core.Credentials
+	known, unknown := "", false
 	auth, err := d.verifier.Verify(r.Request, r.query, func(ctx context.Context, key string) (string, bool, error) {
 		c, err := d.cfg.Service.KeyCredentials(ctx, key)
 		unknown = err != nil && core.CodeOf(err) == core.Unauthorized
 		if err != nil && !unknown {
 			return "", false, err
 		}
-		found = c.Principal
+		if found = c; !unknown {
+			known = key
+		}
 		return c.Secret, !unknown, nil
 	})
 	if err != nil {
+		if known != "" {
+			d.cfg.Service.RefuseKey(r.Context(), known, found)
+		}
 		if unknown && d.cfg.NameUnknownKeys {
 			return &apiError{code: invalidAccessKeyID}
 		}
@@ -33,7 +38,7 @@ func (d *door) authenticate(r *request) error {
 	}
 	r.auth = auth
 	if auth.Kind != sigv4.Anonymous {
-		r.principal = found
+		r.principal = found.Principal
 	}
 	r.principal.Door, r.principal.RequestID = "s3", r.id
 	return nil

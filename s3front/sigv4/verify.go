@@ -40,11 +40,12 @@ type Verifier struct {
 	now      func() time.Time
 	keys     *keyCache
 	buffers  sync.Pool // *[]byte, of canonical requests
+	derive   func(secret, date, region, service string) [32]byte
 }
 
 // New makes a Verifier.
 func New(cfg Config) *Verifier {
-	v := &Verifier{services: cfg.Services, now: cfg.Now, keys: newKeyCache(cfg.Keys)}
+	v := &Verifier{services: cfg.Services, now: cfg.Now, keys: newKeyCache(cfg.Keys), derive: signingKey}
 	if len(v.services) == 0 {
 		v.services = []string{"s3"}
 	}
@@ -127,7 +128,7 @@ func (v *Verifier) compare(r *http.Request, q Query, known bool, s *signing) err
 	var cached bool
 	s.auth.key, cached = v.keys.get(c, s.secret)
 	if !cached {
-		s.auth.key = signingKey(s.secret, c.date, c.region, c.service)
+		s.auth.key = v.derive(s.secret, c.date, c.region, c.service)
 	}
 	buf, _ := v.buffers.Get().(*[]byte)
 	defer v.buffers.Put(buf)
@@ -142,6 +143,9 @@ func (v *Verifier) compare(r *http.Request, q Query, known bool, s *signing) err
 	*buf = all
 	want := sign(s.auth.key, all[n:])
 	if subtle.ConstantTimeCompare(want[:], []byte(c.signature)) != 1 || !known {
+		if cached { // a refusal costs the same for every key: only those of users are remembered
+			v.derive(s.secret, c.date, c.region, c.service)
+		}
 		return &Error{
 			Reason: Mismatch, Key: c.accessKey, Provided: c.signature,
 			Msg:          "The request signature we calculated does not match the signature you provided. Check your key and signing method.",

@@ -142,6 +142,35 @@ func TestEveryBitCounts(t *testing.T) {
 	}
 }
 
+// TestRefusalsCostTheSame counts derivations, of which a remembered key saves the accepted requests one.
+func TestRefusalsCostTheSame(t *testing.T) {
+	good := docCases()[0].headers
+	wrong := strings.Replace(good, "Signature=f", "Signature=0", 1)
+	unknown := strings.Replace(good, docKey, "NOBODY", 1)
+	if wrong == good || unknown == good {
+		t.Fatal("the example has changed")
+	}
+	v := docVerifier()
+	derived := 0
+	v.derive = func(secret, date, region, service string) [32]byte {
+		derived++
+		return signingKey(secret, date, region, service)
+	}
+	for i, tt := range []struct {
+		headers string
+		refused bool
+		want    int
+	}{
+		{wrong, true, 1}, {unknown, true, 1}, {good, false, 1}, {good, false, 0}, {wrong, true, 1}, {unknown, true, 1}, {good, false, 0},
+	} {
+		derived = 0
+		_, err := verify(v, docRequest("GET", "/test.txt", tt.headers))
+		if (err != nil) != tt.refused || derived != tt.want {
+			t.Errorf("request %d = %v with %d derivations, want %d", i, err, derived, tt.want)
+		}
+	}
+}
+
 func TestUnknownKeyTakesTheSamePath(t *testing.T) {
 	r := docRequest("GET", "/test.txt", docCases()[0].headers)
 	r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), docKey, "NOBODY", 1))
