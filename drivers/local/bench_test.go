@@ -135,3 +135,38 @@ func BenchmarkRead(b *testing.B) {
 	run("floor", func() (io.ReadCloser, error) { return os.Open(filepath.Join(root, "x")) })
 	run("local", func() (io.ReadCloser, error) { return d.Open(b.Context(), "x", 0, -1) })
 }
+
+// BenchmarkOpen opens a shard, reads its first bytes and closes it: with the system call that takes the whole name,
+// and as os.Root does it.
+func BenchmarkOpen(b *testing.B) {
+	const name = "shards/3f/0123456789abcdef0123456789abcdef.0.0.0"
+	d, err := Open(b.Context(), "disk", b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	if err := d.Put(b.Context(), name, bytes.NewReader(make([]byte, benchSize)), benchSize, drivers.PutOptions{}); err != nil {
+		b.Fatal(err)
+	}
+	var head [128]byte
+	run := func(b *testing.B, open func() (file, int64, error)) {
+		b.ReportAllocs()
+		for b.Loop() {
+			f, _, err := open()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := f.ReadAt(head[:], 0); err != nil {
+				b.Fatal(err)
+			}
+			_ = f.Close()
+		}
+	}
+	b.Run("beneath", func(b *testing.B) { run(b, func() (file, int64, error) { return d.beneath.open(name) }) })
+	b.Run("root", func(b *testing.B) {
+		run(b, func() (file, int64, error) {
+			src, err := d.openFile(name)
+			return src.f, src.size, err
+		})
+	})
+}

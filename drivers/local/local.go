@@ -30,10 +30,11 @@ const (
 // link itself. Content is written to a file in ".trivium-tmp", a directory of the root that is no valid name, and
 // renamed when it is on disk.
 type Driver struct {
-	space string
-	root  *os.Root
-	temps *temps
-	sync  *dirSync
+	space   string
+	root    *os.Root
+	beneath *beneath // what is opened for reading is opened with it, if that works
+	temps   *temps
+	sync    *dirSync
 
 	// known are directories whose entries in their parents are on disk. tree is held shared from a look at known
 	// to the rename that relies on it, and exclusively by Rmdir, so that no directory goes away in between.
@@ -68,12 +69,18 @@ func open(space, path string) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := openTemps(root)
+	b, err := openBeneath(root)
 	if err != nil {
 		_ = root.Close()
 		return nil, err
 	}
-	d := &Driver{space: space, root: root, temps: t, known: newKnownDirs(), syncFile: (*os.File).Sync}
+	t, err := openTemps(root)
+	if err != nil {
+		_ = b.close()
+		_ = root.Close()
+		return nil, err
+	}
+	d := &Driver{space: space, root: root, beneath: b, temps: t, known: newKnownDirs(), syncFile: (*os.File).Sync}
 	d.sync = newDirSync(d.syncDir)
 	d.buffers.New = func() any {
 		p := make([]byte, copyBuffer)
@@ -186,7 +193,7 @@ func (d *Driver) Traits() drivers.Traits {
 
 // Close implements drivers.Driver. Open readers go on.
 func (d *Driver) Close() error {
-	return d.fail("close", "", errors.Join(d.temps.close(), d.root.Close()))
+	return d.fail("close", "", errors.Join(d.temps.close(), d.beneath.close(), d.root.Close()))
 }
 
 func (d *Driver) fail(op, name string, err error) error {

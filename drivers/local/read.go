@@ -36,29 +36,51 @@ func (d *Driver) openFile(name string) (source, error) {
 	return source{f: f, size: fi.Size()}, nil
 }
 
+// file is an open file of which a part is read.
+type file interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// errAsk says that beneath cannot open a file and os.Root has to be asked.
+var errAsk = errors.New("ask os.Root")
+
+// openRead opens a regular file for reading and tells its size.
+func (d *Driver) openRead(name string) (file, int64, error) {
+	f, size, err := d.beneath.open(name)
+	if !errors.Is(err, errAsk) {
+		return f, size, err
+	}
+	src, err := d.openFile(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	return src.f, src.size, nil
+}
+
 func (d *Driver) open(ctx context.Context, name string, offset, length int64) (*reader, error) {
 	if err := check(ctx, name); err != nil {
 		return nil, err
 	}
-	src, err := d.openFile(name)
+	f, size, err := d.openRead(name)
 	if err != nil {
 		return nil, err
 	}
-	if offset < 0 || offset > src.size {
-		_ = src.f.Close()
-		return nil, fmt.Errorf("offset %d of %d: %w", offset, src.size, drivers.ErrRange)
+	if offset < 0 || offset > size {
+		_ = f.Close()
+		return nil, fmt.Errorf("offset %d of %d: %w", offset, size, drivers.ErrRange)
 	}
-	end := src.size
+	end := size
 	if length >= 0 && length < end-offset {
 		end = offset + length
 	}
-	return &reader{d: d, f: src.f, name: name, start: offset, off: offset, end: end}, nil
+	return &reader{d: d, f: f, name: name, start: offset, off: offset, end: end}, nil
 }
 
 // reader reads [start, end) of a file that was that long when it was opened.
 type reader struct {
 	d               *Driver
-	f               *os.File
+	f               file
 	name            string
 	start, off, end int64
 }
