@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -63,30 +62,28 @@ type conn struct {
 	l      *listener
 	once   sync.Once
 	writes stall
-	failed atomic.Pointer[error] // of the first Write that failed
+	cork   cork
 }
 
-// Write sends p in pieces, each of which must make progress. After a Write that failed nothing more is sent, and
-// its error is returned at once: what came next would stand in the middle of a message. Closing a TLS connection
-// is such a Write, with 5 s of its own; net/http closes from inside the handler's Write, whose memory would be
-// held that long.
+// Write sends p in pieces, each of which must make progress; what the cork holds goes first. After a Write that
+// failed nothing more is sent, and its error is returned at once: what came next would stand in the middle of a
+// message. Closing a TLS connection is such a Write, with 5 s of its own; net/http closes from inside the handler's
+// Write, whose memory would be held that long.
 func (c *conn) Write(p []byte) (int, error) {
-	if err := c.failed.Load(); err != nil {
-		return 0, *err
+	c.cork.mu.Lock()
+	defer c.cork.mu.Unlock()
+	if c.cork.failed != nil {
+		return 0, c.cork.failed
+	}
+	if c.cork.keep(p) {
+		return len(p), nil
 	}
 	sent := 0
 	for {
-		c.writes.enter()
-		n, err := c.Conn.Write(p[sent:min(len(p), sent+writePiece)])
-		c.writes.leave()
+		n, err := c.send(p[sent:min(len(p), sent+writePiece)])
 		sent += n
-		if err != nil {
-			first := err
-			c.failed.CompareAndSwap(nil, &first)
+		if err != nil || sent == len(p) {
 			return sent, err
-		}
-		if sent == len(p) {
-			return sent, nil
 		}
 	}
 }

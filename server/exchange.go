@@ -134,6 +134,7 @@ type response struct {
 	http.ResponseWriter
 	x      *exchange
 	unread *body // HTTP/1: what net/http reads to its end when the head is sent; nil: nothing
+	conn   *conn // HTTP/1 without TLS; else nil
 }
 
 // Unwrap returns the writer below, for http.ResponseController.
@@ -168,8 +169,12 @@ func (w *response) piece(p []byte) (int, error) {
 		p = p[:min(int64(len(p)), headPiece-w.x.out)]
 		defer w.unread.during()()
 	}
+	write := w.ResponseWriter.Write
+	if w.conn != nil && w.unread == nil && w.x.out == 0 && len(p) >= headPiece {
+		write = w.first
+	}
 	w.x.writes.enter()
-	n, err := w.ResponseWriter.Write(p)
+	n, err := write(p)
 	w.x.writes.leave()
 	w.x.out += int64(n)
 	return n, err

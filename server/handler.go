@@ -30,6 +30,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r = r.WithContext(ctx)
 	answer := &response{ResponseWriter: w, x: x}
+	if r.ProtoMajor == 1 {
+		answer.conn, _ = r.Context().Value(connKey{}).(*conn)
+	}
 	if r.Body != nil && r.Body != http.NoBody {
 		s.watcher.add(&x.reads, cutBody)
 		b := &body{ReadCloser: r.Body, x: x, rc: rc, limit: s.cfg.Progress / drainShare}

@@ -82,6 +82,7 @@ func (s *Server) newHTTP() *http.Server {
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
 		ConnState:                    s.ln.idle.state,
+		ConnContext:                  withConn,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(httpLog{s.cfg.Log}, "", 0),
 		HTTP2: &http.HTTP2Config{
