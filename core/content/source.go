@@ -125,23 +125,34 @@ func (c *source) block(ctx context.Context, index, stripe int, buf *piece) ([]by
 	return stored, nil
 }
 
-// tryBlock is block without the bookkeeping.
+// tryBlock is block without the bookkeeping. The header, if it comes along, lies in the piece's room before the block.
 func (c *source) tryBlock(ctx context.Context, st *stream, index, stripe int, buf *piece) ([]byte, error) {
+	head := 0
 	if st.rc == nil || st.next != stripe {
 		st.close()
 		if err := c.open(ctx, st, index, stripe); err != nil {
 			st.dead = true
 			return nil, err
 		}
+		if stripe == 0 {
+			head = shardfile.HeaderSize
+		}
 	}
-	framed := buf.block(c.geo.FramedLen(stripe))
-	if _, err := io.ReadFull(st.rc, framed); err != nil {
+	p := c.layout.Place(c.segment, index)
+	raw := buf.buf[headRoom-head : headRoom+c.geo.FramedLen(stripe)]
+	_, err := io.ReadFull(st.rc, raw)
+	if err != nil {
+		err = fmt.Errorf("read block %d: %w", stripe, cut(err))
+	} else if head > 0 {
+		err = c.header(raw[:head], p)
+	}
+	if err != nil {
 		st.close()
 		st.dead = true
-		return nil, fmt.Errorf("read block %d: %w", stripe, cut(err))
+		return nil, err
 	}
 	st.next = stripe + 1
-	p := c.layout.Place(c.segment, index)
+	framed := raw[head:]
 	if _, ok := identity(c.coder.id, p).VerifyBlock(uint32(stripe), framed); !ok {
 		return nil, fmt.Errorf("block %d does not match its checksum: %w", stripe, ErrCorrupt)
 	}
@@ -156,8 +167,8 @@ func cut(err error) error {
 	return err
 }
 
-// open begins a stream at a stripe. At the first one the header comes along and is checked; further in the
-// checksums alone say whose blocks they are, so that a range costs one call.
+// open begins a stream at a stripe. At the first one the header comes along, to be read with the block; further in
+// the checksums alone say whose blocks they are, so that a range costs one call.
 func (c *source) open(ctx context.Context, st *stream, index, stripe int) error {
 	p := c.layout.Place(c.segment, index)
 	sp, ok := c.s.cfg.Spaces.Get(p.Space)
@@ -177,23 +188,12 @@ func (c *source) open(ctx context.Context, st *stream, index, stripe int) error 
 		return fmt.Errorf("open shard: %w", cut(err))
 	}
 	st.rc, st.next = rc, stripe
-	if stripe > 0 {
-		return nil
-	}
-	if err := c.header(rc, p); err != nil {
-		st.close()
-		return err
-	}
 	return nil
 }
 
-// header reads the header of a shard and compares it with what must be there.
-func (c *source) header(r io.Reader, p Place) error {
-	var raw [shardfile.HeaderSize]byte
-	if _, err := io.ReadFull(r, raw[:]); err != nil {
-		return fmt.Errorf("read header: %w", cut(err))
-	}
-	h, err := shardfile.ParseHeader(raw[:])
+// header compares the header of a shard with what must be there.
+func (c *source) header(raw []byte, p Place) error {
+	h, err := shardfile.ParseHeader(raw)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
