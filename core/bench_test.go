@@ -43,11 +43,22 @@ func BenchmarkPut4K(b *testing.B) {
 	})
 }
 
-func BenchmarkGet4K(b *testing.B) {
+func BenchmarkGet4K(b *testing.B) { benchGet(b, 4<<10, core.GetOptions{}) }
+
+// BenchmarkGet128K reads content that lies in one shard.
+func BenchmarkGet128K(b *testing.B) { benchGet(b, 128<<10, core.GetOptions{}) }
+
+// BenchmarkGetRange reads 128 KiB that lie in two blocks.
+func BenchmarkGetRange(b *testing.B) {
+	benchGet(b, 4<<20, core.GetOptions{Range: &core.Range{First: 200 << 10, Last: 328<<10 - 1}})
+}
+
+func benchGet(b *testing.B, size int64, opts core.GetOptions) {
 	env := benchEnv(b)
-	data := coretest.Bytes(1, 4096)
-	for i := range 1000 {
-		if _, err := env.Admin.PutObject(b.Context(), "bench", fmt.Sprintf("pkg/%d", i), bytes.NewReader(data), 4096, core.PutOptions{}); err != nil {
+	data := coretest.Bytes(1, int(size))
+	count := max(4, min(1000, (64<<20)/size))
+	for i := range count {
+		if _, err := env.Admin.PutObject(b.Context(), "bench", fmt.Sprintf("pkg/%d", i), bytes.NewReader(data), size, core.PutOptions{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -57,7 +68,7 @@ func BenchmarkGet4K(b *testing.B) {
 	var n atomic.Int64
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			r, err := env.Admin.OpenObject(b.Context(), "bench", "pkg/"+strconv.FormatInt(n.Add(1)%1000, 10), core.GetOptions{})
+			r, err := env.Admin.OpenObject(b.Context(), "bench", "pkg/"+strconv.FormatInt(n.Add(1)%count, 10), opts)
 			if err != nil {
 				b.Error(err)
 				return
