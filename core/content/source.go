@@ -203,20 +203,17 @@ func (c *source) header(raw []byte, p Place) error {
 	return nil
 }
 
-// blocks reads the blocks of several shards of a stripe at once into have, which is by index; bufs gives the
+// blocks reads the blocks of one or several shards of a stripe at once into have, which is by index; bufs gives the
 // memory. Those that fail stay nil.
 func (c *source) blocks(ctx context.Context, stripe int, indexes []int, have [][]byte, bufs []*piece) {
-	if len(indexes) == 1 {
-		i := indexes[0]
-		have[i], _ = c.block(ctx, i, stripe, bufs[i]) // kept in the stream
-		return
-	}
 	var wg sync.WaitGroup
-	for _, i := range indexes {
+	for _, i := range indexes[1:] {
 		wg.Go(func() {
 			have[i], _ = c.block(ctx, i, stripe, bufs[i]) // kept in the stream
 		})
 	}
+	first := indexes[0]
+	have[first], _ = c.block(ctx, first, stripe, bufs[first])
 	wg.Wait()
 }
 
