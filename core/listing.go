@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"slices"
 	"strings"
 )
 
@@ -13,18 +12,37 @@ const maxPage = 1000
 // in byte order of the keys (S3 ListObjectsV2). Its cost follows the page, whatever lies in the bucket or below
 // the common prefixes. Errors: NoSuchBucket, Forbidden, BadArgument (limit), Internal.
 func (se *Session) ListObjects(ctx context.Context, bucket string, opts ListOptions) (ListPage, error) {
+	q, err := se.listQuery(ctx, bucket, &opts)
+	if err != nil {
+		return ListPage{}, err
+	}
+	p := pager[ListItem]{MetaTx.List, (*ListItem).name, func(it *ListItem) int64 { return it.Entry.Version.Expiry }}
+	page, err := p.page(ctx, se.s, q)
+	return page, fail("list objects", bucket, err)
+}
+
+// ListSummaries is ListObjects with less about each object, at less than half of its cost; opts.Attrs has no effect.
+func (se *Session) ListSummaries(ctx context.Context, bucket string, opts ListOptions) (SummaryPage, error) {
+	q, err := se.listQuery(ctx, bucket, &opts)
+	if err != nil {
+		return SummaryPage{}, err
+	}
+	p := pager[Summary]{MetaTx.Summaries, (*Summary).name, func(it *Summary) int64 { return it.Expiry }}
+	page, err := p.page(ctx, se.s, q)
+	return page, fail("list objects", bucket, err)
+}
+
+// listQuery authorizes a listing and returns its query, whose Limit is that of the page.
+func (se *Session) listQuery(ctx context.Context, bucket string, opts *ListOptions) (ListQuery, error) {
 	b, err := se.authorize(ctx, bucket, AccessRead)
 	if err == nil {
 		err = checkLimit(opts.Limit)
 	}
-	if err != nil {
-		return ListPage{}, fail("list objects", bucket, err)
+	q := ListQuery{
+		BucketID: b.ID, Prefix: opts.Prefix, Delimiter: opts.Delimiter, Limit: opts.Limit, Brief: !opts.Attrs,
 	}
-	if opts.Limit == 0 {
-		return ListPage{}, nil
-	}
-	page, err := se.s.listObjects(ctx, b.ID, &opts)
-	return page, fail("list objects", bucket, err)
+	q.after(opts.After, opts.AfterPrefix)
+	return q, fail("list objects", bucket, err)
 }
 
 // checkLimit returns BadArgument for a page size outside 0..1000.
@@ -35,46 +53,64 @@ func checkLimit(limit int) error {
 	return nil
 }
 
-// listObjects asks for one item more than the page holds: it tells whether there is a next page. Expired objects
+// pager makes pages of one kind of items.
+type pager[T any] struct {
+	read   func(tx MetaTx, ctx context.Context, q ListQuery) ([]T, error)
+	place  func(it *T) (name string, prefix bool) // the key, or a common prefix
+	expiry func(it *T) int64                      // 0: never, as of a common prefix
+}
+
+// page asks for one item more than the page of q.Limit holds: it tells whether there is a next page. Expired objects
 // are left out, so that it may take several goes.
-func (s *Service) listObjects(ctx context.Context, bucketID int64, opts *ListOptions) (ListPage, error) {
-	now := s.now()
-	q := ListQuery{
-		BucketID: bucketID, Prefix: opts.Prefix, Delimiter: opts.Delimiter, Limit: opts.Limit + 1, Brief: !opts.Attrs,
-	}
-	q.after(opts.After, opts.AfterPrefix)
-	var page ListPage
-	for {
-		items, err := s.list(ctx, q)
+func (p *pager[T]) page(ctx context.Context, s *Service, q ListQuery) (Page[T], error) {
+	now, limit := s.now(), q.Limit
+	var page Page[T]
+	for limit > 0 {
+		q.Limit = limit + 1 - len(page.Items)
+		items, err := p.query(ctx, s, q)
 		if err != nil {
-			return ListPage{}, err
+			return Page[T]{}, err
 		}
 		last := len(items) < q.Limit
 		if !last {
-			q.after(items[len(items)-1].name())
+			q.after(p.place(&items[len(items)-1]))
 		}
-		items = slices.DeleteFunc(items, func(it ListItem) bool {
-			return it.CommonPrefix == "" && expired(&it.Entry.Version, now)
-		})
+		items = p.live(items, now)
 		if page.Items == nil {
-			page.Items = items // items are long: no copies on the common path
+			page.Items = items // no copies on the common path
 		} else {
 			page.Items = append(page.Items, items...)
 		}
-		if last || len(page.Items) > opts.Limit {
-			page.cut(opts.Limit)
-			return page, nil
+		if last || len(page.Items) > limit {
+			break
 		}
-		q.Limit = opts.Limit + 1 - len(page.Items)
 	}
+	if len(page.Items) > limit {
+		page.Items, page.Truncated = page.Items[:limit], true
+		page.Next, page.NextPrefix = p.place(&page.Items[limit-1])
+	}
+	return page, nil
 }
 
-// list runs one query in a View of its own.
-func (s *Service) list(ctx context.Context, q ListQuery) ([]ListItem, error) {
-	var items []ListItem
-	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
-		var err error
-		items, err = tx.List(ctx, q)
+// live drops what has expired.
+func (p *pager[T]) live(items []T, now int64) []T {
+	n := 0
+	for i := range items {
+		if past(p.expiry(&items[i]), now) {
+			continue
+		}
+		if n < i {
+			items[n] = items[i]
+		}
+		n++
+	}
+	return items[:n]
+}
+
+// query runs one query in a View of its own.
+func (p *pager[T]) query(ctx context.Context, s *Service, q ListQuery) (items []T, err error) {
+	err = s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		items, err = p.read(tx, ctx, q)
 		return err
 	})
 	return items, err
@@ -100,14 +136,12 @@ func (it *ListItem) name() (string, bool) {
 	return it.Entry.Key, false
 }
 
-// cut keeps limit items and says where the next page begins.
-func (p *ListPage) cut(limit int) {
-	if len(p.Items) <= limit {
-		return
+// name is that of an item.
+func (it *Summary) name() (string, bool) {
+	if it.CommonPrefix != "" {
+		return it.CommonPrefix, true
 	}
-	p.Items = p.Items[:limit]
-	p.Truncated = true
-	p.Next, p.NextPrefix = p.Items[limit-1].name()
+	return it.Key, false
 }
 
 // fold returns the common prefix that a key belongs to, or "": the prefix and what follows up to the first

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"trivium/core"
 	"trivium/core/coretest"
 )
@@ -19,6 +22,8 @@ func TestListLimits(t *testing.T) {
 	for _, limit := range []int{-1, 1001} {
 		_, err := env.Admin.ListObjects(t.Context(), "off", core.ListOptions{Limit: limit})
 		wantCode(t, fmt.Sprintf("ListObjects(%d)", limit), err, core.BadArgument)
+		_, err = env.Admin.ListSummaries(t.Context(), "off", core.ListOptions{Limit: limit})
+		wantCode(t, fmt.Sprintf("ListSummaries(%d)", limit), err, core.BadArgument)
 		_, err = env.Admin.ListVersions(t.Context(), "off", core.VersionListOptions{Limit: limit})
 		wantCode(t, fmt.Sprintf("ListVersions(%d)", limit), err, core.BadArgument)
 		_, err = env.Admin.Uploads(t.Context(), "off", core.UploadListOptions{Limit: limit})
@@ -32,6 +37,24 @@ func TestListLimits(t *testing.T) {
 		if err != nil || len(page.Items) != want.items || page.Truncated != want.more {
 			t.Errorf("ListObjects(%d) = %d items, %t, %v", limit, len(page.Items), page.Truncated, err)
 		}
+		sameSummaries(t, env.Admin, "off", core.ListOptions{Limit: limit}, page)
+	}
+}
+
+// sameSummaries sees that ListSummaries says of the same page the same.
+func sameSummaries(t *testing.T, se *core.Session, bucket string, opts core.ListOptions, page core.ListPage) {
+	t.Helper()
+	got, err := se.ListSummaries(t.Context(), bucket, opts)
+	want := core.SummaryPage{Truncated: page.Truncated, Next: page.Next, NextPrefix: page.NextPrefix}
+	for i := range page.Items {
+		e := &page.Items[i].Entry
+		want.Items = append(want.Items, core.Summary{
+			CommonPrefix: page.Items[i].CommonPrefix, Key: e.Key, ETag: e.Version.ETag, Class: e.Version.Class,
+			Size: e.Version.Size, UpdateTime: e.Version.UpdateTime, Expiry: e.Version.Expiry,
+		})
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
+		t.Errorf("ListSummaries(%+v): %v (-ListObjects +ListSummaries):\n%s", opts, err, diff)
 	}
 }
 
@@ -70,6 +93,7 @@ func TestListPastExpired(t *testing.T) {
 		if page.Truncated && len(page.Items) != 2 {
 			t.Errorf("a page of %d items", len(page.Items))
 		}
+		sameSummaries(t, env.Admin, "off", opts, page)
 		for _, it := range page.Items {
 			got = append(got, it.Entry.Key)
 		}

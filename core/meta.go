@@ -123,6 +123,14 @@ type ListItem struct {
 	Entry        Entry
 }
 
+// Summary is a common prefix (CommonPrefix not empty) or what a listing shows of an entry: a fifth of a ListItem.
+type Summary struct {
+	CommonPrefix     string
+	Key, ETag, Class string
+	Size, UpdateTime int64
+	Expiry           int64
+}
+
 // EntryTx keeps the entries: (bucket, key) with the whole current version. An entry is live or hidden by its
 // Version.Marker; PutEntry moves it between the two. ObjectIDs are unique.
 type EntryTx interface {
@@ -131,6 +139,8 @@ type EntryTx interface {
 	PutEntry(ctx context.Context, e Entry) error // replaces the entry at (BucketID, Key), whatever its ObjectID
 	DeleteEntry(ctx context.Context, bucketID int64, key string) error
 	List(ctx context.Context, q ListQuery) ([]ListItem, error)
+	// Summaries is List of Live entries, whatever q.Which and q.Brief say.
+	Summaries(ctx context.Context, q ListQuery) ([]Summary, error)
 	// MoveEntries renames every entry, live and hidden, whose key begins with from to begin with to in bucket
 	// toBucket; ObjectIDs stay. The target range must be free of those keys. It returns how many moved.
 	MoveEntries(ctx context.Context, bucketID int64, from string, toBucket int64, to string) (int64, error)

@@ -79,7 +79,10 @@ func isLive(e *Entry, now int64) bool {
 }
 
 // expired tells whether v's time is over: it does not exist for any door, though its rows may.
-func expired(v *Version, now int64) bool { return v.Expiry > 0 && v.Expiry <= now }
+func expired(v *Version, now int64) bool { return past(v.Expiry, now) }
+
+// past tells whether an expiry is over.
+func past(expiry, now int64) bool { return expiry > 0 && expiry <= now }
 
 // live returns the current version when doors show it, else nil: what conditions of writes are judged on.
 func (m *mutation) live(e *Entry, had bool) *Version {

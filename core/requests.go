@@ -147,18 +147,24 @@ type ListOptions struct {
 	After       string
 	AfterPrefix bool
 	Limit       int // 1..1000; 0 gives an empty page
-	// Attrs fills Version.Attrs of the items, which costs time; without it they are empty.
+	// Attrs fills Version.Attrs of entries, which costs time; without it they are empty.
 	Attrs bool
 }
 
-// ListPage is one page, keys and common prefixes merged in byte order.
-type ListPage struct {
-	Items     []ListItem
+// Page is one page of a listing, keys and common prefixes merged in byte order.
+type Page[T any] struct {
+	Items     []T
 	Truncated bool
 	// Next and NextPrefix go into After and AfterPrefix of the next page when Truncated.
 	Next       string
 	NextPrefix bool
 }
+
+// ListPage is a page of entries.
+type ListPage = Page[ListItem]
+
+// SummaryPage is a page of what listings show of entries.
+type SummaryPage = Page[Summary]
 
 // VersionListOptions select a page of versions.
 type VersionListOptions struct {

@@ -126,8 +126,8 @@ func listObjectsV2(w http.ResponseWriter, r *request, se *core.Session) error {
 }
 
 // page asks core for a page and for the owner of everything on it.
-func (l *listing) page(r *request, se *core.Session, from cursor) (owner string, page core.ListPage, err error) {
-	page, err = se.ListObjects(r.Context(), r.bucket, core.ListOptions{
+func (l *listing) page(r *request, se *core.Session, from cursor) (owner string, page core.SummaryPage, err error) {
+	page, err = se.ListSummaries(r.Context(), r.bucket, core.ListOptions{
 		Prefix: l.prefix, Delimiter: l.delimiter, After: from.key, AfterPrefix: from.prefix, Limit: l.limit,
 	})
 	if err != nil {
@@ -138,16 +138,16 @@ func (l *listing) page(r *request, se *core.Session, from cursor) (owner string,
 }
 
 // items writes keys, then common prefixes; owner "" shows none.
-func (l *listing) items(x *s3xml.Writer, page core.ListPage, owner string) {
+func (l *listing) items(x *s3xml.Writer, page core.SummaryPage, owner string) {
 	for i := range page.Items {
 		if page.Items[i].CommonPrefix != "" {
 			continue
 		}
-		e := &page.Items[i].Entry
+		e := &page.Items[i]
 		x.Open("Contents")
 		l.text(x, "Key", e.Key)
-		l.state(x, &e.Version)
-		x.Int("Size", e.Version.Size)
+		l.state(x, e.UpdateTime, e.ETag, e.Class)
+		x.Int("Size", e.Size)
 		writeOwner(x, owner)
 		x.Close("Contents")
 	}
@@ -158,11 +158,10 @@ func (l *listing) items(x *s3xml.Writer, page core.ListPage, owner string) {
 	}
 }
 
-// state writes what all listings show of a version's content.
-func (l *listing) state(x *s3xml.Writer, v *core.Version) {
-	x.Time("LastModified", v.UpdateTime)
-	x.ETag("ETag", v.ETag)
-	class := v.Class
+// state writes what all listings show of content.
+func (l *listing) state(x *s3xml.Writer, updateTime int64, etag, class string) {
+	x.Time("LastModified", updateTime)
+	x.ETag("ETag", etag)
 	if class == "" {
 		class = "STANDARD"
 	}

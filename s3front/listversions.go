@@ -60,7 +60,7 @@ func (l *listing) versions(x *s3xml.Writer, page core.VersionPage, owner string)
 		if it.Version.Marker {
 			x.Time("LastModified", it.Version.UpdateTime)
 		} else {
-			l.state(x, &it.Version)
+			l.state(x, it.Version.UpdateTime, it.Version.ETag, it.Version.Class)
 			x.Int("Size", it.Version.Size)
 		}
 		writeOwner(x, owner)

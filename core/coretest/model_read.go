@@ -160,6 +160,25 @@ func folded(keys []string, prefix, delimiter string) []string {
 	return names
 }
 
+// summaries sees that both listings tell the same. Where faults are, one of them may fail.
+func (m *Model) summaries(ctx context.Context, bucket string, opts core.ListOptions, page core.ListPage) error {
+	short, err := m.env.Admin.ListSummaries(ctx, bucket, opts)
+	if done, err := m.outcome(err, 0, false); done {
+		return err
+	}
+	same := len(short.Items) == len(page.Items) && short.Truncated == page.Truncated && short.Next == page.Next &&
+		short.NextPrefix == page.NextPrefix
+	for i := 0; same && i < len(page.Items); i++ {
+		e, s := &page.Items[i].Entry, &short.Items[i]
+		same = s.CommonPrefix == page.Items[i].CommonPrefix && s.Key == e.Key && s.Size == e.Version.Size &&
+			s.ETag == e.Version.ETag && s.Class == e.Version.Class && s.UpdateTime == e.Version.UpdateTime
+	}
+	if !same {
+		return m.differ("listed summaries are %+v, the entries %+v", short, page)
+	}
+	return nil
+}
+
 func (m *Model) list(ctx context.Context) error {
 	b := m.bucket()
 	prefix, delimiter := m.query()
@@ -189,6 +208,9 @@ func (m *Model) list(ctx context.Context) error {
 		}
 		if len(page.Items) > opts.Limit || page.Truncated && len(page.Items) != opts.Limit {
 			return m.differ("a page of %d items", len(page.Items))
+		}
+		if err := m.summaries(ctx, b.name, opts, page); err != nil {
+			return err
 		}
 		more, opts.After, opts.AfterPrefix = page.Truncated, page.Next, page.NextPrefix
 	}

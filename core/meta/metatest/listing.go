@@ -86,15 +86,22 @@ func testList(t *testing.T, open Open) {
 		for range 8 {
 			q := drawQuery(rt, round)
 			var got []core.ListItem
-			view(t, s, func(ctx context.Context, tx core.MetaTx) (err error) {
+			var short []core.Summary
+			view(t, s, func(ctx context.Context, tx core.MetaTx) error {
+				var err, err2 error
 				got, err = tx.List(ctx, q)
-				return err
+				short, err2 = tx.Summaries(ctx, q)
+				return errors.Join(err, err2)
 			})
 			want := naiveList(all, q)
 			if !slices.Equal(names(got), names(want)) {
 				rt.Fatalf("List(%+v) = %q, want %q", q, names(got), names(want))
 			}
 			equal(t, "List", want, got)
+			q.Which = core.Live
+			if want := summaries(naiveList(all, q)); !slices.Equal(short, want) {
+				rt.Fatalf("Summaries(%+v) = %+v, want %+v", q, short, want)
+			}
 		}
 	})
 }
@@ -109,6 +116,11 @@ func fill(t *testing.T, s core.MetaStore, bucketID int64, keys map[string]bool) 
 		}
 		e.BucketID = bucketID
 		e.Version.Attrs.ContentType = strings.Repeat("x", len(all)%3*400)
+		if !hidden {
+			n := int64(len(all))
+			e.Version.Size, e.Version.UpdateTime, e.Version.Expiry = n, n<<40, n%5
+			e.Version.ETag, e.Version.Class = strings.Repeat("e", len(all)%3), strings.Repeat("C", len(all)%2)
+		}
 		all = append(all, e)
 	}
 	update(t, s, func(ctx context.Context, tx core.MetaTx) error { return puts(core.MetaTx.PutEntry, all...)(ctx, tx) })
@@ -159,6 +171,19 @@ func naiveList(all []core.Entry, q core.ListQuery) (items []core.ListItem) {
 		items = append(items, core.ListItem{Entry: e})
 	}
 	return items
+}
+
+// summaries says of items what a summary does.
+func summaries(items []core.ListItem) (all []core.Summary) {
+	for i := range items {
+		e := &items[i].Entry
+		v := &e.Version
+		all = append(all, core.Summary{
+			CommonPrefix: items[i].CommonPrefix, Key: e.Key, ETag: v.ETag, Class: v.Class,
+			Size: v.Size, UpdateTime: v.UpdateTime, Expiry: v.Expiry,
+		})
+	}
+	return all
 }
 
 // testMove renames ranges of keys, hidden ones too, within a bucket and across.

@@ -96,7 +96,12 @@ func scanEntry(r Rows) (e entryRow, err error) {
 // scanBrief reads a briefEntry whose columns begin at base and tells whether its attributes lie in the side
 // table.
 func scanBrief(r Rows, base int, e *core.Entry) (side bool) {
-	e.BucketID, e.Key, e.ObjectID, e.CreateTime = r.Int(base), r.Text(base+1), r.Int(base+2), r.Int(base+3)
+	return scanKeyed(r, base, r.Text(base+1), e)
+}
+
+// scanKeyed is scanBrief of an entry whose key is known.
+func scanKeyed(r Rows, base int, key string, e *core.Entry) (side bool) {
+	e.BucketID, e.Key, e.ObjectID, e.CreateTime = r.Int(base), key, r.Int(base+2), r.Int(base+3)
 	e.LastVersion, e.LastRevision, e.Unfinished = r.Int(base+4), r.Int(base+5), r.Text(base+6)
 	flags := scanVersion(r, base+versionStart, &e.Version)
 	e.Older = flags&flagOlder != 0

@@ -15,6 +15,7 @@ const (
 	listHidden  = `SELECT ` + wholeEntry + ` FROM hidden` + inOrder
 	briefLive   = `SELECT ` + briefEntry + ` FROM objects` + inOrder
 	briefHidden = `SELECT ` + briefEntry + ` FROM hidden` + inOrder
+	summaryLive = `SELECT key, size, etag, update_time, expiry, class FROM objects` + inOrder
 	firstLive   = `SELECT key FROM objects` + inRange + ` ORDER BY key LIMIT 1`
 	firstHidden = `SELECT key FROM hidden` + inRange + ` ORDER BY key LIMIT 1`
 )
@@ -36,6 +37,32 @@ func (t *Tx) List(ctx context.Context, q core.ListQuery) ([]core.ListItem, error
 		return nil, err
 	}
 	return merge(live, hidden, q.Limit), nil
+}
+
+// Summaries implements core.EntryTx.
+func (t *Tx) Summaries(ctx context.Context, q core.ListQuery) ([]core.Summary, error) {
+	to := summaries{limit: q.Limit}
+	err := t.walk(ctx, newLister(&q, summaryLive, firstLive), &to)
+	return to.all, err
+}
+
+// listTable lists live or hidden entries.
+func (t *Tx) listTable(ctx context.Context, q *core.ListQuery, which core.Which) ([]core.ListItem, error) {
+	first := firstLive
+	if which == core.Hidden {
+		first = firstHidden
+	}
+	to := items{limit: q.Limit, brief: q.Brief}
+	if err := t.walk(ctx, newLister(q, listText(q.Brief, which), first), &to); err != nil {
+		return nil, err
+	}
+	for _, i := range to.side {
+		e := &to.all[i].Entry
+		if err := t.sideAttrs(ctx, &e.Version.Attrs, entryAttrs, e.ObjectID); err != nil {
+			return nil, err
+		}
+	}
+	return to.all, nil
 }
 
 // merge joins two listings in bytewise order; a common prefix of both is named once.
@@ -65,50 +92,166 @@ func name(it *core.ListItem) string {
 	return it.Entry.Key
 }
 
+// gatherer takes what a lister finds, in order.
+type gatherer interface {
+	// room is how many more there may be.
+	room() int
+	prefix(common string)
+	// entry takes the row of a scan, whose key is read already.
+	entry(r Rows, key string) error
+	// keyColumn is where a scan has the key.
+	keyColumn() int
+}
+
+// items gathers whole entries or brief ones.
+type items struct {
+	limit int
+	brief bool
+	all   []core.ListItem
+	side  []int // those whose attributes lie in the side table
+}
+
+func (t *items) room() int      { return t.limit - len(t.all) }
+func (t *items) keyColumn() int { return 1 }
+
+func (t *items) prefix(common string) { next(&t.all, t.limit).CommonPrefix = common }
+
+func (t *items) entry(r Rows, key string) error {
+	e := &next(&t.all, t.limit).Entry
+	side := scanKeyed(r, 0, key, e)
+	if t.brief {
+		return nil
+	}
+	if side {
+		t.side = append(t.side, len(t.all)-1)
+	}
+	return fromJSON(r, versionStart+attrsColumn, &e.Version.Attrs)
+}
+
+// summaries gathers what listings show.
+type summaries struct {
+	limit int
+	all   []core.Summary
+}
+
+func (t *summaries) room() int      { return t.limit - len(t.all) }
+func (t *summaries) keyColumn() int { return 0 }
+
+func (t *summaries) prefix(common string) { next(&t.all, t.limit).CommonPrefix = common }
+
+func (t *summaries) entry(r Rows, key string) error {
+	s := next(&t.all, t.limit)
+	s.Key, s.Size, s.ETag, s.UpdateTime = key, r.Int(1), r.Text(2), r.Int(3)
+	s.Expiry, s.Class = r.Int(4), r.Text(5)
+	return nil
+}
+
+// next appends a zero item of at most limit and returns it. Items are long: a short listing gets room for a few,
+// a longer one for all that it may need at once instead of being copied each time it doubles.
+func next[T any](all *[]T, limit int) *T {
+	switch n := len(*all); {
+	case n < cap(*all):
+	case n == 0:
+		*all = make([]T, 0, min(limit, 32))
+	default:
+		*all = slices.Grow(*all, min(limit-n, max(n, 1024)))
+	}
+	*all = (*all)[:len(*all)+1] // zero: nobody had that memory before
+	return &(*all)[len(*all)-1]
+}
+
 // lister walks one table.
 type lister struct {
 	*core.ListQuery
-	scan, first string // the statements
+	scan, first string // the statements: rows from a place on, and the first key there
 	lo, hi      string // what is still to be listed: [lo, hi)
-	items       []core.ListItem
-	side        []int // items whose attributes lie in the side table
+	args        [4]any // of the statements; two of them never change
 }
 
-// listTable lists live or hidden entries. Runs of entries come from one range scan, runs of common prefixes
-// from a seek each.
-func (t *Tx) listTable(ctx context.Context, q *core.ListQuery, which core.Which) ([]core.ListItem, error) {
-	l := lister{ListQuery: q, first: firstLive, lo: max(q.Prefix, q.From), hi: after(q.Prefix)}
-	l.scan = listText(q.Brief, which)
-	if which == core.Hidden {
-		l.first = firstHidden
-	}
+func newLister(q *core.ListQuery, scan, first string) *lister {
+	l := &lister{ListQuery: q, scan: scan, first: first, lo: max(q.Prefix, q.From), hi: after(q.Prefix)}
 	if q.Before != "" {
 		l.hi = min(l.hi, q.Before)
 	}
-	for len(l.items) < q.Limit && l.lo < l.hi {
-		if err := t.listRun(ctx, &l); err != nil {
-			return nil, err
-		}
-	}
-	for _, i := range l.side {
-		e := &l.items[i].Entry
-		if err := t.sideAttrs(ctx, &e.Version.Attrs, entryAttrs, e.ObjectID); err != nil {
-			return nil, err
-		}
-	}
-	return l.items, nil
+	l.args[0], l.args[2] = q.BucketID, Blob(l.hi)
+	return l
 }
 
-// room makes room for one more item. Items are long: a short listing gets a little, a longer one all that it may
-// need at once instead of being copied each time it doubles.
-func (l *lister) room() {
-	switch n := len(l.items); {
-	case n < cap(l.items):
-	case n == 0:
-		l.items = make([]core.ListItem, 0, min(l.Limit, 32))
-	default:
-		l.items = slices.Grow(l.items, min(l.Limit-n, max(n, 1024)))
+// walk gathers entries in runs, each from one range scan, and runs of common prefixes from a seek each.
+func (t *Tx) walk(ctx context.Context, l *lister, to gatherer) error {
+	for to.room() > 0 && l.lo < l.hi {
+		if err := t.run(ctx, l, to); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// run gathers entries up to a common prefix and that, and moves lo to where the next key may be. Where a common
+// prefix comes first, more of them are likely to follow.
+func (t *Tx) run(ctx context.Context, l *lister, to gatherer) error {
+	l.args[1], l.args[3] = Blob(l.lo), to.room()
+	rows, err := t.conn.Query(ctx, l.scan, l.args[:]...)
+	if err != nil {
+		return err
+	}
+	folding, column := l.SkipPrefix != "" || l.Delimiter != "", to.keyColumn()
+	for begun := false; rows.Next(); begun = true {
+		key := rows.Text(column)
+		if folding && l.fold(key, to) {
+			if err := rows.Close(); err != nil || begun {
+				return err
+			}
+			return t.prefixes(ctx, l, to)
+		}
+		if err := to.entry(rows, key); err != nil {
+			return closeWith(rows, err)
+		}
+	}
+	l.lo = l.hi
+	return rows.Close()
+}
+
+// prefixes gathers common prefixes up to the next key that stands for itself, and moves lo to it.
+func (t *Tx) prefixes(ctx context.Context, l *lister, to gatherer) error {
+	for to.room() > 0 && l.lo < l.hi {
+		l.args[1] = Blob(l.lo)
+		key, found, err := queryRow(ctx, t.conn, scanText, l.first, l.args[:3]...)
+		if err != nil {
+			return err
+		}
+		if !found {
+			l.lo = l.hi
+			return nil
+		}
+		if !l.fold(key, to) {
+			l.lo = key
+			return nil
+		}
+	}
+	return nil
+}
+
+// scanText reads a single string.
+func scanText(r Rows) (string, error) { return r.Text(0), nil }
+
+// fold tells whether key stands for many, which are gathered then, and moves lo behind them.
+func (l *lister) fold(key string, to gatherer) bool {
+	if l.SkipPrefix != "" && strings.HasPrefix(key, l.SkipPrefix) {
+		l.lo = after(l.SkipPrefix)
+		return true
+	}
+	if l.Delimiter == "" {
+		return false
+	}
+	i := strings.Index(key[len(l.Prefix):], l.Delimiter)
+	if i < 0 {
+		return false
+	}
+	common := key[:len(l.Prefix)+i+len(l.Delimiter)]
+	to.prefix(common)
+	l.lo = after(common)
+	return true
 }
 
 func listText(brief bool, which core.Which) string {
@@ -122,83 +265,4 @@ func listText(brief bool, which core.Which) string {
 	default:
 		return listHidden
 	}
-}
-
-// listRun appends entries and the common prefixes behind them, and moves lo to where the next entry may be.
-func (t *Tx) listRun(ctx context.Context, l *lister) error {
-	rows, err := t.conn.Query(ctx, l.scan, l.BucketID, Blob(l.lo), Blob(l.hi), l.Limit-len(l.items))
-	if err != nil {
-		return err
-	}
-	folding := l.SkipPrefix != "" || l.Delimiter != ""
-	for rows.Next() {
-		if folding && l.fold(rows.Text(1)) {
-			if err := rows.Close(); err != nil {
-				return err
-			}
-			return t.listPrefixes(ctx, l)
-		}
-		if err := l.addEntry(rows); err != nil {
-			return closeWith(rows, err)
-		}
-	}
-	l.lo = l.hi
-	return rows.Close()
-}
-
-// listPrefixes appends common prefixes up to the next key that stands for itself, and moves lo to it.
-func (t *Tx) listPrefixes(ctx context.Context, l *lister) error {
-	for len(l.items) < l.Limit && l.lo < l.hi {
-		key, found, err := queryRow(ctx, t.conn, scanText, l.first, l.BucketID, Blob(l.lo), Blob(l.hi))
-		if err != nil {
-			return err
-		}
-		if !found {
-			l.lo = l.hi
-			return nil
-		}
-		if !l.fold(key) {
-			l.lo = key
-			return nil
-		}
-	}
-	return nil
-}
-
-// scanText reads a single string.
-func scanText(r Rows) (string, error) { return r.Text(0), nil }
-
-// fold tells whether key stands for many, and moves lo behind them then.
-func (l *lister) fold(key string) bool {
-	if l.SkipPrefix != "" && strings.HasPrefix(key, l.SkipPrefix) {
-		l.lo = after(l.SkipPrefix)
-		return true
-	}
-	if l.Delimiter == "" {
-		return false
-	}
-	i := strings.Index(key[len(l.Prefix):], l.Delimiter)
-	if i < 0 {
-		return false
-	}
-	common := key[:len(l.Prefix)+i+len(l.Delimiter)]
-	l.room()
-	l.items = append(l.items, core.ListItem{CommonPrefix: common})
-	l.lo = after(common)
-	return true
-}
-
-// addEntry appends a row as an entry.
-func (l *lister) addEntry(r Rows) error {
-	l.room()
-	l.items = l.items[:len(l.items)+1] // zero, as room left it
-	e := &l.items[len(l.items)-1].Entry
-	side := scanBrief(r, 0, e)
-	if l.Brief {
-		return nil
-	}
-	if side {
-		l.side = append(l.side, len(l.items)-1)
-	}
-	return fromJSON(r, versionStart+attrsColumn, &e.Version.Attrs)
 }
