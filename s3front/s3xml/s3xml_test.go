@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -251,4 +253,38 @@ func allocated(doc []byte) (least int64, err error) {
 		least = min(least, int64(after.TotalAlloc-before.TotalAlloc))
 	}
 	return least, err
+}
+
+// FuzzText: what is written character by character and what is written in runs is the same.
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"", "a/b", "<&>\"'", "\x00\t\x7f\x80\xff", "ä\uFFFD\uFFFE\uFFFF\U0010FFFF", "ab\xe4<"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var want []byte
+		for i := 0; i < len(s); {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if esc := escape(r, n); esc != "" {
+				want = append(want, esc...)
+			} else {
+				want = append(want, s[i:i+n]...)
+			}
+			i += n
+		}
+		if got := appendEscaped(nil, s); !bytes.Equal(got, want) {
+			t.Errorf("appendEscaped(%q) = %q, want %q", s, got, want)
+		}
+	})
+}
+
+// FuzzTime: times are those of time.Time.Format.
+func FuzzTime(f *testing.F) {
+	for _, ns := range []int64{0, 1, -1, 999999, 951782400e9 - 1, 1<<63 - 1, -1 << 63, 1700000000123456789} {
+		f.Add(ns)
+	}
+	f.Fuzz(func(t *testing.T, ns int64) {
+		if got, want := string(appendTime(nil, ns)), time.Unix(0, ns).UTC().Format(TimeFormat); got != want {
+			t.Errorf("appendTime(%d) = %s, want %s", ns, got, want)
+		}
+	})
 }

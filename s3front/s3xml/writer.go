@@ -84,9 +84,29 @@ func (w *Writer) Bool(name string, value bool) {
 // Time writes an element with a time in ns since 1970.
 func (w *Writer) Time(name string, ns int64) {
 	w.Open(name)
-	w.buf = time.Unix(0, ns).UTC().AppendFormat(w.buf, TimeFormat)
+	w.buf = appendTime(w.buf, ns)
 	w.Close(name)
 }
+
+// appendTime appends a time in ns since 1970 in TimeFormat, without AppendFormat, which reads the format anew
+// for every time. An int64 of ns reaches from 1677 to 2262: years have four digits.
+func appendTime(dst []byte, ns int64) []byte {
+	t := time.Unix(0, ns).UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	dst = append(dst, byte('0'+year/1000), byte('0'+year/100%10))
+	dst = append(appendTwo(dst, year%100), '-')
+	dst = append(appendTwo(dst, int(month)), '-')
+	dst = append(appendTwo(dst, day), 'T')
+	dst = append(appendTwo(dst, hour), ':')
+	dst = append(appendTwo(dst, minute), ':')
+	dst = append(appendTwo(dst, second), '.')
+	milli := t.Nanosecond() / 1e6
+	return append(dst, byte('0'+milli/100), byte('0'+milli/10%10), byte('0'+milli%10), 'Z')
+}
+
+// appendTwo appends two digits.
+func appendTwo(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
 
 // ETag writes an element with a quoted ETag.
 func (w *Writer) ETag(name, etag string) {
@@ -104,8 +124,7 @@ func (w *Writer) ETag(name, etag string) {
 func appendEscaped(dst []byte, s string) []byte {
 	clean := 0 // start of what is not copied yet
 	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c < utf8.RuneSelf && c != '<' && c != '>' && c != '&' && c != '"' && c != 0x7f {
+		if plain(s[i]) {
 			i++
 			continue
 		}
@@ -120,6 +139,21 @@ func appendEscaped(dst []byte, s string) []byte {
 		clean = i
 	}
 	return append(dst, s[clean:]...)
+}
+
+// plain tells whether a byte is a character that stands as it is: a bit of two words for each of ASCII's.
+func plain(c byte) bool {
+	const (
+		low  uint64 = (1<<64 - 1<<' ') &^ (1<<'<' | 1<<'>' | 1<<'&' | 1<<'"')
+		high uint64 = 1<<63 - 1 // all but DEL
+	)
+	switch c >> 6 {
+	case 0:
+		return low>>c&1 != 0
+	case 1:
+		return high>>(c&63)&1 != 0
+	}
+	return false
 }
 
 // escape returns what stands for r, a rune of n bytes; "" when it may stand as it is.
