@@ -74,7 +74,7 @@ type fixedHeaders struct {
 }
 
 // New returns the S3 door. It takes every path: / is the service, /bucket a bucket, /bucket/key an object.
-func New(cfg Config) http.Handler { return newDoor(cfg).router }
+func New(cfg Config) http.Handler { return newDoor(cfg) }
 
 func newDoor(cfg Config) *door {
 	if cfg.Region == "" {
@@ -93,19 +93,43 @@ func newDoor(cfg Config) *door {
 	// Keys are opaque: a//b, ../x and a%2Fb must arrive as they were sent.
 	d.router = mux.NewRouter().SkipClean(true).UseEncodedPath()
 	// Virtual-host style joins here: the same handler on router.Host("{bucket:[a-z0-9.-]+}." + domain).
-	d.router.HandleFunc("/", d.serve)
-	d.router.HandleFunc("/{bucket}", d.serve)
-	d.router.HandleFunc("/{bucket}/", d.serve)
-	d.router.HandleFunc("/{bucket}/{key:.+}", d.serve)
-	d.router.NotFoundHandler = http.HandlerFunc(d.serve)
+	for _, path := range []string{"/", "/{bucket}", "/{bucket}/", "/{bucket}/{key:.+}"} {
+		d.router.HandleFunc(path, d.routed)
+	}
+	d.router.NotFoundHandler = http.HandlerFunc(d.routed)
 	return d
 }
 
+// ServeHTTP implements http.Handler. Paths of the usual form need no router: what the router would find is cut out of
+// them. Which operation runs is decided behind that, by the same whitelist for all.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if at, ok := cutPath(r.URL.EscapedPath()); ok {
+		d.serve(w, r, at)
+		return
+	}
+	d.router.ServeHTTP(w, r)
+}
+
+// routed serves what the router has found.
+func (d *door) routed(w http.ResponseWriter, r *http.Request) {
+	vars := mux.Vars(r)
+	d.serve(w, r, place{bucket: vars["bucket"], key: vars["key"], nowhere: vars == nil})
+}
+
+// exchange is a request with what its copies share, in one piece of memory.
+type exchange struct {
+	request     request
+	recorder    recorder
+	reservation reservation
+}
+
 // serve is the wrapper around every operation.
-func (d *door) serve(w http.ResponseWriter, hr *http.Request) {
+func (d *door) serve(w http.ResponseWriter, hr *http.Request, at place) {
 	start := d.cfg.Now()
-	rec := &recorder{ResponseWriter: w}
-	r := &request{Request: hr, door: d, op: "Unknown", rec: rec, memory: &reservation{pool: d.documents}}
+	x := new(exchange)
+	x.recorder.ResponseWriter, x.reservation.pool = w, d.documents
+	x.request = request{Request: hr, door: d, op: "Unknown", rec: &x.recorder, memory: &x.reservation}
+	r, rec := &x.request, &x.recorder
 	defer r.memory.release()
 	ctx := hr.Context()
 	r.id = d.requestID(ctx)
@@ -117,15 +141,15 @@ func (d *door) serve(w http.ResponseWriter, hr *http.Request) {
 		// Deferred: a reply that is cut by a panic is reported as well.
 		defer func() { d.cfg.Observe(ctx, r.event(d.cfg.Now().Sub(start))) }()
 	}
-	if err := d.handle(ctx, rec, r); err != nil {
+	if err := d.handle(ctx, r, at); err != nil {
 		r.fail(rec, err)
 	}
 }
 
 // handle authenticates the caller, finds the operation and runs it. Finding comes after hoisting, since a header
 // that came in the query may select the operation; a caller that is refused has one too, for the log.
-func (d *door) handle(ctx context.Context, w http.ResponseWriter, r *request) error {
-	if err := r.parse(); err != nil {
+func (d *door) handle(ctx context.Context, r *request, at place) error {
+	if err := r.parse(at); err != nil {
 		return err
 	}
 	authErr, hoistErr := d.authenticate(r), hoist(r)
@@ -152,7 +176,7 @@ func (d *door) handle(ctx context.Context, w http.ResponseWriter, r *request) er
 	if err := checkExpectedOwner(ctx, r, se); err != nil {
 		return err
 	}
-	return rt.run(w, r, se)
+	return rt.run(r.rec, r, se)
 }
 
 func (d *door) requestID(ctx context.Context) string {

@@ -9,8 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/gorilla/mux"
-
 	"trivium/core"
 	"trivium/s3front/sigv4"
 )
@@ -39,16 +37,15 @@ type request struct {
 // path is the object that the request is about.
 func (r *request) path() core.Path { return core.Path{Bucket: r.bucket, Key: r.key} }
 
-// parse takes bucket and key from the path and decodes the query.
-func (r *request) parse() error {
-	vars := mux.Vars(r.Request)
-	if vars == nil {
+// parse takes bucket and key from their place and decodes the query.
+func (r *request) parse(at place) error {
+	if at.nowhere {
 		return &apiError{code: invalidURI}
 	}
 	var err error
-	r.bucket = vars["bucket"]
+	r.bucket = at.bucket
 	// Percent-decoded exactly once: a key may hold percent signs itself.
-	if r.key, err = url.PathUnescape(vars["key"]); err != nil {
+	if r.key, err = url.PathUnescape(at.key); err != nil {
 		return &apiError{code: invalidURI}
 	}
 	if r.bucket != "" {

@@ -16,6 +16,29 @@ const (
 	onObject
 )
 
+// place is what a path names, percent-encoded as it was sent.
+type place struct {
+	bucket, key string // "": the path has none
+	nowhere     bool   // the path has no form that anything here answers to
+}
+
+// cutPath cuts an escaped path as the router's patterns do: / is the service, /bucket and /bucket/ a bucket,
+// /bucket/key an object. ok is false for all other paths.
+func cutPath(path string) (at place, ok bool) {
+	if path == "" || path[0] != '/' {
+		return at, false
+	}
+	path = path[1:]
+	slash := strings.IndexByte(path, '/')
+	switch {
+	case slash < 0:
+		return place{bucket: path}, true
+	case slash == 0:
+		return at, false // an empty name of a bucket
+	}
+	return place{bucket: path[:slash], key: path[slash+1:]}, true
+}
+
 // subs is a set of sub-resources: parameters that select another operation.
 type subs uint32
 
