@@ -230,22 +230,22 @@ func (s *chain) chunk(want [64]byte) bool {
 
 // next returns the signature of the chunk written to hash, and begins the next one.
 func (s *chain) next() [64]byte {
-	s.buf = appendStringToSign(s.buf[:0], chunkAlgorithm, s.stamp, s.scope)
+	s.buf = appendStringToSign(appendPad(s.buf[:0]), chunkAlgorithm, s.stamp, s.scope)
 	s.buf = append(s.buf, s.last[:]...)
 	s.buf = append(s.buf, "\n"+EmptyHash+"\n"...)
 	s.appendSum()
-	s.last = sign(s.key, s.buf)
+	s.last = sign(&s.key, s.buf)
 	return s.last
 }
 
 // trailer returns the signature of the trailers in their canonical form.
 func (s *chain) trailer(canonical []byte) [64]byte {
-	s.buf = appendStringToSign(s.buf[:0], trailerAlgorithm, s.stamp, s.scope)
+	s.buf = appendStringToSign(appendPad(s.buf[:0]), trailerAlgorithm, s.stamp, s.scope)
 	s.buf = append(s.buf, s.last[:]...)
 	s.buf = append(s.buf, '\n')
 	s.hash.Write(canonical)
 	s.appendSum()
-	s.last = sign(s.key, s.buf)
+	s.last = sign(&s.key, s.buf)
 	return s.last
 }
 

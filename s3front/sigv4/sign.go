@@ -89,7 +89,7 @@ func (s *Signer) finish(r *http.Request, q Query, c *claim, payload string) (Aut
 	a := Auth{AccessKey: s.AccessKey, Region: c.region, stamp: c.stamp, scope: c.scope}
 	a.key = signingKey(s.Secret, c.date, c.region, c.service)
 	sum := sha256.Sum256(canonical)
-	signature := sign(a.key, hex.AppendEncode(appendStringToSign(nil, algorithm, c.stamp, c.scope), sum[:]))
+	signature := sign(&a.key, hex.AppendEncode(appendStringToSign(appendPad(nil), algorithm, c.stamp, c.scope), sum[:]))
 	a.seed = string(signature[:])
 	return a, nil
 }

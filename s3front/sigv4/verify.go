@@ -107,55 +107,55 @@ func (v *Verifier) Verify(r *http.Request, q Query, lookup Lookup) (Auth, error)
 		return Auth{}, err
 	}
 	a.AccessKey, a.Region, a.stamp, a.scope, a.seed = c.accessKey, c.region, c.stamp, c.scope, c.signature
-	secret, known, err := lookup(r.Context(), c.accessKey)
-	if err != nil {
+	s := signing{claim: c, hash: hash}
+	if s.secret, s.known, err = lookup(r.Context(), c.accessKey); err != nil {
 		return Auth{}, err
 	}
-	return a, v.compare(r, q, known, &signing{claim: &c, auth: &a, hash: hash, secret: secret})
+	a.key, err = v.compare(r, q, &s)
+	return a, err
 }
 
 // signing is what compare works on.
 type signing struct {
-	claim  *claim
-	auth   *Auth
+	claim  claim
 	hash   string
 	secret string
+	known  bool
 }
 
-// compare computes the signature and compares it in constant time. It leaves the signing key in auth.
-func (v *Verifier) compare(r *http.Request, q Query, known bool, s *signing) error {
-	c := s.claim
-	var cached bool
-	s.auth.key, cached = v.keys.get(c, s.secret)
+// compare computes the signature and compares it in constant time. It returns the signing key.
+func (v *Verifier) compare(r *http.Request, q Query, s *signing) (key [32]byte, err error) {
+	c := &s.claim
+	key, cached := v.keys.get(c, s.secret)
 	if !cached {
-		s.auth.key = v.derive(s.secret, c.date, c.region, c.service)
+		key = v.derive(s.secret, c.date, c.region, c.service)
 	}
 	buf, _ := v.buffers.Get().(*[]byte)
 	defer v.buffers.Put(buf)
 	canonical, err := appendCanonical((*buf)[:0], r, q, canonicalParts{signed: c.signed, payload: s.hash})
 	if err != nil {
-		return err
+		return key, err
 	}
 	n := len(canonical)
-	all := appendStringToSign(canonical, algorithm, c.stamp, c.scope)
+	all := appendStringToSign(appendPad(canonical), algorithm, c.stamp, c.scope)
 	sum := sha256.Sum256(canonical[:n])
 	all = hex.AppendEncode(all, sum[:])
 	*buf = all
-	want := sign(s.auth.key, all[n:])
-	if subtle.ConstantTimeCompare(want[:], []byte(c.signature)) != 1 || !known {
+	want := sign(&key, all[n:])
+	if subtle.ConstantTimeCompare(want[:], []byte(c.signature)) != 1 || !s.known {
 		if cached { // a refusal costs the same for every key: only those of users are remembered
 			v.derive(s.secret, c.date, c.region, c.service)
 		}
-		return &Error{
+		return key, &Error{
 			Reason: Mismatch, Key: c.accessKey, Provided: c.signature,
 			Msg:          "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
-			StringToSign: string(all[n:]), CanonicalRequest: string(all[:n]),
+			StringToSign: string(all[n+padSize:]), CanonicalRequest: string(all[:n]),
 		}
 	}
 	if !cached {
-		v.keys.put(c, s.secret, s.auth.key)
+		v.keys.put(c, s.secret, key)
 	}
-	return nil
+	return key, nil
 }
 
 // checkSigned refuses a request whose host or x-amz-* headers are not all covered by the signature. Whoever
@@ -199,11 +199,28 @@ func sum(key []byte, s string) (out [32]byte) {
 	return out
 }
 
-// sign returns the signature of text as 64 hex digits.
-func sign(key [32]byte, text []byte) (out [64]byte) {
-	h := hmac.New(sha256.New, key[:])
-	h.Write(text)
-	var raw [32]byte
-	hex.Encode(out[:], h.Sum(raw[:0]))
+// padSize is the length of what sign needs before a text: a block of SHA-256.
+const padSize = sha256.BlockSize
+
+// appendPad appends the room that sign needs.
+func appendPad(dst []byte) []byte { return append(dst, make([]byte, padSize)...) }
+
+// sign returns the signature of a text as 64 hex digits: its HMAC-SHA256 (RFC 2104) under key. The text stands behind
+// an appendPad, whose bytes are used up. Written out it needs no memory; crypto/hmac takes seven pieces.
+func sign(key *[32]byte, padded []byte) (out [64]byte) {
+	pad := padded[:padSize]
+	var outer [padSize + sha256.Size]byte
+	for i := range padSize {
+		k := byte(0)
+		if i < len(key) {
+			k = key[i]
+		}
+		pad[i], outer[i] = k^0x36, k^0x5c
+	}
+	inner := sha256.Sum256(padded)
+	copy(outer[padSize:], inner[:])
+	clear(pad) // it is as good as the key
+	raw := sha256.Sum256(outer[:])
+	hex.Encode(out[:], raw[:])
 	return out
 }

@@ -1,7 +1,11 @@
 package sigv4
 
 import (
+	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -468,6 +472,24 @@ func BenchmarkVerifyPresigned(b *testing.B) {
 	for b.Loop() {
 		if _, err := verify(v, r); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestSign compares signatures with those of crypto/hmac, for texts around the length of a block.
+func TestSign(t *testing.T) {
+	key := signingKey("secret", "20261120", "us-east-1", "s3")
+	for n := range 200 {
+		text := bytes.Repeat([]byte{byte(n)}, n)
+		h := hmac.New(sha256.New, key[:])
+		h.Write(text)
+		want := hex.EncodeToString(h.Sum(nil))
+		padded := append(appendPad(nil), text...)
+		if got := sign(&key, padded); string(got[:]) != want {
+			t.Fatalf("sign(%d bytes) = %s, want %s", n, got, want)
+		}
+		if !bytes.Equal(padded, append(make([]byte, padSize), text...)) {
+			t.Fatalf("sign(%d bytes) leaves %x", n, padded)
 		}
 	}
 }
