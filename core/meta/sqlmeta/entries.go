@@ -90,7 +90,7 @@ func (t *Tx) Expired(ctx context.Context, now int64, limit int) ([]core.Entry, e
 // scanEntry reads a wholeEntry.
 func scanEntry(r Rows) (e entryRow, err error) {
 	e.side = scanBrief(r, 0, &e.Entry)
-	return e, fromJSON(r, versionStart+attrsColumn, &e.Version.Attrs)
+	return e, scanAttrs(r, versionStart+attrsColumn, &e.Version.Attrs)
 }
 
 // scanBrief reads a briefEntry whose columns begin at base and tells whether its attributes lie in the side

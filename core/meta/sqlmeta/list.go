@@ -125,7 +125,7 @@ func (t *items) entry(r Rows, key string) error {
 	if side {
 		t.side = append(t.side, len(t.all)-1)
 	}
-	return fromJSON(r, versionStart+attrsColumn, &e.Version.Attrs)
+	return scanAttrs(r, versionStart+attrsColumn, &e.Version.Attrs)
 }
 
 // summaries gathers what listings show.

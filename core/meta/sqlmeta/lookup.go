@@ -70,7 +70,7 @@ func scanFound(r Rows, withContent bool, f *core.Found) error {
 	if scanBrief(r, 2, &f.Entry) {
 		attrs = lookupSide
 	}
-	if err := fromJSON(r, attrs, &f.Entry.Version.Attrs); err != nil {
+	if err := scanAttrs(r, attrs, &f.Entry.Version.Attrs); err != nil {
 		return err
 	}
 	if !withContent {

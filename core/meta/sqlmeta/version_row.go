@@ -2,7 +2,6 @@ package sqlmeta
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"trivium/core"
@@ -36,7 +35,7 @@ const (
 
 // versionArgs appends a version's columns. side is the attributes' JSON when it belongs into the side table.
 func versionArgs(args []any, v *core.Version, flags int64) (all []any, side string, err error) {
-	attrs, err := json.Marshal(&v.Attrs)
+	attrs, err := attrsJSON(make([]byte, 0, sideLimit), &v.Attrs)
 	if err != nil {
 		return nil, "", fmt.Errorf("attributes of version %d: %w", v.ID, err)
 	}
@@ -89,7 +88,7 @@ func scanVersion(r Rows, base int, v *core.Version) (flags int64) {
 // sideAttrs reads attributes from a side table.
 func (t *Tx) sideAttrs(ctx context.Context, a *core.Attrs, text string, args ...any) error {
 	_, found, err := queryRow(ctx, t.conn, func(r Rows) (struct{}, error) {
-		return struct{}{}, fromJSON(r, 0, a)
+		return struct{}{}, scanAttrs(r, 0, a)
 	}, text, args...)
 	if err == nil && !found {
 		err = core.Errorf(core.Corrupt, "", "the attributes of an object are missing")

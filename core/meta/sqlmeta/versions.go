@@ -107,7 +107,7 @@ func (t *Tx) versions(ctx context.Context, text string, args ...any) ([]core.Ver
 func scanVersionRow(r Rows) (v versionRow, err error) {
 	v.objectID = r.Int(0)
 	v.side = scanVersion(r, 1, &v.Version)&flagSide != 0
-	return v, fromJSON(r, 1+attrsColumn, &v.Attrs)
+	return v, scanAttrs(r, 1+attrsColumn, &v.Attrs)
 }
 
 // DeleteVersion implements core.VersionTx.
