@@ -308,7 +308,12 @@ func objectHeaders(h http.Header, o *core.Object, fixed *fixedHeaders) {
 		put("x-amz-meta-"+key, encodeMeta(value))
 	}
 	if v.MTime != core.NoTime {
-		if sent, ok := parseMTime(a.Metadata["mtime"]); !ok || sent != v.MTime {
+		spelled, ok := a.Metadata["mtime"]
+		if ok {
+			sent, valid := parseMTime(spelled)
+			ok = valid && sent == v.MTime
+		}
+		if !ok {
 			put("x-amz-meta-mtime", formatMTime(v.MTime))
 		}
 	}

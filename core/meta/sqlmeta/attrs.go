@@ -18,7 +18,8 @@ func attrsJSON(buf []byte, a *core.Attrs) ([]byte, error) {
 	if b, ok := appendAttrs(buf, a); ok {
 		return b, nil
 	}
-	b, err := json.Marshal(a)
+	all := *a
+	b, err := json.Marshal(&all)
 	if err != nil {
 		return nil, fmt.Errorf("attributes: %w", err)
 	}
@@ -38,10 +39,11 @@ func parseAttrs(text string, a *core.Attrs) error {
 	if !p.strange && p.rest == "" {
 		return nil
 	}
-	*a = core.Attrs{}
-	if err := json.Unmarshal([]byte(text), a); err != nil {
+	var all core.Attrs // not a itself: what encoding/json gets cannot lie on a stack
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
 		return &core.Error{Code: core.Corrupt, Msg: "a row of the metadata store is damaged", Err: err}
 	}
+	*a = all
 	return nil
 }
 

@@ -35,7 +35,7 @@ const (
 
 // versionArgs appends a version's columns. side is the attributes' JSON when it belongs into the side table.
 func versionArgs(args []any, v *core.Version, flags int64) (all []any, side string, err error) {
-	attrs, err := attrsJSON(make([]byte, 0, sideLimit), &v.Attrs)
+	attrs, err := attrsJSON(make([]byte, 0, 128), &v.Attrs)
 	if err != nil {
 		return nil, "", fmt.Errorf("attributes of version %d: %w", v.ID, err)
 	}
