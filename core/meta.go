@@ -123,7 +123,8 @@ type ListItem struct {
 	Entry        Entry
 }
 
-// Summary is a common prefix (CommonPrefix not empty) or what a listing shows of an entry: a fifth of a ListItem.
+// Summary is a common prefix (CommonPrefix not empty) or what a listing shows of an entry: fields of Entry and Version
+// under their names, in a fifth of the memory of a ListItem.
 type Summary struct {
 	CommonPrefix     string
 	Key, ETag, Class string

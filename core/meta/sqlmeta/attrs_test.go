@@ -22,7 +22,11 @@ func someAttrs() []core.Attrs {
 		},
 		{Metadata: map[string]string{}, Checksum: core.Checksum{Composite: true}},
 		{Metadata: map[string]string{"<": "1", "a": "é"}},
-		{RetainUntil: 1}, {RetainMode: "GOVERNANCE"}, {LegalHold: true}, {CreateReason: "r"}, {ClientCreated: -1},
+		{RetainUntil: 1},
+		{RetainMode: "GOVERNANCE"},
+		{LegalHold: true},
+		{CreateReason: "r"},
+		{ClientCreated: -1},
 	}
 }
 
@@ -77,7 +81,7 @@ func FuzzParseAttrs(f *testing.F) {
 		"", "{", "}", "{}", "{} ", "null", "[]", `{"ct":null}`, `{"ct":1}`, `{"CT":"a"}`, `{"ct":"a","ct":"b"}`, `{"ct":"a",}`, `{,"ct":"a"}`,
 		`{"m":{"a":"1"},"m":{"b":"2"}}`, `{"m":null}`, `{"m":{"a":null}}`, `{"m":{"a":"1","a":"2"}}`, `{"cs":{"c":false}}`, `{"cs":{"c":true},"cs":{"v":"x"}}`,
 		`{"ct":"a"}{`, `{"ct" :"a"}`, `{"ct":"\u0041"}`, `{"nobody":"knows"}`, `{"m":{}}`, `{"ct":"a""cc":"b"}`, `{"ct""a"}`,
-		`{"cs":{}}`, `{"cs":{"c":truely}}`, `{"m":{"a":{"b":"c"}}}`, "{\"ct\":\"\x7f\xff\"}",
+		`{"cs":{}}`, `{"cs":{"c":trues}}`, `{"m":{"a":{"b":"c"}}}`, "{\"ct\":\"\x7f\xff\"}",
 	} {
 		f.Add(s)
 	}
