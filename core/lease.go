@@ -150,7 +150,9 @@ func (s *Service) rereadMarkers(ctx context.Context) {
 // rereadMarker looks at one space. One whose marker is gone is down until it is back: a disk that is not mounted
 // any more looks like an empty one.
 func (s *Service) rereadMarker(ctx context.Context, sp content.Space) {
-	_, err := content.CheckMarker(ctx, sp, s.claim())
+	claim := s.claim()
+	claim.Knows = s.knowsWriter // whatever was there when this process began
+	_, err := content.CheckMarker(ctx, sp, claim)
 	if me, ok := errors.AsType[*content.MarkerError](err); ok {
 		s.turnReadOnly(markerReadOnly(s.opened.name(sp.ID), me))
 		return

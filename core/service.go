@@ -39,6 +39,9 @@ type Config struct {
 	Hook func(point string)
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+	// LostCommits tells that the store gave up its last commits, by the operator's will: a process that it does not
+	// know may have used the spaces last.
+	LostCommits bool
 	// Volatile allows spaces whose content is lost when the process ends, for tests.
 	Volatile bool
 	// ReserveFree is the space in bytes that is kept free on the metadata disk (S20); 0: 256 MiB.
@@ -61,6 +64,7 @@ type Service struct {
 	clock       func() time.Time
 	hookFunc    func(point string)
 	volatile    bool
+	lostCommits bool
 	inlineMax   int64
 	folderLimit int // objects that one folder operation changes at most
 	incarnation uint64
@@ -117,7 +121,7 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 func newService(cfg Config) *Service {
 	s := &Service{
 		meta: cfg.Meta, keys: cfg.Keys, log: cfg.Log, clock: cfg.Now, hookFunc: cfg.Hook,
-		volatile: cfg.Volatile, inlineMax: cfg.InlineMax, holder: cfg.Holder,
+		volatile: cfg.Volatile, lostCommits: cfg.LostCommits, inlineMax: cfg.InlineMax, holder: cfg.Holder,
 		folderLimit: defaultFolderLimit,
 		incarnation: newIncarnation(),
 		dummySecret: cfg.Keys.Seal(noSecret, make([]byte, 40)),

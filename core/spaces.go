@@ -231,9 +231,13 @@ func (s *Service) checkSpace(ctx context.Context, sp content.Space) error {
 
 // claim is how this process uses spaces.
 func (s *Service) claim() content.Claim {
-	return content.Claim{
+	c := content.Claim{
 		StoreID: s.stamp.StoreID, Epoch: s.stamp.Epoch, Writer: s.incarnation, Knows: s.knowsWriter,
 	}
+	if s.lostCommits {
+		c.Knows = nil // the lease of the last process may be among them
+	}
+	return c
 }
 
 // knowsWriter tells whether a process had a lease of this store. Every process takes one before it claims a space.

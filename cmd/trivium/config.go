@@ -26,6 +26,7 @@ type config struct {
 	root          credentials
 	notRead       []string        // variables of a credentials file that the environment holds
 	fromEnv       map[string]bool // by flag: the variable gave the value
+	dropLog       bool            // give up the damaged part of the metadata's log
 	crash         crashPlan
 }
 
@@ -76,6 +77,12 @@ func (c *config) addFlags(cmd *cobra.Command, names ...string) {
 		}
 		cmd.Flags().StringVar(o.target, o.flag, o.value, o.help+" ($"+o.env()+")")
 	}
+}
+
+// addDropLog declares --drop-damaged-log on cmd. It has no variable: it is for one start, not for every one.
+func (c *config) addDropLog(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&c.dropLog, "drop-damaged-log", false,
+		"give up the commits of a damaged log of the metadata that cannot be read any more, and keep the log beside")
 }
 
 // load completes c from the environment ("NAME=value") after the flags of cmd were parsed, and checks it.

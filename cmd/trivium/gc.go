@@ -33,6 +33,7 @@ for a day.`,
 		},
 	}
 	c.addFlags(cmd, "data", "log-level", "master-key-file")
+	c.addDropLog(cmd)
 	cmd.Flags().BoolVar(&now, "now", false, "do not wait: delete at once what otherwise stays for an hour or a day")
 	out.addFlag(cmd)
 	return cmd

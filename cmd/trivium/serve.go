@@ -53,6 +53,7 @@ Variables without a flag; they hold at every start, and what they replace or add
 		},
 	}
 	c.addFlags(cmd)
+	c.addDropLog(cmd)
 	return cmd
 }
 

@@ -65,7 +65,10 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 	if err != nil {
 		return nil, err
 	}
-	meta, err := sqlite.Open(ctx, sqlite.Options{Path: dir.metaFile(), Hook: hook})
+	logger := slog.New(zerolog.NewSlogHandler(log))
+	meta, err := sqlite.Open(ctx, sqlite.Options{
+		Path: dir.metaFile(), Hook: hook, DropDamagedLog: c.dropLog, Log: logger,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -77,11 +80,12 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 	if err := checkMasterKeys(ctx, meta, keys, dir.masterKeyPath(c.masterKeyFile)); err != nil {
 		return nil, err
 	}
-	st := &store{meta: meta, log: slog.New(zerolog.NewSlogHandler(log)), hook: hook, often: often}
+	st := &store{meta: meta, log: logger, hook: hook, often: often}
 	st.service, err = core.Open(ctx, core.Config{
 		Meta: meta, Keys: keys, Kinds: kinds(dir), Hook: hook, Log: st.log, FreeSpace: dir.freeSpace,
-		Spaces: []core.SpaceSeed{{Name: "local", Kind: local.Kind().Name, Config: drivers.Config{"path": spaceName}}},
-		Holder: fmt.Sprintf("%s:%d", hostName(), os.Getpid()),
+		LostCommits: meta.LostCommits(),
+		Spaces:      []core.SpaceSeed{{Name: "local", Kind: local.Kind().Name, Config: drivers.Config{"path": spaceName}}},
+		Holder:      fmt.Sprintf("%s:%d", hostName(), os.Getpid()),
 	})
 	if err != nil {
 		return nil, err

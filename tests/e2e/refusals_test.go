@@ -164,3 +164,34 @@ func TestForeignSpaceIsReadOnly(t *testing.T) {
 		t.Errorf("make a bucket on a foreign space = %d, want a refusal", status)
 	}
 }
+
+// TestDamagedLog starts on an older state of the metadata whose log is damaged: that is refused, and goes on without
+// what is lost when it is told to, also though the lease of the last process is among it.
+func TestDamagedLog(t *testing.T) {
+	t.Parallel()
+	dir := usedDir(t)
+	meta := filepath.Join(dir, "meta", "trivium.db")
+	old, err := os.ReadFile(meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, startOptions{dir: dir}).stop(syscall.SIGTERM)
+	for name, b := range map[string][]byte{meta: old, meta + "-wal": []byte(strings.Repeat("no longer a log ", 10_000))} {
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := start(t, startOptions{dir: dir, noReady: true})
+	if code := s.wait(); code != 1 || !strings.Contains(s.stderr.String(), "--drop-damaged-log") {
+		t.Errorf("exit code = %d, want 1 and what to do: %s", code, s.stderr)
+	}
+	s = start(t, startOptions{dir: dir}, "--drop-damaged-log")
+	if status := s.put(t, "/bucket", ""); status != http.StatusOK {
+		t.Errorf("make a bucket = %d", status)
+	}
+	if !strings.Contains(s.stderr.String(), "trivium.db-wal.damaged-") {
+		t.Errorf("the log does not say where the damaged one is kept: %s", s.stderr)
+	}
+	s.stop(syscall.SIGTERM)
+	start(t, startOptions{dir: dir})
+}

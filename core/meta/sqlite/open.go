@@ -24,12 +24,20 @@ func dialect() *sqlmeta.Dialect {
 // Open opens the store at o.Path, makes it if there is none, and migrates an older one after copying it. A file
 // that is of a newer version, of another program or damaged is refused with a *core.Error that says what to do:
 // Conflict or Corrupt. The store has no lock of its own against another process; the data directory has.
+//
+// A log whose acknowledged commits cannot all be read any more is damage: Corrupt, unless o.DropDamagedLog. What is
+// not found is the loss of whole frames at the very end of the log, and damage of more than one byte that leaves no
+// commit behind it but the last: both look like the write that a power cut interrupts.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	path, err := filepath.Abs(o.Path)
 	if err != nil {
 		return nil, fmt.Errorf("open metadata store: %w", err)
 	}
 	o.Path = path
+	lost, err := checkLog(&o)
+	if err != nil {
+		return nil, err
+	}
 	files, err := migrations()
 	if err != nil {
 		return nil, err
@@ -38,6 +46,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := newStore(o)
+	s.lostCommits = lost
 	if err := s.connect(); err != nil {
 		return nil, errors.Join(err, s.closeConns())
 	}

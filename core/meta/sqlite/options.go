@@ -3,14 +3,15 @@
 package sqlite
 
 import (
+	"log/slog"
 	"runtime"
 	"time"
 )
 
 // Options say where the store is and how it is opened. Path is required.
 type Options struct {
-	// Path of the database; it is made when it is not there. Files beside it: -wal, -shm and
-	// .before-<version>, copies made before migrations.
+	// Path of the database; it is made when it is not there. Files beside it: -wal, -shm,
+	// .before-<version>, copies made before migrations, and -wal.damaged-<time>, logs that were given up.
 	Path string
 	// ReadConns is how many Views can run at a time; 0: twice the cores, at least 4.
 	ReadConns int
@@ -19,6 +20,11 @@ type Options struct {
 	NoMMap bool
 	// Hook is called by the writer at named points: "commit.before" and "commit.after". nil in production.
 	Hook func(point string)
+	// DropDamagedLog opens a store whose log is damaged, without the commits that cannot be read any more. The log is
+	// kept beside.
+	DropDamagedLog bool
+	// Log gets what nobody is there to be told; nil: nothing is logged.
+	Log *slog.Logger
 	// MaxPages makes the disk full at so many pages of 8 KiB, for tests; 0: no limit.
 	MaxPages int
 }
@@ -39,6 +45,14 @@ func (o *Options) readConns() int {
 		return o.ReadConns
 	}
 	return max(4, 2*runtime.GOMAXPROCS(0))
+}
+
+// log is where to log.
+func (o *Options) log() *slog.Logger {
+	if o.Log != nil {
+		return o.Log
+	}
+	return slog.New(slog.DiscardHandler)
 }
 
 // hook marks a named point.

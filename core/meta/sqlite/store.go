@@ -30,6 +30,8 @@ type Store struct {
 	// walRest and walBlock are the constants, less in tests.
 	walRest, walBlock int64
 
+	lostCommits bool // checkLog dropped some
+
 	closeMu sync.RWMutex // held for reading while a call is queued or runs
 	closed  bool
 	stop    chan struct{}
@@ -116,6 +118,9 @@ func (s *Store) giveBack(c *conn) {
 	s.readers <- c
 	s.gate.RUnlock()
 }
+
+// LostCommits tells whether Open gave up commits of a damaged log.
+func (s *Store) LostCommits() bool { return s.lostCommits }
 
 // Close waits for running transactions, moves the WAL into the database and closes the file. Calls after it
 // fail with Unavailable; a second Close does nothing.
