@@ -3,6 +3,8 @@ package sqlite
 import (
 	"os"
 	"time"
+
+	"trivium/core"
 )
 
 // Lengths of the WAL, in bytes, at which the checkpointer copies it into the database beside everybody's work;
@@ -20,18 +22,30 @@ const frameHeader = 24
 // checkpointWait is how long a checkpoint waits for readers while the writer rests.
 const checkpointWait = 20 * time.Millisecond
 
+// idleTime is how long nothing must have been written before the log is emptied: a machine that is switched off, or
+// a log that rots, then loses nothing.
+const idleTime = time.Second
+
 // checkpointPause is the least time between two looks at the WAL.
 const checkpointPause = 200 * time.Millisecond
 
-// checkpoints is the checkpointer goroutine: after writes it looks at the WAL, until Close. What fails here is
-// tried again; a disk that stays broken shows in the next commit.
+// checkpoints is the checkpointer goroutine: after writes it looks at the WAL, and once more when they have ended,
+// until Close. What fails here is tried again; a disk that stays broken shows in the next commit. An empty WAL that
+// nobody writes to wakes nobody.
 func (s *Store) checkpoints() {
 	pause := time.NewTimer(checkpointPause)
 	defer pause.Stop()
+	idle := time.NewTimer(idleTime) // the first time for what a crash has left
+	defer idle.Stop()
 	for {
 		select {
 		case <-s.wake:
 			s.checkpoint(s.walSize())
+			idle.Reset(idleTime)
+		case <-idle.C:
+			if !s.emptyLog() {
+				idle.Reset(idleTime)
+			}
 		case <-s.stop:
 			return
 		}
@@ -59,7 +73,7 @@ func (s *Store) checkpoint(size int64) {
 		return
 	}
 	// Most of the work is done beside the writer; only the rest is done while it waits.
-	length := s.checkpointer.checkpoint("PRAGMA wal_checkpoint(PASSIVE)")
+	length := s.copyLog("PASSIVE")
 	if length < s.walRest {
 		return
 	}
@@ -69,12 +83,43 @@ func (s *Store) checkpoint(size int64) {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	// Not TRUNCATE: replication by litestream does not bear it.
-	s.checkpointer.checkpoint("PRAGMA wal_checkpoint(RESTART)")
+	s.copyLog("RESTART") // the next write takes the room of the file again
 }
 
-// checkpoint runs a checkpoint and returns the length of the WAL in use, in bytes.
+// emptyLog moves an idle WAL into the database and tells whether nothing is left to do. A View that holds it is
+// waited for checkpointWait; who writes meanwhile makes it not idle.
+func (s *Store) emptyLog() bool {
+	if s.walSize() == 0 {
+		return true
+	}
+	s.copyLog("PASSIVE")
+	if !s.writing.TryLock() {
+		return true // the end of that batch wakes the checkpointer
+	}
+	defer s.writing.Unlock()
+	s.copyLog("TRUNCATE")
+	return s.walSize() == 0
+}
+
+// copyLog runs a checkpoint and returns the length of the WAL in use, in bytes. Damage that it meets ends the store.
+func (s *Store) copyLog(mode string) (length int64) {
+	length = s.checkpointer.checkpoint("PRAGMA wal_checkpoint(" + mode + ")")
+	if err := s.checkpointer.broken; core.CodeOf(err) == core.Corrupt {
+		s.end(err)
+	}
+	return length
+}
+
+// end makes every later call fail with err. The first reason stays.
+func (s *Store) end(err error) {
+	if s.ended.CompareAndSwap(nil, &err) {
+		s.opts.log().Error("the metadata store ends: it is damaged", "error", err)
+	}
+}
+
+// checkpoint runs a checkpoint and returns the length of the WAL in use, in bytes. What went wrong is in broken.
 func (c *conn) checkpoint(text string) (length int64) {
+	c.broken = nil // of the one before
 	s, err := c.start(text, nil)
 	if err != nil {
 		return 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"trivium/core"
 	"trivium/core/meta/sqlmeta"
@@ -31,6 +32,8 @@ type Store struct {
 	walRest, walBlock int64
 
 	lostCommits bool // checkLog dropped some
+	// ended is why nothing is possible any more.
+	ended atomic.Pointer[error]
 
 	closeMu sync.RWMutex // held for reading while a call is queued or runs
 	closed  bool
@@ -57,8 +60,11 @@ func (s *Store) start() {
 	s.running.Go(s.checkpoints)
 }
 
-// enter admits a call: neither after Close nor inside a transaction of this store.
+// enter admits a call: neither after Close, nor inside a transaction of this store, nor once it is known to be damaged.
 func (s *Store) enter(ctx context.Context) error {
+	if err := s.ended.Load(); err != nil {
+		return *err
+	}
 	if err := ctx.Err(); err != nil {
 		return &core.Error{Code: core.Canceled, Msg: "the request was given up", Err: err}
 	}

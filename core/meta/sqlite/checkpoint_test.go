@@ -1,0 +1,137 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"trivium/core"
+)
+
+// TestIdleLog is empty a while after the last write, not before, and so is one that a long View held.
+func TestIdleLog(t *testing.T) {
+	if _, err := template(); err != nil { // made outside of the bubble, which its database would not leave
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := tempStore(t, Options{})
+		put := func(id int64) {
+			t.Helper()
+			if err := s.Update(t.Context(), putInline(id, 10)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after := func(d time.Duration, empty bool) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			if n := s.walSize(); (n == 0) != empty {
+				t.Errorf("the log has %d bytes %v later, want it empty: %v", n, d, empty)
+			}
+		}
+		put(1)
+		for i := range int64(5) {
+			after(idleTime-checkpointPause, false)
+			put(i + 2)
+		}
+		after(idleTime+2*checkpointPause, true)
+
+		var view sync.WaitGroup
+		inside, leave := make(chan struct{}), make(chan struct{})
+		view.Go(func() {
+			_ = s.View(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+				_, err := tx.Inlines(ctx, 0, 1)
+				close(inside)
+				<-leave
+				return err
+			})
+		})
+		<-inside
+		put(20)
+		after(5*idleTime, false)
+		close(leave)
+		view.Wait()
+		after(idleTime+2*checkpointPause, true)
+		after(time.Hour, true)
+	})
+}
+
+// TestEmptyLog leaves a log that a View or a batch holds, and says whether to come again.
+func TestEmptyLog(t *testing.T) {
+	s := quietStore(t)
+	if !s.emptyLog() {
+		t.Error("emptyLog() of an empty log = false")
+	}
+	if err := s.Update(t.Context(), putInline(1, 10)); err != nil {
+		t.Fatal(err)
+	}
+	s.writing.Lock()
+	if again := !s.emptyLog(); again || s.walSize() == 0 {
+		t.Errorf("beside a batch: come again %v, %d bytes, want the end of the batch to call", again, s.walSize())
+	}
+	s.writing.Unlock()
+
+	var view sync.WaitGroup
+	inside, leave := make(chan struct{}), make(chan struct{})
+	view.Go(func() {
+		_ = s.View(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+			_, err := tx.Inlines(ctx, 0, 1)
+			close(inside)
+			<-leave
+			return err
+		})
+	})
+	<-inside
+	if err := s.Update(t.Context(), putInline(2, 10)); err != nil {
+		t.Fatal(err)
+	}
+	if s.emptyLog() {
+		t.Error("emptyLog() beside a View = true")
+	}
+	if err := s.Update(t.Context(), putInline(3, 10)); err != nil {
+		t.Errorf("Update() after it = %v", err)
+	}
+	close(leave)
+	view.Wait()
+	if !s.emptyLog() || s.walSize() != 0 {
+		t.Errorf("emptyLog() of an idle store leaves %d bytes", s.walSize())
+	}
+}
+
+// TestDamageInCheckpoint ends the store, also when an earlier checkpoint failed for another reason.
+func TestDamageInCheckpoint(t *testing.T) {
+	s := quietStore(t)
+	if err := s.Update(t.Context(), putInline(1, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if !s.emptyLog() {
+		t.Fatal("the log is not empty")
+	}
+	if err := s.Update(t.Context(), putInline(2, 10)); err != nil {
+		t.Fatal(err)
+	}
+	s.checkpointer.broken = errors.New("of an earlier checkpoint")
+	s.copyLog("PASSIVE")
+	if err := s.View(t.Context(), func(context.Context, core.MetaTx) error { return nil }); err != nil {
+		t.Fatalf("View() after an earlier error = %v", err)
+	}
+	if err := s.Update(t.Context(), putInline(3, 10)); err != nil {
+		t.Fatal(err)
+	}
+	s.checkpointer.broken = errors.New("of an earlier checkpoint")
+	if err := os.Truncate(s.opts.Path, pageSize); err != nil { // less than the log can make up for
+		t.Fatal(err)
+	}
+	s.copyLog("PASSIVE")
+	err := s.View(t.Context(), func(context.Context, core.MetaTx) error { return nil })
+	if core.CodeOf(err) != core.Corrupt {
+		t.Errorf("View() of a damaged store = %v, want Corrupt", err)
+	}
+	if err := s.Update(t.Context(), putInline(4, 10)); core.CodeOf(err) != core.Corrupt {
+		t.Errorf("Update() of a damaged store = %v, want Corrupt", err)
+	}
+}
