@@ -202,7 +202,7 @@ func (se *Session) DeleteBucket(ctx context.Context, name string, force bool) er
 	if err != nil {
 		return err
 	}
-	err = se.s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.updateConfig(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
 		b, err := se.s.bucketIn(ctx, tx, b)
 		if err != nil {
 			return err

@@ -100,6 +100,7 @@ func (se *Session) DeleteFolder(ctx context.Context, p Path) error {
 	if err != nil {
 		return err
 	}
+	ctx = MakingRoom(ctx)
 	if _, err := se.s.countFolder(ctx, b, p.Key+"/"); err != nil {
 		return fail("delete folder", p.String(), err)
 	}

@@ -155,6 +155,7 @@ func (s *Service) flushQueue(ctx context.Context) error {
 
 // writeQueue writes one batch in one transaction; none is made if there is nothing to write.
 func (s *Service) writeQueue(ctx context.Context, garbage []content.Blob, damage []RepairRow) error {
+	ctx = MakingRoom(ctx)
 	var first int64
 	var err error
 	if len(garbage) > 0 {

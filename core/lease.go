@@ -25,7 +25,7 @@ const (
 func (s *Service) takeLease(ctx context.Context) error {
 	s.hook("lease.before")
 	now := s.now()
-	err := s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := s.meta.Update(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
 		leases, err := tx.Leases(ctx)
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ func (s *Service) renewLease(ctx context.Context) error {
 	s.hook("lease.before")
 	defer s.hook("lease.after")
 	now := s.now()
-	err := s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := s.meta.Update(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
 		l, ok, err := tx.Lease(ctx, s.incarnation)
 		if err != nil {
 			return err
@@ -186,7 +186,7 @@ func markerReadOnly(space string, err *content.MarkerError) *Error {
 
 // endLease marks this process's lease as dead: its unreferenced shards may be collected.
 func (s *Service) endLease(ctx context.Context) error {
-	return s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	return s.meta.Update(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
 		l, ok, err := tx.Lease(ctx, s.incarnation)
 		if err != nil || !ok {
 			return err

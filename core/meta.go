@@ -20,7 +20,8 @@ type MetaStore interface {
 	// once, as in View. Update returns after the commit is durable, or with the error of fn (nothing of it
 	// stays) or of the commit (nothing of it stays either). Once queued it waits for the outcome whatever
 	// happens to ctx. A panic of fn is re-raised in the caller alone. A View or Update inside fn (with the ctx
-	// that fn got) is an error. A full disk is an error of Code NoSpace.
+	// that fn got) is an error. A full disk is an error of Code NoSpace;
+	// the room that a store keeps back is for those whose ctx is from MakingRoom.
 	Update(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error
 
 	// Lookup reads one live or hidden entry in a single statement: the hot path of GET and HEAD (S32). With

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -93,3 +94,15 @@ func (b *reservedBody) Read(p []byte) (int, error) {
 	b.left -= int64(n)
 	return n, err
 }
+
+// makesRoom marks a context.
+type makesRoom struct{}
+
+// MakingRoom returns the ctx of Updates that must work on a full disk: what frees room, and the leases without which
+// nothing does. A MetaStore may keep room for them.
+func MakingRoom(ctx context.Context) context.Context {
+	return context.WithValue(ctx, makesRoom{}, true)
+}
+
+// MakesRoom tells whether ctx comes from MakingRoom.
+func MakesRoom(ctx context.Context) bool { return ctx.Value(makesRoom{}) != nil }

@@ -221,6 +221,7 @@ func (se *Session) AbortUpload(ctx context.Context, p Path, uploadID string) err
 func (s *Service) endUpload(
 	ctx context.Context, id string, start func(context.Context, MetaTx, *Upload) (*mutation, error), steps *int,
 ) error {
+	ctx = MakingRoom(ctx)
 	for {
 		more, did := false, false
 		err := s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {

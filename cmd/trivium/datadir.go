@@ -122,13 +122,14 @@ func userName(id int) string {
 	return "user " + strconv.Itoa(id)
 }
 
-// hold writes into the lock who holds it ("the server on 127.0.0.1:7070"), for the message of a second one.
+// hold writes into the lock who holds it ("the server on 127.0.0.1:7070"), for the message of a second one. A full
+// disk has no room for that, and must not keep anybody from deleting.
 func (d *dataDir) hold(who string) error {
 	text := fmt.Sprintf("%s (pid %d on host %s)\n", who, os.Getpid(), hostName())
 	if err := d.lock.Truncate(0); err != nil {
 		return fmt.Errorf("write lock: %w", err)
 	}
-	if _, err := d.lock.WriteAt([]byte(text), 0); err != nil {
+	if _, err := d.lock.WriteAt([]byte(text), 0); err != nil && !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("write lock: %w", err)
 	}
 	return nil

@@ -21,6 +21,7 @@ const (
 func (r *Runner) Collect(ctx context.Context, opts CollectOptions) (Report, error) {
 	r.collecting.Lock()
 	defer r.collecting.Unlock()
+	ctx = core.MakingRoom(ctx)
 	var rep Report
 	for {
 		n, err := r.m.ReleaseLists(ctx, batch)

@@ -158,7 +158,7 @@ func (r *Runner) view(ctx context.Context, fn func(context.Context, core.MetaTx)
 }
 
 func (r *Runner) update(ctx context.Context, fn func(context.Context, core.MetaTx) error) error {
-	return r.m.Meta.Update(ctx, func(ctx context.Context, tx core.MetaTx) error {
+	return r.m.Meta.Update(core.MakingRoom(ctx), func(ctx context.Context, tx core.MetaTx) error {
 		if err := r.m.CheckWriter(ctx, tx); err != nil {
 			return err
 		}
@@ -174,6 +174,7 @@ const sweepLimit = 1000
 func (r *Runner) Sweep(ctx context.Context) (Report, error) {
 	r.sweeping.Lock()
 	defer r.sweeping.Unlock()
+	ctx = core.MakingRoom(ctx)
 	rep, err := r.idleUploads(ctx)
 	for err == nil {
 		var n int

@@ -42,7 +42,11 @@ func (s *Store) checkpoints() {
 		case <-s.wake:
 			s.checkpoint(s.walSize())
 			idle.Reset(idleTime)
+			if s.ballast.due() {
+				s.fillBallast()
+			}
 		case <-idle.C:
+			s.fillBallast()
 			if !s.emptyLog() {
 				idle.Reset(idleTime)
 			}
@@ -55,6 +59,13 @@ func (s *Store) checkpoints() {
 		case <-s.stop:
 			return
 		}
+	}
+}
+
+// fillBallast keeps room free once there is enough.
+func (s *Store) fillBallast() {
+	if err := s.ballast.fill(); err != nil {
+		s.opts.log().Warn("no room is kept free for a full disk", "error", err)
 	}
 }
 

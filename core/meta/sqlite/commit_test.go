@@ -232,7 +232,12 @@ func TestUsageRow(t *testing.T) {
 // quietStore is a store without its checkpointer goroutine, whose work the test does.
 func quietStore(t *testing.T) *Store {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "meta.db")
+	return quietStoreAt(t, filepath.Join(t.TempDir(), "meta.db"))
+}
+
+// quietStoreAt is quietStore at path.
+func quietStoreAt(t *testing.T, path string) *Store {
+	t.Helper()
 	if err := openStore(t, Options{Path: path}).Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"syscall"
 
 	"modernc.org/libc"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -12,11 +13,19 @@ import (
 // fail makes the error of a result code and remembers it when SQLite may have ended the transaction.
 func (c *conn) fail(rc int32) error {
 	msg := libc.GoString(sqlite3.Xsqlite3_errmsg(c.tls, c.db))
+	if rc&0xff == sqlite3.SQLITE_IOERR && noRoom(sqlite3.Xsqlite3_system_errno(c.tls, c.db)) {
+		rc = sqlite3.SQLITE_FULL // SQLite says so for ENOSPC in writes alone: not for its index, nor for a quota
+	}
 	err := codeError(rc, msg)
 	if endsBatch(rc) && c.broken == nil {
 		c.broken = err
 	}
 	return err
+}
+
+// noRoom tells whether a system call failed for want of room.
+func noRoom(errno int32) bool {
+	return syscall.Errno(errno) == syscall.ENOSPC || syscall.Errno(errno) == syscall.EDQUOT
 }
 
 // endsBatch tells whether SQLite rolls back the whole transaction, or may have, when a statement ends with rc.

@@ -34,7 +34,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open metadata store: %w", err)
 	}
 	o.Path = path
-	lost, err := checkLog(&o)
+	s := newStore(o) // gives the ballast up if need be
+	s.lostCommits, err = checkLog(&o)
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +46,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := prepareFile(ctx, path, files); err != nil {
 		return nil, err
 	}
-	s := newStore(o)
-	s.lostCommits = lost
 	if err := s.connect(); err != nil {
 		return nil, errors.Join(err, s.closeConns())
 	}

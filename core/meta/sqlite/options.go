@@ -11,7 +11,8 @@ import (
 // Options say where the store is and how it is opened. Path is required.
 type Options struct {
 	// Path of the database; it is made when it is not there. Files beside it: -wal, -shm,
-	// .before-<version>, copies made before migrations, and -wal.damaged-<time>, logs that were given up.
+	// .before-<version>, copies made before migrations, -wal.damaged-<time>, logs that were given up, and .ballast, 4 MiB
+	// that take up room until a full disk needs it.
 	Path string
 	// ReadConns is how many Views can run at a time; 0: twice the cores, at least 4.
 	ReadConns int

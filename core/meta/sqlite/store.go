@@ -35,6 +35,8 @@ type Store struct {
 	// ended is why nothing is possible any more.
 	ended atomic.Pointer[error]
 
+	ballast *ballast
+
 	closeMu sync.RWMutex // held for reading while a call is queued or runs
 	closed  bool
 	stop    chan struct{}
@@ -49,6 +51,7 @@ type mark struct{}
 func newStore(o Options) *Store {
 	return &Store{
 		opts: o, dialect: dialect(), readers: make(chan *conn, o.readConns()),
+		ballast: newBallast(o.Path + ".ballast"),
 		walRest: walRest, walBlock: walBlock,
 		queue: make(chan *member, maxMembers), wake: make(chan struct{}, 1), stop: make(chan struct{}),
 	}

@@ -193,22 +193,31 @@ func (s *Store) runSaved(m *member) (ok bool, err error) {
 	return ok, s.writer.exec("RELEASE member")
 }
 
-// runAlone runs a member in a transaction of its own and answers it.
+// runAlone runs a member in a transaction of its own and answers it. On a full disk one that makes room gets what is
+// kept for it.
 func (s *Store) runAlone(m *member) {
 	defer m.answer()
 	m.large = false
-	err := s.begin()
-	ok := false
-	if err == nil {
-		ok, err = s.call(m)
-	}
-	if err == nil && ok {
-		err = s.commit()
+	err := s.runOnce(m)
+	if core.CodeOf(err) == core.NoSpace && core.MakesRoom(m.ctx) && s.ballast.drop() {
+		s.opts.log().Warn("the disk of the metadata is full: the room kept free is used")
+		err = s.runOnce(m)
 	}
 	if err != nil {
 		m.err, m.panic = err, nil
 	}
-	s.rollback()
+}
+
+// runOnce is one try of runAlone. An error is that of the transaction, not of the member's function.
+func (s *Store) runOnce(m *member) error {
+	defer s.rollback()
+	if err := s.begin(); err != nil {
+		return err
+	}
+	if ok, err := s.call(m); err != nil || !ok {
+		return err
+	}
+	return s.commit()
 }
 
 // call runs a member's function and tells whether it ended well. An error means that the transaction is lost.
