@@ -126,7 +126,7 @@ func checkpointed(path string, salts [8]byte) (begun, done int64, ok bool) {
 	if err != nil {
 		return 0, 0, false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	var b [indexBegun + 4]byte
 	if _, err := io.ReadFull(f, b[:]); err != nil || [8]byte(b[indexSalts:]) != salts {
 		return 0, 0, false

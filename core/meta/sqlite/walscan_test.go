@@ -61,11 +61,7 @@ func killedStore(t *testing.T, sizes []int, prepare func(s *Store)) killed {
 // put writes what is left into a new directory, with another log, and returns the path.
 func (k killed) put(t *testing.T, log []byte) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(t.TempDir(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "meta.db")
+	path := filepath.Join(t.TempDir(), "meta.db")
 	for suffix, b := range map[string][]byte{"": k.db, "-wal": log} {
 		if err := os.WriteFile(path+suffix, b, 0o600); err != nil {
 			t.Fatal(err)
