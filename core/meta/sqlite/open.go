@@ -77,7 +77,7 @@ func (s *Store) connect() (err error) {
 		if err != nil {
 			return err
 		}
-		s.readers <- c
+		s.readers.put(c)
 		if err := c.run("PRAGMA query_only = 1"); err != nil {
 			return err
 		}

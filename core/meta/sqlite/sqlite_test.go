@@ -92,24 +92,24 @@ func (s spy) Close() error {
 	if s.closed {
 		return s.Store.Close()
 	}
-	reader := <-s.readers
+	reader := s.readers.take()
 	if n, err := reader.number(strayAttrs); n != 0 || err != nil {
 		s.t.Errorf("%d rows of attributes belong to nothing, %v", n, err)
 	}
 	if n, err := reader.number(strayLists); n != 0 || err != nil {
 		s.t.Errorf("%d rows of extents and parts belong to nothing, %v", n, err)
 	}
-	s.readers <- reader
+	s.readers.put(reader)
 	conns := []*conn{s.writer}
-	for len(s.readers) > 0 {
-		conns = append(conns, <-s.readers)
+	for s.readers.idle() > 0 {
+		conns = append(conns, s.readers.take())
 	}
 	for _, c := range conns {
 		for text := range c.stmts {
 			s.texts[text] = true
 		}
 		if c != s.writer {
-			s.readers <- c
+			s.readers.put(c)
 		}
 	}
 	return s.Store.Close()

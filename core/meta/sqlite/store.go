@@ -15,7 +15,7 @@ type Store struct {
 	opts    Options
 	dialect *sqlmeta.Dialect
 
-	readers chan *conn
+	readers *readers
 	// gate is held by Views and Lookups for reading; the checkpointer takes it when the WAL has grown too long.
 	gate sync.RWMutex
 
@@ -50,7 +50,7 @@ type mark struct{}
 
 func newStore(o Options) *Store {
 	return &Store{
-		opts: o, dialect: dialect(), readers: make(chan *conn, o.readConns()),
+		opts: o, dialect: dialect(), readers: newReaders(o.readConns()),
 		ballast: newBallast(o.Path + ".ballast"),
 		walRest: walRest, walBlock: walBlock,
 		queue: make(chan *member, maxMembers), wake: make(chan struct{}, 1), stop: make(chan struct{}),
@@ -119,12 +119,12 @@ func (s *Store) Lookup(ctx context.Context, bucketID int64, key string, withCont
 // borrow takes a reader, waiting for one.
 func (s *Store) borrow() *conn {
 	s.gate.RLock()
-	return <-s.readers
+	return s.readers.take()
 }
 
 // giveBack returns a reader.
 func (s *Store) giveBack(c *conn) {
-	s.readers <- c
+	s.readers.put(c)
 	s.gate.RUnlock()
 }
 
@@ -149,8 +149,8 @@ func (s *Store) Close() error {
 // closeConns closes every connection, the writer last: SQLite checkpoints with the last one.
 func (s *Store) closeConns() error {
 	var errs []error
-	for len(s.readers) > 0 {
-		errs = append(errs, (<-s.readers).Close())
+	for s.readers.idle() > 0 {
+		errs = append(errs, s.readers.take().Close())
 	}
 	for _, c := range []*conn{s.checkpointer, s.writer} {
 		if c != nil {
