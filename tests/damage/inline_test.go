@@ -14,6 +14,7 @@ import (
 
 	"trivium/core"
 	"trivium/core/coretest"
+	"trivium/core/meta/sqlite"
 	"trivium/s3front"
 	"trivium/tests/s3client"
 )
@@ -45,7 +46,9 @@ func inlineHouse(t *testing.T) (h *house, path string) {
 // behind opens the database beside the store and returns its inline rows.
 func behind(t *testing.T, path string) (*sql.DB, []row) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?_busy_timeout=5000")
+	vfs, err := sqlite.VFS()
+	must(t, err)
+	db, err := sql.Open("sqlite", "file:"+path+"?_busy_timeout=5000&vfs="+vfs)
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
 	rows, err := db.QueryContext(t.Context(), "SELECT id, sum, data FROM inline_data ORDER BY id")

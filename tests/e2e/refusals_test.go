@@ -11,12 +11,14 @@ import (
 	"testing"
 
 	_ "modernc.org/sqlite" // the driver of sqlExec
+
+	"trivium/core/meta/sqlite"
 )
 
-// sqlExec runs one statement on a database file.
-func sqlExec(t *testing.T, file, text string) {
+// sqlExec runs one statement on a database file, by way of a VFS.
+func sqlExec(t *testing.T, file, vfs, text string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", file)
+	db, err := sql.Open("sqlite", "file:"+file+"?vfs="+vfs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,14 +68,18 @@ func TestRefusals(t *testing.T) {
 		}, want: []string{"trivium.db", "restore"}},
 		{name: "metadata of a newer version", prepare: func(t *testing.T, _ string) string {
 			dir := usedDir(t)
-			sqlExec(t, filepath.Join(dir, "meta", "trivium.db"), "PRAGMA user_version = 99")
+			vfs, err := sqlite.VFS()
+			if err != nil {
+				t.Fatal(err)
+			}
+			sqlExec(t, filepath.Join(dir, "meta", "trivium.db"), vfs, "PRAGMA user_version = 99")
 			return dir
 		}, want: []string{"trivium.db", "format 99", "newer"}},
 		{name: "database of another program", prepare: func(t *testing.T, dir string) string {
 			if err := os.Mkdir(filepath.Join(dir, "meta"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			sqlExec(t, filepath.Join(dir, "meta", "trivium.db"), "CREATE TABLE theirs (x)")
+			sqlExec(t, filepath.Join(dir, "meta", "trivium.db"), "unix", "CREATE TABLE theirs (x)")
 			write(t, filepath.Join(dir, "master.key"), strings.Repeat("ab", 32)+"\n")
 			return dir
 		}, want: []string{"trivium.db", "another program"}},

@@ -162,6 +162,32 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
+// BenchmarkLookupBesideWrites reads entries without content from one goroutine and writes one after every few reads,
+// which makes readers forget their pages.
+func BenchmarkLookupBesideWrites(b *testing.B) {
+	const count = 20000
+	s := filled(b, count, func(i int) string { return scattered(int64(i)) })
+	data, id := make([]byte, 100), int64(count)
+	for _, every := range []int{4, 32} {
+		b.Run(fmt.Sprintf("every=%d", every), func(b *testing.B) {
+			defer measureCPU(b)()
+			n := 0
+			for b.Loop() {
+				if n++; n%every == 0 {
+					id++
+					if err := putOne(s, id, scattered(id), data); err != nil {
+						b.Fatal(err)
+					}
+				}
+				f, err := s.Lookup(b.Context(), 1, scattered(int64(n)*7919%count), false)
+				if err != nil || !f.Exists {
+					b.Fatal(f.Exists, err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkList reads pages of 1,000: entries among 100,000, and common prefixes of 100 keys each.
 func BenchmarkList(b *testing.B) {
 	flat := filled(b, 100000, func(i int) string { return fmt.Sprintf("photos/%08d.jpeg", i) })

@@ -10,6 +10,9 @@ import (
 	"trivium/core"
 )
 
+// restore is what to do about damage.
+const restore = "stop the server and restore the data directory from a copy of yours"
+
 // fail makes the error of a result code and remembers it when SQLite may have ended the transaction.
 func (c *conn) fail(rc int32) error {
 	msg := libc.GoString(sqlite3.Xsqlite3_errmsg(c.tls, c.db))
@@ -17,6 +20,9 @@ func (c *conn) fail(rc int32) error {
 		rc = sqlite3.SQLITE_FULL // SQLite says so for ENOSPC in writes alone: not for its index, nor for a quota
 	}
 	err := codeError(rc, msg)
+	if rc == sqlite3.SQLITE_IOERR_DATA {
+		err.Msg = "the metadata store is damaged" + c.damage() + ": " + restore
+	}
 	if endsBatch(rc) && c.broken == nil {
 		c.broken = err
 	}
@@ -39,13 +45,16 @@ func endsBatch(rc int32) bool {
 }
 
 // codeError says in core's words what a result code means.
-func codeError(rc int32, msg string) error {
+func codeError(rc int32, msg string) *core.Error {
 	e := &core.Error{Err: fmt.Errorf("sqlite: %s (%d)", msg, rc)}
+	if rc == sqlite3.SQLITE_IOERR_DATA {
+		rc = sqlite3.SQLITE_CORRUPT
+	}
 	switch rc & 0xff {
 	case sqlite3.SQLITE_FULL:
 		e.Code, e.Msg = core.NoSpace, "no room left for metadata: free space on the disk of the data directory"
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		e.Code, e.Msg = core.Corrupt, "the metadata store is damaged: stop the server and restore the data directory from a copy of yours"
+		e.Code, e.Msg = core.Corrupt, "the metadata store is damaged: "+restore
 	case sqlite3.SQLITE_CONSTRAINT:
 		e.Code, e.Msg = constraint(rc)
 	default:

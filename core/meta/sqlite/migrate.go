@@ -43,9 +43,12 @@ func prepareFile(ctx context.Context, path string, files fs.FS) error {
 		return newer(path, version, newest)
 	}
 	if version > 0 {
-		if err := copyBefore(ctx, path, newest); err != nil {
-			return err
-		}
+		err = copyBefore(ctx, path, newest)
+	} else {
+		err = ensureFile(path)
+	}
+	if err != nil {
+		return err
 	}
 	if err := migrate(ctx, path, files, newest); err != nil {
 		return fmt.Errorf("migrate %s from version %d to %d: %w", path, version, newest, err)
@@ -87,6 +90,9 @@ func inspect(path string) (version int, err error) {
 	case info.Size() == 0:
 		return 0, nil
 	}
+	if err := inspectHeader(path); err != nil {
+		return 0, err
+	}
 	c, err := openConn(path, sqlite3.SQLITE_OPEN_READWRITE)
 	if err != nil {
 		return 0, err
@@ -98,12 +104,6 @@ func inspect(path string) (version int, err error) {
 // inspect reads the marks of an open file.
 func (c *conn) inspect(path string) (int, error) {
 	id, err := c.number("PRAGMA application_id")
-	if core.CodeOf(err) == core.Corrupt {
-		return 0, &core.Error{
-			Code: core.Corrupt, Path: path, Err: err,
-			Msg: "the file is damaged or no metadata store: restore the data directory from a copy of yours, or name another data directory",
-		}
-	}
 	if err != nil {
 		return 0, err
 	}
@@ -122,7 +122,7 @@ func (c *conn) inspect(path string) (int, error) {
 	if err != nil || (tables == 0 && id == 0) {
 		return 0, err
 	}
-	return 0, core.Errorf(core.Conflict, path, "the file is a database of another program: name another data directory")
+	return 0, foreign(path)
 }
 
 // number runs a query that answers one number.
@@ -163,9 +163,12 @@ func copyBefore(ctx context.Context, path string, version int) error {
 
 // migrate runs the migrations and marks the file.
 func migrate(ctx context.Context, path string, files fs.FS, version int) (err error) {
-	// The driver applies _pragma by name, after which page_size would be too late for _journal_mode.
-	dsn := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=page_size(8192)&_journal_mode=WAL&" +
-		"_synchronous=FULL&_busy_timeout=5000&_txlock=immediate"}
+	vfs, err := VFS()
+	if err != nil {
+		return err
+	}
+	dsn := url.URL{Scheme: "file", Path: path, RawQuery: "vfs=" + vfs + "&_journal_mode=WAL&_synchronous=FULL&" +
+		"_busy_timeout=5000&_txlock=immediate"}
 	connector, err := sqlite.NewConnector(dsn.String())
 	if err != nil {
 		return err
@@ -173,10 +176,6 @@ func migrate(ctx context.Context, path string, files fs.FS, version int) (err er
 	db := sql.OpenDB(connector)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
-	// The mark comes first: a file of ours whose first migration was cut off is taken up again.
-	if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
-		return err
-	}
 	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
 	if err != nil {
 		return err

@@ -91,10 +91,6 @@ func (s *Store) open(cacheKiB int) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	mmap := mmapSize
-	if s.opts.NoMMap {
-		mmap = 0
-	}
 	for _, text := range []string{
 		fmt.Sprintf("PRAGMA busy_timeout = %d", busyTimeout.Milliseconds()),
 		"PRAGMA journal_mode = WAL", // which the copies of before migrations are not in
@@ -102,7 +98,6 @@ func (s *Store) open(cacheKiB int) (*conn, error) {
 		"PRAGMA foreign_keys = 0",
 		"PRAGMA wal_autocheckpoint = 0", // the checkpointer does it, beside the writer
 		fmt.Sprintf("PRAGMA cache_size = -%d", cacheKiB),
-		fmt.Sprintf("PRAGMA mmap_size = %d", mmap),
 	} {
 		if err := c.run(text); err != nil {
 			return nil, errors.Join(err, c.Close())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,7 +37,7 @@ func TestFreshStore(t *testing.T) {
 		stamps[i] = d.Stamp
 		for pragma, want := range map[string]string{
 			"application_id": "1416784246", "user_version": "1", "page_size": "8192", "journal_mode": "wal",
-			"synchronous": "2", "foreign_keys": "0", "mmap_size": "2147418112",
+			"synchronous": "2", "foreign_keys": "0", "mmap_size": "0",
 		} {
 			if got, err := s.writer.pragma("PRAGMA " + pragma); got != want || err != nil {
 				t.Errorf("%s = %q, %v, want %q", pragma, got, err, want)
@@ -54,10 +55,25 @@ func TestFreshStore(t *testing.T) {
 	}
 }
 
-// rawExec changes a database behind the store's back.
+// plainExec changes a database as a program does that knows nothing of checksums.
+func plainExec(t *testing.T, path string, texts ...string) {
+	t.Helper()
+	execAll(t, path, texts)
+}
+
+// rawExec changes a database behind the store's back and seals what it writes.
 func rawExec(t *testing.T, path string, texts ...string) {
 	t.Helper()
-	c, err := driver.NewConnector(path)
+	name, err := VFS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	execAll(t, "file:"+path+"?vfs="+name, texts)
+}
+
+func execAll(t *testing.T, dsn string, texts []string) {
+	t.Helper()
+	c, err := driver.NewConnector(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +100,7 @@ func TestRefused(t *testing.T) {
 		{"foreign mark", func(path string) { rawExec(t, path, "PRAGMA application_id = 5") }, core.Conflict, "another program"},
 		{"foreign tables", func(path string) {
 			_ = os.Remove(path)
-			rawExec(t, path, "CREATE TABLE x (y)")
+			plainExec(t, path, "CREATE TABLE x (y)")
 		}, core.Conflict, "another program"},
 		{"no database", func(path string) {
 			_ = os.WriteFile(path, []byte(strings.Repeat("this is no database ", 1000)), 0o600)
@@ -97,8 +113,20 @@ func TestRefused(t *testing.T) {
 			_ = os.WriteFile(path, b, 0o600)
 		}, core.Corrupt, "restore"},
 		{"page size", func(path string) {
-			rawExec(t, path, "PRAGMA journal_mode = DELETE", "PRAGMA page_size = 4096; VACUUM")
+			plainExec(t, path, "PRAGMA journal_mode = DELETE", "PRAGMA page_size = 4096; VACUUM")
 		}, core.Conflict, "page_size"},
+		{"no checksums", func(path string) {
+			_ = os.Remove(path)
+			plainExec(t, path, "PRAGMA page_size = 8192", fmt.Sprintf("PRAGMA application_id = %d", applicationID))
+		}, core.Conflict, "no checksums"},
+		{"changed without checksums", func(path string) {
+			plainExec(t, path, "PRAGMA user_version = 2")
+		}, core.Corrupt, "page 1 of "},
+		{"damaged header", func(path string) {
+			b, _ := os.ReadFile(path)
+			b[20] ^= 4
+			_ = os.WriteFile(path, b, 0o600)
+		}, core.Corrupt, "restore"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "meta.db")

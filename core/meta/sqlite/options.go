@@ -10,15 +10,12 @@ import (
 
 // Options say where the store is and how it is opened. Path is required.
 type Options struct {
-	// Path of the database; it is made when it is not there. Files beside it: -wal, -shm,
-	// .before-<version>, copies made before migrations, -wal.damaged-<time>, logs that were given up, and .ballast, 4 MiB
-	// that take up room until a full disk needs it.
+	// Path of the database; it is made when it is not there. Files beside it: -wal, -shm, .new while it is made,
+	// .before-<version>, copies made before migrations, -wal.damaged-<time>, logs that were given up, and .ballast,
+	// 4 MiB that take up room until a full disk needs it.
 	Path string
 	// ReadConns is how many Views can run at a time; 0: twice the cores, at least 4.
 	ReadConns int
-	// NoMMap reads through system calls instead of mapping the file, for file systems where an I/O error in a
-	// mapping would kill the process.
-	NoMMap bool
 	// Hook is called by the writer at named points: "commit.before" and "commit.after". nil in production.
 	Hook func(point string)
 	// DropDamagedLog opens a store whose log is damaged, without the commits that cannot be read any more. The log is
@@ -32,11 +29,10 @@ type Options struct {
 
 const (
 	pageSize = 8192
-	mmapSize = 1 << 31 // the most that SQLite maps
 	// applicationID marks the file as Trivium's: "Triv".
 	applicationID = 0x54726976
 	busyTimeout   = 5 * time.Second
-	// Sizes of page caches, in KiB: readers have the mapping, the writer holds what it changes.
+	// Sizes of page caches, in KiB: readers keep the upper pages of the trees, the writer what it changes.
 	readCache, writeCache = 2 << 10, 64 << 10
 )
 

@@ -29,20 +29,29 @@ type conn struct {
 
 var _ sqlmeta.Conn = (*conn)(nil)
 
-// openConn opens path, which is a plain name, not a URI.
+// openConn opens path, which is a plain name, not a URI, through the VFS of ours.
 func openConn(path string, flags int32) (*conn, error) {
+	vfs, err := VFS()
+	if err != nil {
+		return nil, err
+	}
 	c := &conn{tls: libc.NewTLS(), stmts: make(map[string]*stmt)}
 	name, err := libc.CString(path)
 	if err != nil {
 		return nil, err
 	}
 	defer libc.Xfree(c.tls, name)
+	through, err := libc.CString(vfs)
+	if err != nil {
+		return nil, err
+	}
+	defer libc.Xfree(c.tls, through)
 	out, err := c.malloc(int(unsafe.Sizeof(c.db)))
 	if err != nil {
 		return nil, err
 	}
 	defer libc.Xfree(c.tls, out)
-	rc := sqlite3.Xsqlite3_open_v2(c.tls, name, out, flags|sqlite3.SQLITE_OPEN_NOMUTEX, 0)
+	rc := sqlite3.Xsqlite3_open_v2(c.tls, name, out, flags|sqlite3.SQLITE_OPEN_NOMUTEX, through)
 	c.db = *(*uintptr)(pointer(out))
 	if rc != sqlite3.SQLITE_OK {
 		err := c.fail(rc)
@@ -69,6 +78,21 @@ func (c *conn) keepPlans() error {
 		return c.fail(rc)
 	}
 	return nil
+}
+
+// control asks the library about the file of the database, or changes how it is kept; v is the argument of op and
+// the result its answer.
+func control[T int32 | uintptr](c *conn, op int32, v T) (T, error) {
+	out, err := c.malloc(int(unsafe.Sizeof(v)))
+	if err != nil {
+		return 0, err
+	}
+	defer libc.Xfree(c.tls, out)
+	*(*T)(pointer(out)) = v
+	if rc := sqlite3.Xsqlite3_file_control(c.tls, c.db, 0, op, out); rc != sqlite3.SQLITE_OK {
+		return 0, codeError(rc, fmt.Sprintf("file control %d", op))
+	}
+	return *(*T)(pointer(out)), nil
 }
 
 // Close finalizes the statements and closes the connection.

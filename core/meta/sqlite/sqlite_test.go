@@ -51,14 +51,14 @@ func openStore(t testing.TB, o Options) *Store {
 	return s
 }
 
-// TestSuite runs the suite, with and without mapping the file and with few and more readers in turn, and then
+// TestSuite runs the suite, with few and more readers in turn, and then
 // looks at the plan of every statement that it ran: none walks through a table that grows or sorts what it found,
 // save those that answer a whole table.
 func TestSuite(t *testing.T) {
 	texts, opened := map[string]bool{}, 0
 	metatest.Run(t, func(t testing.TB, dir string) core.MetaStore {
 		opened++
-		o := Options{Path: filepath.Join(dir, "meta.db"), NoMMap: opened%2 == 0, ReadConns: 1 + opened%3}
+		o := Options{Path: filepath.Join(dir, "meta.db"), ReadConns: 1 + opened%3}
 		return spy{openStore(t, o), t, texts}
 	})
 	s := quietStore(t) // so that the checkpointer's connection is free
