@@ -31,7 +31,8 @@ const checkpointPause = 200 * time.Millisecond
 
 // checkpoints is the checkpointer goroutine: after writes it looks at the WAL, and once more when they have ended,
 // until Close. What fails here is tried again; a disk that stays broken shows in the next commit. An empty WAL that
-// nobody writes to wakes nobody.
+// nobody writes to wakes nobody. Damage in the WAL ends the store, and this: what was committed there cannot be copied
+// any more, and the WAL would grow for ever.
 func (s *Store) checkpoints() {
 	pause := time.NewTimer(checkpointPause)
 	defer pause.Stop()
@@ -51,6 +52,9 @@ func (s *Store) checkpoints() {
 				idle.Reset(idleTime)
 			}
 		case <-s.stop:
+			return
+		}
+		if s.ended.Load() != nil {
 			return
 		}
 		pause.Reset(checkpointPause)
@@ -114,8 +118,8 @@ func (s *Store) emptyLog() bool {
 
 // copyLog runs a checkpoint and returns the length of the WAL in use, in bytes. Damage that it meets ends the store.
 func (s *Store) copyLog(mode string) (length int64) {
-	length = s.checkpointer.checkpoint("PRAGMA wal_checkpoint(" + mode + ")")
-	if err := s.checkpointer.broken; core.CodeOf(err) == core.Corrupt {
+	length, err := s.checkpointer.checkpoint("PRAGMA wal_checkpoint(" + mode + ")")
+	if core.CodeOf(err) == core.Corrupt {
 		s.end(err)
 	}
 	return length
@@ -128,18 +132,18 @@ func (s *Store) end(err error) {
 	}
 }
 
-// checkpoint runs a checkpoint and returns the length of the WAL in use, in bytes. What went wrong is in broken.
-func (c *conn) checkpoint(text string) (length int64) {
+// checkpoint runs a checkpoint and returns the length of the WAL in use, in bytes.
+func (c *conn) checkpoint(text string) (length int64, err error) {
 	c.broken = nil // of the one before
 	s, err := c.start(text, nil)
 	if err != nil {
-		return 0
+		return 0, err
 	}
 	if s.Next() {
-		length = s.Int(1) * (pageSize + frameHeader)
+		length = s.Int(1) * frameSize
 	}
-	if s.Close() != nil {
-		return 0
+	if err := s.Close(); err != nil {
+		return 0, err
 	}
-	return length
+	return length, nil
 }

@@ -89,6 +89,7 @@ func TestEmptyLog(t *testing.T) {
 	if err := s.Update(t.Context(), putInline(2, 10)); err != nil {
 		t.Fatal(err)
 	}
+	s.afterBatch()
 	if s.emptyLog() {
 		t.Error("emptyLog() beside a View = true")
 	}
@@ -97,9 +98,16 @@ func TestEmptyLog(t *testing.T) {
 	}
 	close(leave)
 	view.Wait()
+	s.afterBatch()
 	if !s.emptyLog() || s.walSize() != 0 {
 		t.Errorf("emptyLog() of an idle store leaves %d bytes", s.walSize())
 	}
+}
+
+// afterBatch waits for the end of the batch whose members have their answers.
+func (s *Store) afterBatch() {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 }
 
 // TestDamageInCheckpoint ends the store, also when an earlier checkpoint failed for another reason.
@@ -108,6 +116,7 @@ func TestDamageInCheckpoint(t *testing.T) {
 	if err := s.Update(t.Context(), putInline(1, 1<<20)); err != nil {
 		t.Fatal(err)
 	}
+	s.afterBatch()
 	if !s.emptyLog() {
 		t.Fatal("the log is not empty")
 	}
@@ -133,5 +142,8 @@ func TestDamageInCheckpoint(t *testing.T) {
 	}
 	if err := s.Update(t.Context(), putInline(4, 10)); core.CodeOf(err) != core.Corrupt {
 		t.Errorf("Update() of a damaged store = %v, want Corrupt", err)
+	}
+	if err := s.Close(); core.CodeOf(err) != core.Corrupt {
+		t.Errorf("Close() of a damaged store = %v, want Corrupt", err)
 	}
 }

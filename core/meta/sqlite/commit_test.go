@@ -238,19 +238,26 @@ func quietStore(t *testing.T) *Store {
 // quietStoreAt is quietStore at path.
 func quietStoreAt(t *testing.T, path string) *Store {
 	t.Helper()
-	if err := openStore(t, Options{Path: path}).Close(); err != nil {
-		t.Fatal(err)
-	}
-	s := newStore(Options{Path: path, ReadConns: 2})
-	if err := s.connect(); err != nil {
-		t.Fatal(err)
-	}
-	s.running.Go(s.write)
+	s := withoutCheckpoints(t, Options{Path: path, ReadConns: 2})
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Errorf("Close() = %v", err)
 		}
 	})
+	return s
+}
+
+// withoutCheckpoints makes a store whose WAL nobody copies but its test, who also closes it.
+func withoutCheckpoints(t *testing.T, o Options) *Store {
+	t.Helper()
+	if err := openStore(t, o).Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := newStore(o)
+	if err := s.connect(); err != nil {
+		t.Fatal(err)
+	}
+	s.running.Go(s.write)
 	return s
 }
 
@@ -312,8 +319,11 @@ func TestCheckpoint(t *testing.T) {
 func (s *Store) frames(t *testing.T) int64 {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	n := s.checkpointer.checkpoint("PRAGMA wal_checkpoint(PASSIVE)") / (pageSize + frameHeader)
-	return n
+	n, err := s.checkpointer.checkpoint("PRAGMA wal_checkpoint(PASSIVE)")
+	if err != nil {
+		t.Errorf("checkpoint() = %v", err)
+	}
+	return n / frameSize
 }
 
 // TestAnsweringUpdatesCount counts references many times in one member: it is too large for a shared batch.

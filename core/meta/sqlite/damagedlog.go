@@ -19,7 +19,7 @@ import (
 // checkLog looks at the log before SQLite does, which would end at the first bad frame without a word: behind it may
 // be acknowledged commits that have no second copy. lost tells that it was allowed to give some up, and did.
 func checkLog(o *Options) (lost bool, err error) {
-	st, err := readLog(o.Path)
+	st, err := scanLog(o.Path)
 	if err != nil {
 		return false, err
 	}
@@ -46,8 +46,8 @@ func checkLog(o *Options) (lost bool, err error) {
 // walPath is where the log is.
 func (o *Options) walPath() string { return o.Path + "-wal" }
 
-// readLog scans the log of the store at path; none is an empty one.
-func readLog(path string) (st walState, err error) {
+// scanLog scans the log of the store at path; none is an empty one.
+func scanLog(path string) (st walState, err error) {
 	f, err := os.Open(path + "-wal")
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, nil

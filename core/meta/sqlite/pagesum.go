@@ -11,7 +11,7 @@ import (
 
 // Each page of the store's file ends with its checksum, in bytes that SQLite leaves alone: CRC64NVME over the number
 // of the page (8 bytes, big-endian) and the page without the checksum, big-endian. A page in the WAL has whatever
-// was there; SQLite's own checksums guard it.
+// was there; see walsum.go.
 const sumSize = 8
 
 // fileHeader is the length of the header at the start of page 1.
@@ -99,17 +99,26 @@ func writePages(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 	return sqlite3.SQLITE_OK
 }
 
-// damage says which page a connection found damaged last, once; "" if there is none.
+// damage says which page or frame a connection found damaged last, once; "" if there is none.
 func (c *conn) damage() string {
-	file, err := control(c, sqlite3.SQLITE_FCNTL_FILE_POINTER, uintptr(0))
-	if err != nil || file == 0 {
-		return ""
+	for _, op := range []int32{sqlite3.SQLITE_FCNTL_JOURNAL_POINTER, sqlite3.SQLITE_FCNTL_FILE_POINTER} {
+		file, err := control(c, op, uintptr(0))
+		if err != nil || file == 0 || (*sqlite3.Tsqlite3_file)(pointer(file)).FpMethods == 0 {
+			continue
+		}
+		w, what := wrapOf(file), ""
+		switch w.methods.FxRead { // else it is no wrap
+		case address(readPages):
+			what = "page"
+		case address(readLog):
+			what = "frame"
+		}
+		if what == "" || w.damaged == 0 {
+			continue
+		}
+		number := w.damaged
+		w.damaged = 0
+		return fmt.Sprintf(", %s %d of %s does not match its checksum", what, number, libc.GoString(w.name))
 	}
-	w := wrapOf(file)
-	if w.damaged == 0 {
-		return ""
-	}
-	number := w.damaged
-	w.damaged = 0
-	return fmt.Sprintf(", page %d of %s does not match its checksum", number, libc.GoString(w.name))
+	return ""
 }

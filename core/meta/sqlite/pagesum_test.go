@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"trivium/core"
 	"trivium/core/meta/metatest"
@@ -245,20 +246,13 @@ func TestDamageBeside(t *testing.T) {
 			t.Errorf("Close() = %v", err)
 		}
 	}()
-	forget := func() {
-		for _, c := range append([]*conn{s.writer, s.checkpointer}, s.readers.conns...) {
-			if err := c.run("PRAGMA shrink_memory"); err != nil {
-				t.Error(err)
-			}
-		}
-	}
 	root := number(t, path, "SELECT rootpage FROM sqlite_schema WHERE name = 'inline_data'")
 	change := func(fn func(f *os.File) error) {
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		if err := errors.Join(err, fn(f), f.Close()); err != nil {
 			t.Fatal(err)
 		}
-		forget()
+		forget(t, s)
 	}
 	restore := func(f *os.File) error {
 		_, err := f.WriteAt(file, 0)
@@ -286,8 +280,8 @@ func TestDamageBeside(t *testing.T) {
 		t.Error("damage is found in a file that is whole again")
 	}
 	// From here nothing in the WAL is needed, and the file is as the store left it.
-	if s.checkpointer.checkpoint("PRAGMA wal_checkpoint(RESTART)") == 0 {
-		t.Error("nothing was copied from the WAL")
+	if n, err := s.checkpointer.checkpoint("PRAGMA wal_checkpoint(RESTART)"); n == 0 || err != nil {
+		t.Errorf("checkpoint() = %d, %v, want what was copied from the WAL", n, err)
 	}
 	if file, err = os.ReadFile(path); err != nil {
 		t.Fatal(err)
@@ -353,7 +347,7 @@ func put(t *testing.T, file []byte) (path string) {
 // number asks a store that nobody has open for a number.
 func number(t *testing.T, path, query string) int {
 	t.Helper()
-	c, err := openConn(path, 2)
+	c, err := openConn(path, sqlite3.SQLITE_OPEN_READWRITE)
 	if err != nil {
 		t.Fatal(err)
 	}

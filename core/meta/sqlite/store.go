@@ -132,7 +132,7 @@ func (s *Store) giveBack(c *conn) {
 func (s *Store) LostCommits() bool { return s.lostCommits }
 
 // Close waits for running transactions, moves the WAL into the database and closes the file. Calls after it
-// fail with Unavailable; a second Close does nothing.
+// fail with Unavailable; a second Close does nothing. A store that ended by damage keeps its WAL and says so again.
 func (s *Store) Close() error {
 	s.closeMu.Lock()
 	was := s.closed
@@ -143,7 +143,11 @@ func (s *Store) Close() error {
 	}
 	close(s.stop)
 	s.running.Wait()
-	return s.closeConns()
+	err := s.closeConns()
+	if damage := s.ended.Load(); damage != nil {
+		err = errors.Join(*damage, err)
+	}
+	return err
 }
 
 // closeConns closes every connection, the writer last: SQLite checkpoints with the last one.

@@ -19,7 +19,7 @@ const vfsName = "trivium"
 var registered = sync.OnceValues(func() (*vfs, error) {
 	tls := libc.NewTLS()
 	defer tls.Close()
-	v := new(vfs)
+	v := &vfs{logs: make(map[string]*logSums)}
 	return v, v.register(tls)
 })
 
@@ -31,11 +31,16 @@ func VFS() (name string, err error) {
 	return vfsName, err
 }
 
-// vfs is the registered VFS: SQLite's own for this system, save that the methods of two kinds of files are wrapped.
+// vfs is the registered VFS: SQLite's own for this system, save that some methods of databases and WALs are ours.
 type vfs struct {
 	base uintptr // *sqlite3.Tsqlite3_vfs
-	// open is openFile, kept because the collector does not look into SQLite's memory, which refers to it.
-	open func(tls *libc.TLS, self, name, file uintptr, flags int32, outFlags uintptr) int32
+	// open and close are openFile and closeLog, kept because the collector does not look into SQLite's memory, which
+	// refers to them.
+	open  func(tls *libc.TLS, self, name, file uintptr, flags int32, outFlags uintptr) int32
+	close func(tls *libc.TLS, file uintptr) int32
+
+	mu   sync.Mutex
+	logs map[string]*logSums // of the open WALs, by name
 }
 
 // register makes v SQLite's VFS of that name; it stays so until the process ends.
@@ -54,7 +59,7 @@ func (v *vfs) register(tls *libc.TLS) error {
 	}
 	table := (*sqlite3.Tsqlite3_vfs)(pointer(own))
 	*table = *(*sqlite3.Tsqlite3_vfs)(pointer(v.base))
-	v.open = v.openFile
+	v.open, v.close = v.openFile, v.closeLog
 	table.FzName, table.FpNext, table.FxOpen = name, 0, address(v.open)
 	table.FszOsFile = wrapOffset(table.FszOsFile) + int32(unsafe.Sizeof(wrap{}))
 	if rc := sqlite3.Xsqlite3_vfs_register(tls, own, 0); rc != sqlite3.SQLITE_OK {
@@ -69,6 +74,7 @@ type wrap struct {
 	methods sqlite3.Tsqlite3_io_methods // those of base, some replaced
 	base    uintptr                     // *sqlite3.Tsqlite3_io_methods
 	name    uintptr                     // of the file, valid while it is open
+	sums    uintptr                     // *frameSums, of a WAL
 	damaged int64                       // number of the page or frame that was found damaged last
 }
 
@@ -81,10 +87,25 @@ func wrapOffset(baseSize int32) int32 { return (baseSize + 7) &^ 7 }
 func (v *vfs) openFile(tls *libc.TLS, _, name, file uintptr, flags int32, outFlags uintptr) int32 {
 	base := (*sqlite3.Tsqlite3_vfs)(pointer(v.base))
 	open := function[func(*libc.TLS, uintptr, uintptr, uintptr, int32, uintptr) int32](base.FxOpen)
+	sums, log := uintptr(0), flags&sqlite3.SQLITE_OPEN_WAL != 0
+	if log {
+		if sums = v.shareSums(tls, libc.GoString(name)); sums == 0 {
+			return sqlite3.SQLITE_NOMEM
+		}
+	}
 	if rc := open(tls, v.base, name, file, flags, outFlags); rc != sqlite3.SQLITE_OK {
+		if log {
+			v.releaseSums(tls, libc.GoString(name))
+		}
 		return rc
 	}
-	if flags&sqlite3.SQLITE_OPEN_MAIN_DB != 0 {
+	switch {
+	case log:
+		w := v.wrapFile(file, name)
+		w.sums = sums
+		w.methods.FxClose, w.methods.FxTruncate = address(v.close), address(truncateLog)
+		w.methods.FxRead, w.methods.FxWrite = address(readLog), address(writeLog)
+	case flags&sqlite3.SQLITE_OPEN_MAIN_DB != 0:
 		w := v.wrapFile(file, name)
 		w.methods.FxRead, w.methods.FxWrite = address(readPages), address(writePages)
 	}
@@ -111,15 +132,16 @@ func wrapOf(file uintptr) *wrap {
 // transfer is the type of the methods xRead and xWrite.
 type transfer = func(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32
 
-// read is the base's xRead.
-func (w *wrap) read() transfer {
-	return function[transfer]((*sqlite3.Tsqlite3_io_methods)(pointer(w.base)).FxRead)
+// baseMethods are the methods of the VFS below.
+func (w *wrap) baseMethods() *sqlite3.Tsqlite3_io_methods {
+	return (*sqlite3.Tsqlite3_io_methods)(pointer(w.base))
 }
 
-// write is the base's xWrite.
-func (w *wrap) write() transfer {
-	return function[transfer]((*sqlite3.Tsqlite3_io_methods)(pointer(w.base)).FxWrite)
-}
+// read is the xRead of the VFS below.
+func (w *wrap) read() transfer { return function[transfer](w.baseMethods().FxRead) }
+
+// write is the xWrite of the VFS below.
+func (w *wrap) write() transfer { return function[transfer](w.baseMethods().FxWrite) }
 
 // address is what the library takes for a pointer to a function: that to Go's function value. Whoever passes one
 // that is no plain function keeps it reachable.

@@ -48,7 +48,7 @@ func killedStore(t *testing.T, sizes []int, prepare func(s *Store)) killed {
 		if err := s.Update(t.Context(), putInline(k.first+int64(i), size)); err != nil {
 			t.Fatal(err)
 		}
-		st, err := readLog(s.opts.Path)
+		st, err := scanLog(s.opts.Path)
 		if err != nil || st.damaged || st.torn != 0 {
 			t.Fatalf("a log at rest: %+v, %v", st, err)
 		}
