@@ -4,6 +4,7 @@ package coretest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -123,13 +124,13 @@ func (e *Env) start(ctx context.Context) error {
 	}
 	s, err := core.Open(ctx, cfg)
 	if err != nil {
-		return fmt.Errorf("open service: %w", err)
+		return errors.Join(fmt.Errorf("open service: %w", err), meta.Close())
 	}
 	err = meta.Update(ctx, func(ctx context.Context, tx core.MetaTx) error {
 		return tx.PutUser(ctx, core.User{ID: AdminID, Name: "admin", Admin: true})
 	})
 	if err != nil {
-		return fmt.Errorf("make administrator: %w", err)
+		return errors.Join(fmt.Errorf("make administrator: %w", err), s.Close(ctx), meta.Close())
 	}
 	e.Meta, e.Service = meta, s
 	e.Admin = s.Session(core.Principal{UserID: AdminID, Name: "admin", Admin: true})

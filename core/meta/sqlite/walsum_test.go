@@ -32,10 +32,14 @@ func flip(t *testing.T, path string, at int64) {
 	}
 }
 
-// forget empties the page caches of a store.
+// forget empties the page caches of a store with one reader.
 func forget(t *testing.T, s *Store) {
 	t.Helper()
-	for _, c := range append([]*conn{s.writer, s.checkpointer}, s.readers.conns...) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	reader := s.borrow()
+	defer s.giveBack(reader)
+	for _, c := range []*conn{s.writer, reader} {
 		if err := c.run("PRAGMA shrink_memory"); err != nil {
 			t.Error(err)
 		}
