@@ -185,7 +185,9 @@ func (s *Service) receive(ctx context.Context, b Bucket, body *countedBody, opts
 	if opts.inline && target.Policy.Redundancy == content.None {
 		req.Inline = max(0, s.inlineMax)
 	}
-	w, err := s.content.Put(ctx, s.reserved(body), req)
+	reserved, done := s.reserved(body, body.size)
+	defer done()
+	w, err := s.content.Put(ctx, reserved, req)
 	if err != nil {
 		return nil, body.blame(err)
 	}

@@ -144,13 +144,13 @@ func newService(cfg Config) *Service {
 	s.cache.reset(0)
 	s.logins.init()
 	s.queue.init()
-	s.reserve.init(cfg.ReserveFree, cfg.FreeSpace)
 	return s
 }
 
 // openContent makes the content store.
 func (s *Service) openContent(cfg Config) error {
 	s.budget = content.NewBudget(cfg.Budget)
+	s.reserve.init(cfg.ReserveFree, s.budget.Stats().Total, cfg.FreeSpace)
 	store, err := content.New(content.Config{
 		StoreID:     s.stamp.StoreID,
 		Incarnation: s.incarnation,

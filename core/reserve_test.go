@@ -1,0 +1,93 @@
+package core_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"trivium/core"
+	"trivium/core/coretest"
+	"trivium/drivers"
+)
+
+// gated is a space whose Puts wait until it is opened, and then take room from a disk.
+type gated struct {
+	drivers.Driver
+	open chan struct{}
+	free *atomic.Int64
+}
+
+func (g gated) Put(ctx context.Context, name string, body io.Reader, size int64, opts drivers.PutOptions) error {
+	if size > 1<<20 {
+		<-g.open
+		g.free.Add(-size)
+	}
+	return g.Driver.Put(ctx, name, body, size, opts)
+}
+
+// metered counts what is read.
+type metered struct {
+	src io.Reader
+	n   *atomic.Int64
+}
+
+func (m metered) Read(p []byte) (int, error) {
+	n, err := m.src.Read(p)
+	m.n.Add(int64(n))
+	return n, err
+}
+
+// TestReserveOfManyAtOnce lets twelve uploads see the same free space: what one of them is promised is gone for the
+// others, until it was given up or is written and the disk says so itself.
+func TestReserveOfManyAtOnce(t *testing.T) {
+	const (
+		reserve, room, size, writers = 256 << 20, 21 << 20, 8 << 20, 12
+		fit                          = room / size
+	)
+	data := coretest.Bytes(1, size)
+	synctest.Test(t, func(t *testing.T) {
+		var free, read atomic.Int64
+		free.Store(reserve + room)
+		open := make(chan struct{})
+		env := coretest.New(t, coretest.Options{
+			FreeSpace: func() (int64, error) { return free.Load(), nil },
+			Wrap:      func(_ string, d drivers.Driver) drivers.Driver { return gated{d, open, &free} },
+		})
+		ctx := t.Context()
+		_, err := env.Bucket(ctx, "bkt", core.VersioningOff, core.BucketPolicy{NoMD5: true, NoSHA256: true})
+		ok(t, "bucket", err)
+		put := func(key string) error {
+			_, err := env.Admin.PutObject(ctx, "bkt", key, metered{bytes.NewReader(data), &read}, size, core.PutOptions{})
+			return err
+		}
+		var wg sync.WaitGroup
+		var stored atomic.Int64
+		for i := range writers {
+			wg.Go(func() {
+				switch err := put(string(rune('a' + i))); {
+				case err == nil:
+					stored.Add(1)
+				case core.CodeOf(err) != core.NoSpace:
+					t.Errorf("put = %v, want nil or NoSpace", err)
+				}
+			})
+		}
+		synctest.Wait()
+		if n := read.Load(); n != fit*size {
+			t.Errorf("%d bytes are taken for %d free ones above the reserve, want %d", n, room, fit*size)
+		}
+		close(open)
+		wg.Wait()
+		if left := free.Load(); left < reserve || stored.Load() != fit {
+			t.Errorf("%d bytes are left with a reserve of %d, %d objects are stored, want %d", left, reserve, stored.Load(), fit)
+		}
+		free.Store(reserve + room) // made room; what was promised is settled
+		time.Sleep(time.Second)
+		ok(t, "put with room again", put("again"))
+	})
+}
