@@ -27,3 +27,6 @@ func (s *Service) HoldPasswords() (release func()) {
 		}
 	}
 }
+
+// Harmless are errors of Code Corrupt that say nothing about the metadata store.
+func Harmless() []error { return []error{errMoved, errInlineSum} }

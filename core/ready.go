@@ -7,11 +7,15 @@ import (
 )
 
 // Ready returns nil when reads and writes work: the metadata answers, this process may write, the disk has its
-// reserve, and at least one space is up. Otherwise the error says what is wrong: ReadOnly, NoSpace,
-// Unavailable, or what the metadata store said.
+// reserve, and at least one space is up and takes files, which is tried by writing one at most every 3 s. A metadata
+// store that was ever found damaged is not ready until the process is started again. Otherwise the error says what is
+// wrong: ReadOnly, NoSpace, Unavailable, Corrupt, or what the metadata store said.
 func (s *Service) Ready(ctx context.Context) error {
 	if s.closed.Load() {
 		return &Error{Code: Unavailable, Msg: "the server is stopping"}
+	}
+	if damage := s.damage.Load(); damage != nil {
+		return damage
 	}
 	if err := s.meta.View(ctx, s.checkWriter); err != nil {
 		return err
@@ -19,10 +23,14 @@ func (s *Service) Ready(ctx context.Context) error {
 	if err := s.checkReserve(); err != nil {
 		return err
 	}
+	var up []content.Space
 	for _, sp := range s.spaces.All() {
 		if sp.State == content.Active {
-			return nil
+			up = append(up, sp)
 		}
 	}
-	return &Error{Code: Unavailable, Msg: "no space is up"}
+	if len(up) == 0 {
+		return &Error{Code: Unavailable, Msg: "no space is up"}
+	}
+	return s.takesFiles(ctx, up)
 }

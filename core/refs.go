@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/minio/crc64nvme"
@@ -19,12 +20,15 @@ func inlineSum(id int64, digest, data []byte) uint64 {
 	return crc64nvme.Update(crc64nvme.Update(crc64nvme.Update(0, b[:]), digest), data)
 }
 
+// errInlineSum: one object's content is damaged, and nothing is known of the rest.
+var errInlineSum = errors.New("a wrong checksum")
+
 // checkInline returns Corrupt unless data is what was stored under id for a content of that size and digest.
 func checkInline(id int64, sum uint64, data []byte, size int64, digest []byte) error {
 	if int64(len(data)) != size || inlineSum(id, digest, data) != sum {
 		return &Error{
 			Code: Corrupt, Msg: "the stored content does not match its checksum",
-			Err: fmt.Errorf("inline row %d: %d bytes, want %d, or a wrong checksum", id, len(data), size),
+			Err: fmt.Errorf("inline row %d: %d bytes, want %d, or %w", id, len(data), size, errInlineSum),
 		}
 	}
 	return nil

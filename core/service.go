@@ -78,8 +78,10 @@ type Service struct {
 	classes  classCache
 	logins   logins
 	reserve  reserve
+	probes   probes
 	queue    queue
 	readOnly atomic.Pointer[Error] // why nothing may be written; nil: it may
+	damage   atomic.Pointer[Error] // what the metadata store said when it was found damaged; nil: it is not
 
 	stop   context.CancelFunc // ends the background goroutines
 	wait   sync.WaitGroup
@@ -114,6 +116,7 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s.stop = stop
 	s.wait.Go(func() { s.keepLease(background) })
 	s.wait.Go(func() { s.drainQueue(background) })
+	s.wait.Go(func() { s.serveProbes(background) })
 	return s, nil
 }
 
@@ -144,6 +147,8 @@ func newService(cfg Config) *Service {
 	s.cache.reset(0)
 	s.logins.init()
 	s.queue.init()
+	s.probes.init()
+	s.meta = watchedMeta{cfg.Meta, s}
 	return s
 }
 

@@ -90,6 +90,21 @@ func CheckMarker(ctx context.Context, sp Space, c Claim) (Marker, error) {
 	return m, err
 }
 
+// Probe tries whether sp takes files, by writing a short one named "probe" beside the marker in place of the last. A
+// space without the store's marker is not written to. The error is CheckMarker's or the driver's.
+func Probe(ctx context.Context, sp Space, c Claim) error {
+	_, err := CheckMarker(ctx, sp, c)
+	if err != nil && !(errors.Is(err, drivers.ErrNotExist) && sp.Driver.Traits().Volatile) {
+		return err
+	}
+	text := []byte("written to see whether this space takes files\n")
+	name := join(sp.WorkingDir, probeName)
+	if err := sp.Driver.Put(ctx, name, bytes.NewReader(text), int64(len(text)), drivers.PutOptions{}); err != nil {
+		return fmt.Errorf("probe space %d: %w", sp.ID, err)
+	}
+	return nil
+}
+
 // readMarker reads the marker of a space.
 func readMarker(ctx context.Context, sp Space) (Marker, error) {
 	rc, err := sp.Driver.Open(ctx, join(sp.WorkingDir, markerName), 0, maxMarker)

@@ -7,10 +7,12 @@ import (
 	"strings"
 )
 
-// shardsDir is the directory of shards in a space's working directory, markerName its marker.
+// shardsDir is the directory of shards in a space's working directory, markerName its marker, probeName what Probe
+// writes beside it.
 const (
 	shardsDir  = "shards"
 	markerName = "trivium.json"
+	probeName  = "probe"
 )
 
 // ShardName returns the name of a shard in a space with that working directory:
