@@ -97,6 +97,7 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, errors.New("open service: metadata store and master keys are required")
 	}
 	s := newService(cfg)
+	s.dummySecret = cfg.Keys.Seal(noSecret, make([]byte, 40))
 	if err := s.loadStamp(ctx); err != nil {
 		return nil, fmt.Errorf("read stamp: %w", err)
 	}
@@ -127,7 +128,6 @@ func newService(cfg Config) *Service {
 		volatile: cfg.Volatile, lostCommits: cfg.LostCommits, inlineMax: cfg.InlineMax, holder: cfg.Holder,
 		folderLimit: defaultFolderLimit,
 		incarnation: newIncarnation(),
-		dummySecret: cfg.Keys.Seal(noSecret, make([]byte, 40)),
 		pins:        new(content.Pins),
 		spaces:      new(content.Spaces),
 		kinds:       make(map[string]drivers.Kind, len(cfg.Kinds)),

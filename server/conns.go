@@ -15,6 +15,7 @@ type listener struct {
 	slots   chan struct{}
 	idle    *idleConns
 	watcher *watcher
+	corks   sync.Pool // of *[corkSize]byte
 	closed  chan struct{}
 	once    sync.Once
 }
@@ -75,7 +76,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	if c.cork.failed != nil {
 		return 0, c.cork.failed
 	}
-	if c.cork.keep(p) {
+	if c.cork.keep(p, &c.l.corks) {
 		return len(p), nil
 	}
 	sent := 0

@@ -22,8 +22,6 @@ type cork struct {
 	failed error // of the first write that failed; it sticks
 }
 
-var corkBuffers = sync.Pool{New: func() any { return new([corkSize]byte) }}
-
 // hold puts the cork on.
 func (k *cork) hold() {
 	k.mu.Lock()
@@ -31,25 +29,17 @@ func (k *cork) hold() {
 	k.mu.Unlock()
 }
 
-// keep holds p back if it may, and tells whether it did. The caller has the lock.
-func (k *cork) keep(p []byte) bool {
+// keep holds p back if it may, and tells whether it did. The memory comes from buffers. The caller has the lock.
+func (k *cork) keep(p []byte, buffers *sync.Pool) bool {
 	if !k.on || len(k.held) > 0 || len(p) > corkSize {
 		return false
 	}
-	if k.buf == nil {
-		k.buf, _ = corkBuffers.Get().(*[corkSize]byte)
+	var ok bool
+	if k.buf, ok = buffers.Get().(*[corkSize]byte); !ok {
+		k.buf = new([corkSize]byte)
 	}
 	k.held = append(k.buf[:0], p...)
 	return true
-}
-
-// free gives the buffer back once what was held is sent or given up. The caller has the lock.
-func (k *cork) free() {
-	k.held = nil
-	if k.buf != nil {
-		corkBuffers.Put(k.buf)
-		k.buf = nil
-	}
 }
 
 // release takes the cork off and sends what is held.
@@ -79,7 +69,8 @@ func (c *conn) send(p []byte) (int, error) {
 		parts = append(parts, p)
 	}
 	n, err := parts.WriteTo(c.Conn)
-	c.cork.free()
+	c.l.corks.Put(c.cork.buf)
+	c.cork.held, c.cork.buf = nil, nil
 	if err != nil {
 		c.cork.failed = err
 	}

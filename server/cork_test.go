@@ -162,6 +162,7 @@ func fetch(t *testing.T, s *Server, size, want int, arrived chan struct{}) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer resp.Body.Close()
 	body := make([]byte, size)
 	if _, err := io.ReadFull(resp.Body, body[:want]); err != nil {
 		t.Fatalf("the first %d bytes: %v", want, err)
@@ -178,8 +179,13 @@ func fetch(t *testing.T, s *Server, size, want int, arrived chan struct{}) {
 		t.Errorf("behind the body: %d bytes, %v", n, err)
 	}
 	_, _ = io.WriteString(c, "HEAD /b/k HTTP/1.1\r\nHost: h\r\n\r\n")
-	if resp, err = http.ReadResponse(r, &http.Request{Method: http.MethodHead}); err != nil || resp.ContentLength != int64(size) {
-		t.Errorf("the next answer on the connection: %v, %v", resp, err)
+	next, err := http.ReadResponse(r, &http.Request{Method: http.MethodHead})
+	if err != nil {
+		t.Fatalf("the next answer on the connection: %v", err)
+	}
+	defer next.Body.Close()
+	if next.ContentLength != int64(size) {
+		t.Errorf("the next answer announces %d bytes, want %d", next.ContentLength, size)
 	}
 }
 
@@ -247,6 +253,7 @@ func BenchmarkFirstPiece(b *testing.B) {
 				if n, err := io.Copy(io.Discard, resp.Body); n != size || err != nil {
 					b.Fatal(n, err)
 				}
+				_ = resp.Body.Close()
 			}
 			_ = c.Close()
 			_ = s.http.Close()

@@ -20,6 +20,7 @@ type beneath struct {
 	dir     *os.File
 	conn    syscall.RawConn // of dir: holds it open during a call
 	refused atomic.Bool     // this kernel, or what the process runs in, has no such call
+	how     unix.OpenHow
 	openat2 func(dir int, name string, how *unix.OpenHow) (int, error)
 }
 
@@ -34,13 +35,11 @@ func openBeneath(root *os.Root) (*beneath, error) {
 		_ = dir.Close()
 		return nil, err
 	}
-	return &beneath{dir: dir, conn: conn, openat2: unix.Openat2}, nil
-}
-
-// how opens for reading. O_NONBLOCK keeps a FIFO that somebody put there from holding the call.
-var how = unix.OpenHow{
-	Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_LARGEFILE | unix.O_NOCTTY,
-	Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
+	return &beneath{dir: dir, conn: conn, openat2: unix.Openat2, how: unix.OpenHow{
+		// O_NONBLOCK keeps a FIFO that somebody put there from holding the call.
+		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_LARGEFILE | unix.O_NOCTTY,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
+	}}, nil
 }
 
 // open opens a regular file and tells its size; what is there but is none is ErrNotExist. errAsk says that only
@@ -51,7 +50,7 @@ func (b *beneath) open(name string) (file, int64, error) {
 	}
 	fd, errno := -1, error(unix.EINTR)
 	for errors.Is(errno, unix.EINTR) {
-		if err := b.conn.Control(func(dir uintptr) { fd, errno = b.openat2(int(dir), name, &how) }); err != nil {
+		if err := b.conn.Control(func(dir uintptr) { fd, errno = b.openat2(int(dir), name, &b.how) }); err != nil {
 			return nil, 0, err
 		}
 	}
