@@ -12,7 +12,7 @@ import (
 )
 
 // authenticate verifies the signature, if there is one, and fills in r.auth and r.principal.
-func (d *door) authenticate(r *request) error {
+func (d *door) authenticate(ctx context.Context, r *request) error {
 	r.principal = core.Anonymous()
 	var found core.Credentials
 	known, unknown := "", false
@@ -29,7 +29,7 @@ func (d *door) authenticate(r *request) error {
 	})
 	if err != nil {
 		if known != "" {
-			d.cfg.Service.RefuseKey(r.Context(), known, found)
+			d.cfg.Service.RefuseKey(ctx, known, found)
 		}
 		if unknown && d.cfg.NameUnknownKeys {
 			return &apiError{code: invalidAccessKeyID}

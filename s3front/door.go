@@ -142,7 +142,7 @@ func (d *door) serve(w http.ResponseWriter, hr *http.Request, at place) {
 		defer func() { d.cfg.Observe(ctx, r.event(d.cfg.Now().Sub(start))) }()
 	}
 	if err := d.handle(ctx, r, at); err != nil {
-		r.fail(rec, err)
+		r.fail(ctx, rec, err)
 	}
 }
 
@@ -152,7 +152,7 @@ func (d *door) handle(ctx context.Context, r *request, at place) error {
 	if err := r.parse(at); err != nil {
 		return err
 	}
-	authErr, hoistErr := d.authenticate(r), hoist(r)
+	authErr, hoistErr := d.authenticate(ctx, r), hoist(r)
 	rt, routeErr := d.find(r)
 	if rt != nil {
 		r.op = rt.op

@@ -1,6 +1,7 @@
 package s3front
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -187,12 +188,12 @@ func authCode(reason sigv4.Reason) code {
 }
 
 // fail answers with an error. HEAD and 304 have no document.
-func (r *request) fail(w *recorder, err error) {
+func (r *request) fail(ctx context.Context, w *recorder, err error) {
 	e := translate(err)
 	rep := e.code.reply()
 	r.code, r.err = rep.name, err
 	if r.door.cfg.NoteCode != nil {
-		r.door.cfg.NoteCode(r.Context(), rep.name)
+		r.door.cfg.NoteCode(ctx, rep.name)
 	}
 	if w.status != 0 {
 		r.torn = true

@@ -94,7 +94,7 @@ func CheckMarker(ctx context.Context, sp Space, c Claim) (Marker, error) {
 // space without the store's marker is not written to. The error is CheckMarker's or the driver's.
 func Probe(ctx context.Context, sp Space, c Claim) error {
 	_, err := CheckMarker(ctx, sp, c)
-	if err != nil && !(errors.Is(err, drivers.ErrNotExist) && sp.Driver.Traits().Volatile) {
+	if unmarked := errors.Is(err, drivers.ErrNotExist) && sp.Driver.Traits().Volatile; err != nil && !unmarked {
 		return err
 	}
 	text := []byte("written to see whether this space takes files\n")
