@@ -21,6 +21,9 @@ import (
 const (
 	// memoryBeside is what the heap may take beside the budget of transfers before the collector works harder.
 	memoryBeside = 192 << 20
+	// gcPercent lets the heap grow further than Go's 100 between two collections: a GET of 4 KiB costs a fifth less CPU
+	// then. The limit above holds all the same.
+	gcPercent = 200
 	// closeTime is how long the store may take to end when the last request has ended.
 	closeTime = 30 * time.Second
 	// logTime is how long the last lines of the log may take.
@@ -61,6 +64,9 @@ Variables without a flag; they hold at every start, and what they replace or add
 func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(content.DefaultBudget + memoryBeside)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	log, endLog, err := startLog(ctx, c, errOut)
 	if err != nil {
