@@ -46,7 +46,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		<-l.slots
 		return nil, err
 	}
-	wc := &conn{Conn: c, l: l}
+	wc := &conn{Conn: c, l: l, half: halfOpen{changed: make(chan struct{})}}
 	l.watcher.add(&wc.writes, func() { _ = c.SetWriteDeadline(time.Unix(1, 0)) })
 	return wc, nil
 }
@@ -64,6 +64,7 @@ type conn struct {
 	once   sync.Once
 	writes stall
 	cork   cork
+	half   halfOpen
 }
 
 // Write sends p in pieces, each of which must make progress; what the cork holds goes first. After a Write that
@@ -102,6 +103,7 @@ func (c *conn) Close() error {
 	c.once.Do(func() {
 		c.l.watcher.drop(&c.writes)
 		<-c.l.slots
+		c.half.set(time.Time{}, true)
 	})
 	return c.Conn.Close()
 }
