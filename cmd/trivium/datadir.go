@@ -195,7 +195,7 @@ func (d *dataDir) freeSpace() (int64, error) {
 	if err := syscall.Statfs(d.join("meta"), &st); err != nil {
 		return 0, fmt.Errorf("free space of %s: %w", d.path, err)
 	}
-	return int64(st.Bavail) * st.Bsize, nil
+	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:unconvert // no int64 on every system
 }
 
 // write replaces name, 0600, durably and as a whole.

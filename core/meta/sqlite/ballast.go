@@ -104,5 +104,5 @@ func freeSpace(name string) (int64, error) {
 	if err := syscall.Statfs(filepath.Dir(name), &st); err != nil {
 		return 0, fmt.Errorf("free space of %s: %w", filepath.Dir(name), err)
 	}
-	return int64(st.Bavail) * st.Bsize, nil
+	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:unconvert // no int64 on every system
 }

@@ -105,6 +105,7 @@ func (v *vfs) openFile(tls *libc.TLS, _, name, file uintptr, flags int32, outFla
 		w.sums = sums
 		w.methods.FxClose, w.methods.FxTruncate = address(v.close), address(truncateLog)
 		w.methods.FxRead, w.methods.FxWrite = address(readLog), address(writeLog)
+		w.methods.FxSync = address(syncLog)
 	case flags&sqlite3.SQLITE_OPEN_MAIN_DB != 0:
 		w := v.wrapFile(file, name)
 		w.methods.FxRead, w.methods.FxWrite = address(readPages), address(writePages)

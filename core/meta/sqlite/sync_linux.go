@@ -1,0 +1,26 @@
+package sqlite
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+	"modernc.org/libc"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// syncLog is xSync of the WAL. SQLite's own, as it is built here, calls fsync, which writes the time of the file's last
+// change as well, in a commit of the file system's journal; a WAL that started over has nothing else to write there.
+func syncLog(tls *libc.TLS, file uintptr, flags int32) int32 {
+	f := (*sqlite3.TunixFile)(pointer(file))
+	if f.FctrlFlags&sqlite3.UNIXFILE_DIRSYNC != 0 { // once: the directory is to be synced too
+		return function[func(*libc.TLS, uintptr, int32) int32](wrapOf(file).baseMethods().FxSync)(tls, file, flags)
+	}
+	for {
+		switch err := unix.Fdatasync(int(f.Fh)); {
+		case err == nil:
+			return sqlite3.SQLITE_OK
+		case !errors.Is(err, unix.EINTR):
+			return sqlite3.SQLITE_IOERR_FSYNC
+		}
+	}
+}
