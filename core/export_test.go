@@ -30,3 +30,6 @@ func (s *Service) HoldPasswords() (release func()) {
 
 // Harmless are errors of Code Corrupt that say nothing about the metadata store.
 func Harmless() []error { return []error{errMoved, errInlineSum} }
+
+// TransferMemory describes the memory of transfers.
+func (s *Service) TransferMemory() content.BudgetStats { return s.budget.Stats() }

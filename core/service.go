@@ -18,6 +18,9 @@ import (
 // DefaultInlineMax is the longest content, in bytes, that is kept in the metadata store for good (S19).
 const DefaultInlineMax = 16 << 10
 
+// trimInterval is how long memory of transfers lies idle before it is given back; at most twice as long.
+const trimInterval = time.Minute
+
 // Config is what a Service works with. Meta and Keys are required; the zero value of the rest is the common
 // case.
 type Config struct {
@@ -89,9 +92,10 @@ type Service struct {
 }
 
 // Open starts a Service on a store: it opens the spaces (making those of cfg.Spaces on the first start), takes
-// a lease for this process and starts the goroutines that renew it and write queued rows. The caller closes
-// the Service, then cfg.Meta. A space that cannot be opened is logged and tried again; one that belongs to
-// another store or to a newer epoch of this one makes the Service read-only (Ready says so).
+// a lease for this process and starts the goroutines that renew it, write queued rows, probe spaces and give back the
+// memory of transfers once it lies idle. The caller closes the Service, then cfg.Meta. A space that cannot be opened is
+// logged and tried again; one that belongs to another store or to a newer epoch of this one makes the Service read-only
+// (Ready says so).
 func Open(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.Meta == nil || cfg.Keys == nil {
 		return nil, errors.New("open service: metadata store and master keys are required")
@@ -118,6 +122,7 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s.wait.Go(func() { s.keepLease(background) })
 	s.wait.Go(func() { s.drainQueue(background) })
 	s.wait.Go(func() { s.serveProbes(background) })
+	s.wait.Go(func() { s.trimBudget(background) })
 	return s, nil
 }
 
@@ -171,6 +176,20 @@ func (s *Service) openContent(cfg Config) error {
 	}
 	s.content = store
 	return nil
+}
+
+// trimBudget gives back what transfers had no need of for a trimInterval, until ctx ends.
+func (s *Service) trimBudget(ctx context.Context) {
+	tick := time.NewTicker(trimInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.budget.Trim()
+		}
+	}
 }
 
 // Close waits for writes that outlived their request, writes what is queued and ends the lease. No Session may
