@@ -67,7 +67,7 @@ type verifiedLogin struct {
 	name   string
 	mac    [sha256.Size]byte
 	stored string
-	until  int64
+	at     int64 // when it was verified, in ns since 1970
 }
 
 // init makes l ready.
@@ -223,7 +223,7 @@ func (s *Service) verifyLogin(ctx context.Context, u User, password string, v ve
 	if !ok {
 		return unauthorized()
 	}
-	v.stored, v.until = u.Password, s.now()+int64(loginMemory)
+	v.stored, v.at = u.Password, s.now()
 	s.logins.verified.put(name, v)
 	return nil
 }
@@ -237,7 +237,7 @@ func (s *Service) sameSecret(a, b string) bool {
 // remembered tells whether this password was right lately for the hash that is stored now.
 func (s *Service) remembered(name string, sum [sha256.Size]byte, stored string) bool {
 	v, ok := s.logins.verified.get(name)
-	return ok && hmac.Equal(v.mac[:], sum[:]) && v.stored == stored && s.now() < v.until
+	return ok && hmac.Equal(v.mac[:], sum[:]) && v.stored == stored && !elapsed(v.at, s.now(), loginMemory)
 }
 
 // userByName returns an enabled user; the zero User if there is none.

@@ -50,7 +50,7 @@ func (r *reserve) init(keep, most int64, free func() (int64, error)) {
 func (r *reserve) low(now int64) (low, old bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.figure < r.keep, now-r.asked >= int64(reserveMaxAge)
+	return r.figure < r.keep, elapsed(r.asked, now, reserveMaxAge)
 }
 
 // take promises n bytes if there is room for them, and tells whether a newer figure might help.
@@ -58,7 +58,7 @@ func (r *reserve) take(n, now int64) (ok, old bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.figure-r.owed-n < r.keep {
-		return false, now-r.asked >= int64(reserveTight)
+		return false, elapsed(r.asked, now, reserveTight)
 	}
 	r.owed += n
 	r.unread += n

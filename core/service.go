@@ -227,6 +227,12 @@ func (s *Service) Stamp() Stamp {
 // now returns the time in ns since 1970.
 func (s *Service) now() int64 { return s.clock().UnixNano() }
 
+// elapsed tells whether two readings of the clock are that far apart. One that was set back must not keep what is known
+// fresh for as long as it was set back by.
+func elapsed(since, now int64, limit time.Duration) bool {
+	return now-since >= int64(limit) || since-now >= int64(limit)
+}
+
 // hook marks a named point for crash and fault tests.
 func (s *Service) hook(point string) {
 	if s.hookFunc != nil {

@@ -45,6 +45,10 @@ func (t *throttle) admit(name string, now int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := t.names[key]
+	if f.at > now { // the clock was set back: from here on they fade again
+		f.at = now
+		t.names[key] = f
+	}
 	left := f.faded(now)
 	if left+1 > throttleBurst {
 		wait := time.Duration((left + 1 - throttleBurst) * float64(throttlePace)).Round(time.Second)
