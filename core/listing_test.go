@@ -104,6 +104,47 @@ func TestListPastExpired(t *testing.T) {
 	}
 }
 
+// TestListVersionsPastExpired sees that expired versions hide none behind them, however short the pages are.
+func TestListVersionsPastExpired(t *testing.T) {
+	env := newEnv(t, coretest.Options{})
+	expire := core.AttrsOptions{Change: func(v *core.Version) error { v.Expiry = 1; return nil }}
+	var want []string
+	for _, key := range []string{"k", "l"} {
+		var ids []string
+		for i := range 12 {
+			e := write(t, env, "ver", key, []byte{byte(i)}, core.PutOptions{})
+			ids = append(ids, e.Version.VersionID())
+		}
+		for i, id := range slices.Backward(ids) {
+			if i%4 == 1 {
+				want = append(want, key+" "+id)
+				continue
+			}
+			expire.VersionID = id
+			if _, err := env.Admin.SetAttrs(t.Context(), core.Path{Bucket: "ver", Key: key}, expire); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, limit := range []int{1, 2, 3, 5, 1000} {
+		var got []string
+		opts := core.VersionListOptions{Limit: limit}
+		for more := true; more; {
+			page, err := env.Admin.ListVersions(t.Context(), "ver", opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, it := range page.Items {
+				got = append(got, it.Key+" "+it.Version.VersionID())
+			}
+			more, opts.AfterKey, opts.AfterVersionID = page.Truncated, page.NextKey, page.NextVersionID
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("pages of %d: listed %v, want %v", limit, got, want)
+		}
+	}
+}
+
 // TestVersionMarkerGone goes on with a listing whose last version was deleted meanwhile.
 func TestVersionMarkerGone(t *testing.T) {
 	env := newEnv(t, coretest.Options{})

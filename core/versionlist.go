@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"math"
 	"strings"
 )
 
@@ -81,20 +82,27 @@ func (w *versionWalk) add(ctx context.Context, it *ListItem) error {
 	}
 	e := &it.Entry
 	w.version(e, e.Version, true)
-	return w.older(ctx, e, e.Version.Seq)
+	return w.older(ctx, e, e.Version.Seq, math.MaxInt64)
 }
 
-// older takes the versions of e before seq.
-func (w *versionWalk) older(ctx context.Context, e *Entry, seq int64) error {
-	room := w.want - len(w.items)
-	if !e.Older || room <= 0 {
-		return nil
+// older takes the versions of e before seq whose number is under id, as far as there is room.
+func (w *versionWalk) older(ctx context.Context, e *Entry, seq, id int64) error {
+	// Only where versions are left out does the first read not fill the room.
+	for limit := w.want - len(w.items); e.Older && len(w.items) < w.want; limit = maxPage {
+		vs, err := w.tx.Versions(ctx, e.ObjectID, seq, limit)
+		if err != nil {
+			return err
+		}
+		for i := range vs {
+			if seq = vs[i].Seq; vs[i].ID < id && len(w.items) < w.want {
+				w.version(e, vs[i], false)
+			}
+		}
+		if len(vs) < limit {
+			return nil
+		}
 	}
-	vs, err := w.tx.Versions(ctx, e.ObjectID, seq, room)
-	for i := range vs {
-		w.version(e, vs[i], false)
-	}
-	return err
+	return nil
 }
 
 // version takes one version unless it has expired.
@@ -120,14 +128,14 @@ func (w *versionWalk) rest(ctx context.Context) error {
 		return err
 	}
 	if ref.is(&e.Version) {
-		return w.older(ctx, &e, e.Version.Seq)
+		return w.older(ctx, &e, e.Version.Seq, math.MaxInt64)
 	}
 	v, found, err := ref.older(ctx, w.tx, &e)
 	if err != nil {
 		return err
 	}
 	if found {
-		return w.older(ctx, &e, v.Seq)
+		return w.older(ctx, &e, v.Seq, math.MaxInt64)
 	}
 	if ref.null {
 		return nil
@@ -140,19 +148,7 @@ func (w *versionWalk) below(ctx context.Context, e *Entry, id int64) error {
 	if e.Version.ID < id {
 		w.version(e, e.Version, true)
 	}
-	before := e.Version.Seq
-	for e.Older && len(w.items) < w.want {
-		vs, err := w.tx.Versions(ctx, e.ObjectID, before, maxPage)
-		if err != nil || len(vs) == 0 {
-			return err
-		}
-		for i := range vs {
-			if before = vs[i].Seq; vs[i].ID < id && len(w.items) < w.want {
-				w.version(e, vs[i], false)
-			}
-		}
-	}
-	return nil
+	return w.older(ctx, e, e.Version.Seq, id)
 }
 
 // page returns what was gathered, without the item that only tells of a next page.
