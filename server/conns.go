@@ -37,6 +37,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		l.idle.evict()
 		select {
 		case l.slots <- struct{}{}:
+			l.idle.keep()
 		case <-l.closed:
 			return nil, net.ErrClosed
 		}
@@ -139,6 +140,13 @@ func (ic *idleConns) evict() {
 	ic.mu.Lock()
 	defer ic.mu.Unlock()
 	ic.waiting = !ic.closeOldest()
+}
+
+// keep takes evict back: the slot is found, whoever made room.
+func (ic *idleConns) keep() {
+	ic.mu.Lock()
+	defer ic.mu.Unlock()
+	ic.waiting = false
 }
 
 // closeOldest closes one idle connection, if there is one. The caller holds the lock.
