@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"log/slog"
 
 	"trivium/core/content"
@@ -58,6 +60,21 @@ func (m *Maintenance) Reserve() error { return m.s.checkReserve() }
 
 // System returns a session of an administrator in the name of upkeep.
 func (m *Maintenance) System() *Session { return m.s.Session(System("upkeep")) }
+
+// Buffered reads the bytes of a buffered blob. damage says that they are not there or not what they were, which is about
+// this blob alone; err is that of tx.
+func (m *Maintenance) Buffered(ctx context.Context, tx MetaTx, b *Blob) (data []byte, damage, err error) {
+	data, sum, found, err := tx.Inline(ctx, b.Buffer)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !found:
+		return nil, missing("buffer", b.Buffer), nil
+	case b.HasSHA256 && sha256.Sum256(data) != b.SHA256:
+		return nil, fmt.Errorf("inline row %d: another SHA-256 than that of the blob", b.Buffer), nil
+	}
+	return data, checkInline(b.Buffer, sum, data, b.Size, nil), nil
+}
 
 // Target returns where new content of a class goes at present: the class may name no spaces, which means all
 // that its owner may use. Spaces is empty when there is none.

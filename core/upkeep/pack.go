@@ -3,17 +3,22 @@ package upkeep
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"trivium/core"
 	"trivium/core/content"
 )
 
-// packSize is the most content, in bytes, that one pack holds (S19).
-const packSize = 16 << 20
+const (
+	// packSize is the most content, in bytes, that one pack holds (S19), packRows the most blobs.
+	packSize = 16 << 20
+	packRows = 1000
+	// maxDamaged is how many damaged blobs are passed by.
+	maxDamaged = 10_000
+)
 
 // member is a buffered blob with its bytes.
 type member struct {
@@ -23,22 +28,33 @@ type member struct {
 }
 
 // Pack moves buffered blobs from the metadata store into packs on spaces: blobs of one class, up to 16 MiB in
-// each. Only the rows of the blobs change, by compare-and-set; whoever refers to them notices nothing.
+// each. Only the rows of the blobs change, by compare-and-set; whoever refers to them notices nothing. Damaged blobs
+// stay as they are, are logged once and count as Failed.
 func (r *Runner) Pack(ctx context.Context) (Report, error) {
 	r.packing.Lock()
 	defer r.packing.Unlock()
 	var rep Report
+	damaged := make(map[content.BlobID]error)
+	defer func() { r.damaged = damaged }()
 	for {
-		class, members, err := r.nextPack(ctx)
-		if err != nil || len(members) == 0 {
-			return rep, err
+		p, err := r.nextPack(ctx, damaged)
+		if err != nil {
+			return rep, fmt.Errorf("next pack: %w", err)
 		}
-		n, err := r.packMembers(ctx, class, members)
+		rep.Failed += len(p.damaged)
+		r.noteDamaged(damaged, p.damaged)
+		if len(p.members) == 0 {
+			if len(p.damaged) == 0 {
+				return rep, nil
+			}
+			continue
+		}
+		n, err := r.packMembers(ctx, p.class, p.members)
 		rep.Packed += n
 		if err != nil {
 			return rep, fmt.Errorf("pack: %w", err)
 		}
-		for _, m := range members {
+		for _, m := range p.members {
 			rep.Bytes += m.blob.Size
 		}
 		if n == 0 {
@@ -47,47 +63,71 @@ func (r *Runner) Pack(ctx context.Context) (Report, error) {
 	}
 }
 
-// nextPack reads the buffered blobs that make the next pack: the class of the first and what fits of it.
-func (r *Runner) nextPack(ctx context.Context) (class core.Class, members []member, err error) {
+// noteDamaged adds found to all, and logs what the last Pack did not know.
+func (r *Runner) noteDamaged(all, found map[content.BlobID]error) {
+	for id, why := range found {
+		all[id] = why
+		if r.damaged[id] == nil {
+			r.m.Log.Error("buffered blob is damaged", "blob", id.String(), "err", why)
+		}
+	}
+}
+
+// pack is what goes into one: blobs of a class. Those that are damaged were met on the way.
+type pack struct {
+	class   core.Class
+	members []member
+	damaged map[content.BlobID]error
+}
+
+// nextPack reads the buffered blobs that make the next pack: the class of the first and what fits of it. Those in skip
+// are left out.
+func (r *Runner) nextPack(ctx context.Context, skip map[content.BlobID]error) (p pack, err error) {
+	if len(skip) > maxDamaged {
+		return p, fmt.Errorf("more than %d buffered blobs are damaged", maxDamaged)
+	}
+	buffered := func(ctx context.Context, tx core.MetaTx, class int64, n int) ([]core.Blob, error) {
+		blobs, err := tx.BlobsIn(ctx, core.BlobBuffered, class, n+len(skip))
+		return slices.DeleteFunc(blobs, func(b core.Blob) bool { return skip[b.ID] != nil }), err
+	}
 	err = r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
-		members = nil
-		first, err := tx.BlobsIn(ctx, core.BlobBuffered, 0, 1)
+		p = pack{damaged: make(map[content.BlobID]error)}
+		first, err := buffered(ctx, tx, 0, 1)
 		if err != nil || len(first) == 0 {
 			return err
 		}
-		if class, _, err = tx.Class(ctx, first[0].Class); err != nil {
+		if p.class, _, err = tx.Class(ctx, first[0].Class); err != nil {
 			return err
 		}
-		blobs, err := tx.BlobsIn(ctx, core.BlobBuffered, class.ID, 1000)
+		blobs, err := buffered(ctx, tx, p.class.ID, packRows)
 		if err != nil {
 			return err
 		}
-		members, err = readMembers(ctx, tx, blobs)
-		return err
+		return r.readMembers(ctx, tx, &p, blobs)
 	})
-	return class, members, err
+	return p, err
 }
 
 // readMembers reads the bytes of blobs, up to the size of a pack, and checks them: packing must not carry
 // damage on under a new checksum.
-func readMembers(ctx context.Context, tx core.MetaTx, blobs []core.Blob) ([]member, error) {
-	var members []member
+func (r *Runner) readMembers(ctx context.Context, tx core.MetaTx, p *pack, blobs []core.Blob) error {
 	var size int64
 	for _, b := range blobs {
-		if size+b.Size > packSize && len(members) > 0 {
+		if size+b.Size > packSize && len(p.members) > 0 {
 			break
 		}
-		data, _, found, err := tx.Inline(ctx, b.Buffer)
+		data, damage, err := r.m.Buffered(ctx, tx, &b)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if !found || int64(len(data)) != b.Size || b.HasSHA256 && sha256.Sum256(data) != b.SHA256 {
-			return nil, core.Errorf(core.Corrupt, b.ID.String(), "buffered blob is damaged")
+		if damage != nil {
+			p.damaged[b.ID] = damage
+			continue
 		}
-		members = append(members, member{blob: b, data: bytes.Clone(data), offset: size})
+		p.members = append(p.members, member{blob: b, data: bytes.Clone(data), offset: size})
 		size += b.Size
 	}
-	return members, nil
+	return nil
 }
 
 // packMembers writes one pack and flips the rows of its members. It returns how many were flipped.

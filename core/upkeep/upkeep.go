@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"trivium/core"
+	"trivium/core/content"
 )
 
 // Waits of storage.md S22 and S24.
@@ -34,6 +35,8 @@ type Runner struct {
 	// placing is held while new generations are written and swapped in, and while orphans are judged and
 	// deleted: a repair may write the very name that an earlier, killed one has left behind.
 	placing sync.Mutex
+
+	damaged map[content.BlobID]error // buffered blobs that the last Pack could not read; packing guards it
 }
 
 // New makes a Runner. It starts nothing.

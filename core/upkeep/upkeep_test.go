@@ -495,6 +495,66 @@ func TestPackMovesBufferedBlobs(t *testing.T) {
 	}
 }
 
+// spoil flips a bit of every buffered blob of that content, or flips it back. Only the sum of the row tells.
+func (h *house) spoil(data []byte) {
+	h.t.Helper()
+	err := h.Meta.Update(h.t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+		blobs, err := tx.BlobsIn(ctx, core.BlobBuffered, 0, 1000)
+		for _, b := range blobs {
+			if b.Size != int64(len(data)) {
+				continue
+			}
+			kept, sum, _, err := tx.Inline(ctx, b.Buffer)
+			if err != nil {
+				return err
+			}
+			kept = bytes.Clone(kept)
+			kept[0] ^= 1
+			if err := tx.PutInline(ctx, b.Buffer, sum, kept); err != nil {
+				return err
+			}
+			b.HasSHA256 = false
+			if err := tx.PutBlob(ctx, b); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// A damaged buffered blob stays where it is, and neither stops the others nor makes the store a damaged one.
+func TestPackLeavesDamagedBlobs(t *testing.T) {
+	h := newHouse(t, 1, content.Policy{})
+	first, second, third := coretest.Bytes(1, 20<<10), coretest.Bytes(2, 20<<10+1), coretest.Bytes(3, 20<<10+2)
+	h.buffer("a", first)
+	h.buffer("b", second)
+	h.spoil(first)
+	r := h.runner()
+	pack := func(packed, failed int) {
+		t.Helper()
+		rep, err := r.Pack(t.Context())
+		if err != nil || rep.Packed != packed || rep.Failed != failed {
+			t.Errorf("Pack = %+v, %v, want %d packed and %d failed", rep, err, packed, failed)
+		}
+		if err := h.Service.Ready(t.Context()); err != nil {
+			t.Errorf("Ready = %v, want nil", err)
+		}
+	}
+	pack(1, 1)
+	h.check("b", second)
+	pack(0, 1)
+	h.buffer("c", third)
+	pack(1, 1)
+	h.spoil(first) // whole again
+	pack(1, 0)
+	for key, data := range map[string][]byte{"a": first, "b": second, "c": third} {
+		h.check(key, data)
+	}
+}
+
 // TestCollectDeadLists deletes an object of many parts: collecting takes its list apart and removes its shards.
 func TestCollectDeadLists(t *testing.T) {
 	h := newHouse(t, 1, content.Policy{})
