@@ -5,43 +5,90 @@ import (
 	"fmt"
 )
 
-// doomedAtOnce is how many buckets a step looks at for something to do.
-const doomedAtOnce = 100
+// doomedAtOnce is how many rows of buckets Doomed reads at once.
+const doomedAtOnce = 1000
 
-// SweepBuckets does a step of emptying buckets that were deleted with force: it removes up to limit rows of one
-// of them, in one transaction, and at last the bucket's own; each version of an object counts. It returns how many; 0
-// means that nothing is left to do. Objects of which a version is under retention or legal hold stay where they are,
-// with their bucket, until that ends; of those with more versions than one step may remove the others go.
-func (m *Maintenance) SweepBuckets(ctx context.Context, limit int) (int, error) {
-	var swept int
+// Doomed returns the ids of the buckets that were deleted with force and are there yet, by name.
+func (m *Maintenance) Doomed(ctx context.Context) ([]int64, error) {
+	var ids []int64
+	for after, limit := "", doomedAtOnce; ; {
+		var page []Bucket
+		err := m.Meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+			var err error
+			page, err = tx.Buckets(ctx, after, limit, true)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("deleted buckets: %w", err)
+		}
+		whole := len(page)
+		if whole == limit { // others of the last one's name may come behind it
+			for last := page[whole-1].Name; whole > 0 && page[whole-1].Name == last; {
+				whole--
+			}
+		}
+		for _, b := range page[:whole] {
+			ids, after = append(ids, b.ID), b.Name
+		}
+		switch {
+		case len(page) < limit:
+			return ids, nil
+		case whole == 0: // so many have one name
+			limit *= 2
+		default:
+			limit = doomedAtOnce
+		}
+	}
+}
+
+// SweepPlace is how far the sweep of a bucket has come. The zero value is the beginning.
+type SweepPlace struct {
+	key    string // of the entry that comes next
+	before int64  // when not 0: only versions of that entry with a smaller Seq are to be looked at
+	held   bool   // something before it may not be removed yet
+}
+
+// SweepStep is what a step of SweepBucket did.
+type SweepStep struct {
+	Removed int        // rows; each version of an object counts
+	Next    SweepPlace // where the next step begins
+	Over    bool       // there is no next step: the bucket is gone, or what is left of it is held
+	Held    bool       // something may not be removed yet
+}
+
+// SweepBucket does a step of emptying a bucket that was deleted with force, from that place on: it looks at up to limit
+// rows, in one transaction, and removes those that it may, at last the bucket's own. Objects of which a version is
+// under retention or legal hold stay where they are, with their bucket, until that ends; of those with more versions
+// than one step may remove the others go.
+func (m *Maintenance) SweepBucket(ctx context.Context, id int64, at SweepPlace, limit int) (SweepStep, error) {
+	var step SweepStep
 	err := m.Meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		swept = 0
+		step = SweepStep{Over: true}
 		if err := m.s.checkWriter(ctx, tx); err != nil {
 			return err
 		}
-		doomed, err := tx.Buckets(ctx, "", doomedAtOnce, true)
-		for _, b := range doomed {
-			w := sweeper{m: mutation{s: m.s, tx: tx, bucket: b, now: m.s.now()}, left: limit, limit: limit}
-			err = w.bucket(ctx)
-			if swept = w.done; err != nil || swept > 0 {
-				return err
-			}
+		b, found, err := tx.Bucket(ctx, id)
+		if err != nil || !found || !b.Deleting {
+			return err
 		}
+		w := sweeper{m: mutation{s: m.s, tx: tx, bucket: b, now: m.s.now()}, left: limit, limit: limit, at: at}
+		over, err := w.bucket(ctx)
+		step = SweepStep{Removed: w.done, Next: w.at, Over: over, Held: w.at.held}
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("sweep bucket: %w", err)
+		return SweepStep{}, fmt.Errorf("sweep bucket: %w", err)
 	}
-	return swept, nil
+	return step, nil
 }
 
 // sweeper removes rows of one bucket until it has done enough.
 type sweeper struct {
 	m     mutation // never finished: usage and packages go with the bucket
 	limit int
-	left  int  // rows that this step may remove yet,
-	done  int  // and those it did
-	held  bool // something may not be removed yet
+	left  int // rows that this step may look at yet,
+	done  int // and those it removed
+	at    SweepPlace
 }
 
 // took counts n rows that were removed.
@@ -50,47 +97,59 @@ func (w *sweeper) took(n int) {
 	w.done += n
 }
 
-// bucket removes rows in the order that keeps references whole, the bucket's own last.
-func (w *sweeper) bucket(ctx context.Context) error {
+// kept counts n rows that are held, or stay because of one that is.
+func (w *sweeper) kept(n int) {
+	w.left -= n
+	w.at.held = true
+}
+
+// bucket removes rows in the order that keeps references whole, the bucket's own last, and tells whether all is done.
+func (w *sweeper) bucket(ctx context.Context) (over bool, err error) {
 	for _, step := range []func(context.Context) error{w.entries, w.uploads, w.packages} {
 		if err := step(ctx); err != nil || w.left <= 0 {
-			return err
+			return false, err
 		}
 	}
-	if w.held {
-		return nil
+	if w.at.held {
+		return true, nil
 	}
 	w.took(1)
-	return w.m.tx.DeleteBucket(ctx, w.m.bucket.ID)
+	return true, w.m.tx.DeleteBucket(ctx, w.m.bucket.ID)
 }
 
 // entries ends entries with all their versions, but for those that are held.
 func (w *sweeper) entries(ctx context.Context) error {
-	q := ListQuery{BucketID: w.m.bucket.ID, Limit: w.left, Which: LiveAndHidden}
-	for q.Limit > 0 {
+	for w.left > 0 {
+		q := ListQuery{BucketID: w.m.bucket.ID, From: w.at.key, Limit: w.left, Which: LiveAndHidden}
 		items, err := w.m.tx.List(ctx, q)
 		if err != nil {
 			return err
 		}
 		for i := range items {
-			if err := w.entry(ctx, items[i].Entry); err != nil {
+			if err := w.entry(ctx, &items[i].Entry); err != nil || w.left <= 0 {
 				return err
 			}
 		}
 		if len(items) < q.Limit {
 			return nil
 		}
-		q.From, q.Limit = items[len(items)-1].Entry.Key+"\x00", w.left
 	}
 	return nil
 }
 
 // entry ends one entry with all its versions, unless one of them is held. Of one that is too large for a whole step it
 // removes versions.
-func (w *sweeper) entry(ctx context.Context, e Entry) error {
-	if w.m.held(&e.Version) {
-		w.held = true
+func (w *sweeper) entry(ctx context.Context, e *Entry) error {
+	if e.Key != w.at.key {
+		w.at.key, w.at.before = e.Key, 0
+	}
+	switch {
+	case w.m.held(&e.Version):
+		w.kept(1)
+		w.pass()
 		return nil
+	case w.at.before > 0:
+		return w.trim(ctx, e)
 	}
 	rows := 1
 	if e.Older {
@@ -103,56 +162,77 @@ func (w *sweeper) entry(ctx context.Context, e Entry) error {
 	switch {
 	case rows <= w.left:
 		return w.purge(ctx, e, rows)
-	case w.done > 0: // the next step begins with it
+	case w.left < w.limit: // the next step begins with it
 		w.left = 0
 		return nil
 	}
-	return w.trim(ctx, &e)
+	w.at.before = e.Version.Seq
+	return w.trim(ctx, e)
+}
+
+// pass goes on to the next entry.
+func (w *sweeper) pass() {
+	w.at.key, w.at.before = w.at.key+"\x00", 0
 }
 
 // purge ends an entry of so many rows unless a version of it is held.
-func (w *sweeper) purge(ctx context.Context, e Entry, rows int) error {
-	err := w.m.mayPurge(ctx, &e)
+func (w *sweeper) purge(ctx context.Context, e *Entry, rows int) error {
+	err := w.m.mayPurge(ctx, e)
 	switch {
 	case err == nil:
 		w.took(rows)
-		return w.m.purge(ctx, e)
+		err = w.m.purge(ctx, *e)
 	case CodeOf(err) == Forbidden:
-		w.held = true
-		return nil
+		w.kept(rows)
+		err = nil
 	}
+	w.pass()
 	return err
 }
 
-// trim removes older versions of e that are not held, newest first, until the step is over. So many that are held that
-// it finds no other among maxVersions leave the rest alone.
+// trim removes older versions of e that are not held, newest first, until the step is over. It ends e when none is left.
 func (w *sweeper) trim(ctx context.Context, e *Entry) error {
-	before := e.Version.Seq
-	for seen := 0; w.left > 0 && seen < maxVersions; {
-		vs, err := w.m.tx.Versions(ctx, e.ObjectID, before, w.limit)
-		if err != nil || len(vs) == 0 {
+	for w.left > 0 {
+		vs, err := w.m.tx.Versions(ctx, e.ObjectID, w.at.before, w.left)
+		if err != nil {
 			return err
 		}
 		for i := range vs {
-			before = vs[i].Seq
-			if w.m.held(&vs[i]) {
-				w.held = true
-				continue
-			}
-			if w.left <= 0 {
-				break
-			}
-			if err := w.m.dropVersion(ctx, &vs[i]); err != nil {
+			if err := w.trimVersion(ctx, e, &vs[i]); err != nil {
 				return err
 			}
-			if err := w.m.tx.DeleteVersion(ctx, e.ObjectID, before); err != nil {
-				return err
-			}
-			w.took(1)
 		}
-		seen += len(vs)
+		if len(vs) == 0 {
+			break
+		}
 	}
-	return nil
+	if w.left <= 0 {
+		return nil
+	}
+	older, err := w.m.tx.Versions(ctx, e.ObjectID, e.Version.Seq, 1)
+	if err != nil {
+		return err
+	}
+	if len(older) > 0 {
+		w.kept(1)
+		w.pass()
+		return nil
+	}
+	return w.purge(ctx, e, 1)
+}
+
+// trimVersion removes an older version of e unless it is held.
+func (w *sweeper) trimVersion(ctx context.Context, e *Entry, v *Version) error {
+	w.at.before = v.Seq
+	if w.m.held(v) {
+		w.kept(1)
+		return nil
+	}
+	if err := w.m.dropVersion(ctx, v); err != nil {
+		return err
+	}
+	w.took(1)
+	return w.m.tx.DeleteVersion(ctx, e.ObjectID, v.Seq)
 }
 
 // uploads ends pending uploads.

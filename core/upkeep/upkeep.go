@@ -7,7 +7,6 @@ package upkeep
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -37,6 +36,7 @@ type Runner struct {
 	placing sync.Mutex
 
 	damaged map[content.BlobID]error // buffered blobs that the last Pack could not read; packing guards it
+	held    map[int64]time.Time      // when the last Sweep has looked through buckets that it could not empty; by sweeping
 }
 
 // New makes a Runner. It starts nothing.
@@ -80,7 +80,7 @@ func (r *Runner) Run(ctx context.Context) {
 		return err
 	})
 	every(time.Minute, "sweep", func(ctx context.Context) error {
-		_, err := r.Sweep(ctx)
+		_, err := r.sweep(ctx, heldRest)
 		return err
 	})
 	wg.Wait()
@@ -167,60 +167,6 @@ func (r *Runner) update(ctx context.Context, fn func(context.Context, core.MetaT
 		}
 		return fn(ctx, tx)
 	})
-}
-
-// sweepLimit is how many keys of a bucket one step of Sweep removes.
-const sweepLimit = 1000
-
-// Sweep aborts native uploads and S3 uploads nobody touched for 7 days and empties buckets that are marked for
-// deletion.
-func (r *Runner) Sweep(ctx context.Context) (Report, error) {
-	r.sweeping.Lock()
-	defer r.sweeping.Unlock()
-	ctx = core.MakingRoom(ctx)
-	rep, err := r.idleUploads(ctx)
-	for err == nil {
-		var n int
-		if n, err = r.m.SweepBuckets(ctx, sweepLimit); n == 0 {
-			break
-		}
-		rep.Swept += n
-	}
-	if err != nil {
-		return rep, fmt.Errorf("sweep: %w", err)
-	}
-	return rep, nil
-}
-
-// idleUploads aborts uploads without activity.
-func (r *Runner) idleUploads(ctx context.Context) (Report, error) {
-	before := r.m.Now() - int64(uploadIdle)
-	var rep Report
-	for {
-		var idle []core.Upload
-		err := r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
-			var err error
-			idle, err = tx.IdleUploads(ctx, before, batch)
-			return err
-		})
-		if err != nil {
-			return rep, err
-		}
-		n := 0
-		for _, u := range idle {
-			aborted, err := r.m.AbortIdle(ctx, u, before)
-			if err != nil {
-				return rep, err
-			}
-			if aborted {
-				n++
-			}
-		}
-		rep.Swept += n
-		if n < batch {
-			return rep, nil
-		}
-	}
 }
 
 // joinStep keeps a first error of many independent steps.
