@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// probePace is the least time between two probes of a space, probePatience how long one may take.
+	// probePace is the least time from the end of a probe of a space to the next one, probePatience how long one may
+	// take.
 	probePace     = 3 * time.Second
 	probePatience = 3 * time.Second
 )
@@ -27,9 +28,12 @@ type probes struct {
 // probe is the last one of a space.
 type probe struct {
 	start time.Time
-	over  bool
+	end   time.Time // zero: it is not over
 	err   error
 }
+
+// over tells whether the probe has an outcome.
+func (p *probe) over() bool { return !p.end.IsZero() }
 
 // init makes the probes ready for use.
 func (p *probes) init() {
@@ -44,7 +48,7 @@ func (p *probes) state(id content.SpaceID) (now probe, fresh bool, ended <-chan 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last := p.last[id]
-	if last == nil || last.over && time.Since(last.start) >= probePace {
+	if last == nil || last.over() && time.Since(last.end) >= probePace {
 		last, fresh = &probe{start: time.Now()}, true
 		p.last[id] = last
 	}
@@ -56,7 +60,7 @@ func (p *probes) end(id content.SpaceID, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last := p.last[id]
-	last.over, last.err = true, err
+	last.end, last.err = time.Now(), err
 	close(p.ended)
 	p.ended = make(chan struct{})
 }
@@ -98,9 +102,9 @@ func (s *Service) takesFiles(ctx context.Context, spaces []content.Space) error 
 			}
 			left := probePatience - time.Since(p.start)
 			switch {
-			case p.over && p.err == nil:
+			case p.over() && p.err == nil:
 				return nil
-			case p.over:
+			case p.over():
 				failed = p.err
 			case left > 0:
 				if waits == nil {

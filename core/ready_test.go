@@ -15,10 +15,11 @@ import (
 	"trivium/drivers"
 )
 
-// moody is a space whose probes fail or hang, whatever their context says.
+// moody is a space whose probes fail or hang, whatever their context says, or take all their time.
 type moody struct {
 	drivers.Driver
 	fails   atomic.Bool
+	slow    atomic.Bool
 	hang    atomic.Pointer[chan struct{}]
 	probed  atomic.Int32
 	running atomic.Int32
@@ -34,6 +35,10 @@ func (m *moody) Put(ctx context.Context, name string, body io.Reader, size int64
 	defer m.running.Add(-1)
 	if hang := m.hang.Load(); hang != nil {
 		<-*hang
+	}
+	if m.slow.Load() {
+		<-ctx.Done()
+		return ctx.Err()
 	}
 	if m.fails.Load() {
 		return drivers.ErrDenied
@@ -108,13 +113,38 @@ func TestReadyOfAHangingSpace(t *testing.T) {
 		spaces[0].hang.Store(nil)
 		spaces[1].hang.Store(nil)
 		close(release)
-		synctest.Wait()
+		time.Sleep(3 * time.Second) // they end by failing, which holds for a moment
 		ok(t, "ready again", s.Ready(ctx))
 		for i, sp := range spaces {
 			if n := sp.most.Load(); n != 1 {
 				t.Errorf("space %d had %d probes at once, want one", i, n)
 			}
 		}
+	})
+}
+
+// A probe that takes all its time is not begun anew the moment it is over.
+func TestReadyOfASlowSpace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, spaces := moodyEnv(t, 1)
+		ctx, slow := t.Context(), spaces[0]
+		slow.slow.Store(true)
+		for i, want := range []time.Duration{3 * time.Second, 0, 0} {
+			start := time.Now()
+			wantCode(t, "Ready of a slow space", s.Ready(ctx), core.Unavailable)
+			if took := time.Since(start); took != want {
+				t.Errorf("answer %d of a slow space after %v, want %v", i+1, took, want)
+			}
+			synctest.Wait()
+		}
+		if n := slow.probed.Load(); n != 1 {
+			t.Errorf("a slow space was probed %d times in 3 s, want once", n)
+		}
+		slow.slow.Store(false)
+		time.Sleep(3*time.Second - 1)
+		wantCode(t, "Ready before the pace is over", s.Ready(ctx), core.Unavailable)
+		time.Sleep(1)
+		ok(t, "ready again", s.Ready(ctx))
 	})
 }
 
