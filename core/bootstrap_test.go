@@ -1,7 +1,7 @@
 package core_test
 
 import (
-	"strings"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -169,7 +169,7 @@ func TestRotationIsWrappedAgain(t *testing.T) {
 	}
 	ok(t, "close", s.Close(ctx))
 	h.keys = core.GenerateMasterKeys()
-	if _, err := h.start(t); err == nil || !strings.Contains(err.Error(), "master key") {
+	if _, err := h.start(t); !errors.Is(err, core.ErrOtherMasterKey) || !errors.Is(err, core.ErrMasterKey) {
 		t.Errorf("Open with another store's key = %v, want an error that says so", err)
 	}
 }

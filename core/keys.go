@@ -33,6 +33,10 @@ const (
 // ErrMasterKey is wrapped by every error about master keys: malformed, unknown id, wrong recovery key.
 var ErrMasterKey = errors.New("master key")
 
+// ErrOtherMasterKey is wrapped by the error of Open when the store was made with other master keys. It wraps
+// ErrMasterKey.
+var ErrOtherMasterKey = fmt.Errorf("not the one of this store: %w", ErrMasterKey)
+
 // MasterKeys are the keys everything secret hangs on: the current one, which seals and signs, and older ones,
 // which still open and verify. They are immutable; all methods may be called concurrently. They never show
 // in formatted output.

@@ -95,7 +95,7 @@ type Service struct {
 // a lease for this process and starts the goroutines that renew it, write queued rows, probe spaces and give back the
 // memory of transfers once it lies idle. The caller closes the Service, then cfg.Meta. A space that cannot be opened is
 // logged and tried again; one that belongs to another store or to a newer epoch of this one makes the Service read-only
-// (Ready says so).
+// (Ready says so). Master keys that are not the store's are refused with ErrOtherMasterKey before anything is written.
 func Open(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.Meta == nil || cfg.Keys == nil {
 		return nil, errors.New("open service: metadata store and master keys are required")
@@ -249,40 +249,6 @@ func (s *Service) loadStamp(ctx context.Context) error {
 	})
 	s.cache.reset(s.stamp.ConfigEpoch)
 	return err
-}
-
-// settingKeys is a setting that only the master keys of this store open.
-const settingKeys = "keys.check"
-
-// checkKeys refuses master keys that are not those of the store: what is sealed could not be opened, and what is
-// sealed from now on not by the right ones. After a rotation the current key takes over.
-func (s *Service) checkKeys(ctx context.Context) error {
-	var sealed []byte
-	var found bool
-	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
-		var err error
-		sealed, found, err = tx.Setting(ctx, settingKeys)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("check master keys: %w", err)
-	}
-	if found {
-		if _, err := s.keys.Unseal(settingKeys, sealed); err != nil {
-			return fmt.Errorf("the master key is not the one of this store: %w", err)
-		}
-		if s.keys.sealedByCurrent(sealed) {
-			return nil
-		}
-	}
-	fresh := s.keys.Seal(settingKeys, s.stamp.StoreID[:])
-	err = s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
-		return tx.PutSetting(ctx, settingKeys, fresh)
-	})
-	if err != nil {
-		return fmt.Errorf("note master keys: %w", err)
-	}
-	return nil
 }
 
 // newIncarnation draws the number of this process: half of every blob id it makes.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
 	"trivium/core"
@@ -252,6 +253,42 @@ func TestMasterKeys(t *testing.T) {
 		t.Errorf("malformed key = %v, want ErrMasterKey", err)
 	} else if want := "master key file " + path + ": line 1 has not 64 hex digits; restore it from your copy"; err.Error() != want {
 		t.Errorf("malformed key = %q, want %q", err, want)
+	}
+}
+
+// A key that is not the store's opens nothing, and leaves nothing behind.
+func TestMasterKeyOfAnotherStore(t *testing.T) {
+	d := open(t, filepath.Join(t.TempDir(), "data"))
+	start := func() error {
+		st, err := openStore(t.Context(), &config{data: d.path}, d, zerolog.Nop())
+		if err == nil {
+			err = st.close(t.Context())
+		}
+		return err
+	}
+	if err := start(); err != nil {
+		t.Fatal(err)
+	}
+	path := d.join("master.key")
+	right, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, core.GenerateMasterKeys().Marshal(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := "master key file " + path + " is not the key of this metadata store: restore the right one from your copy, " +
+		"or name it with --master-key-file"
+	for range 2 {
+		if err := start(); !errors.Is(err, core.ErrMasterKey) || err.Error() != want {
+			t.Errorf("start with another key = %q, want %q", err, want)
+		}
+	}
+	if err := os.WriteFile(path, right, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(); err != nil {
+		t.Errorf("start with the right key = %v, want nil", err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,10 +9,6 @@ import (
 
 	"trivium/core"
 )
-
-// keyCheck is the setting by which a wrong master key is known before it does harm: a value sealed by the right
-// one.
-const keyCheck = "master.check"
 
 // keyError is a core.ErrMasterKey that says by itself what is wrong.
 type keyError struct{ msg string }
@@ -70,30 +65,11 @@ func noMasterKeys(d *dataDir, named string) (*core.MasterKeys, error) {
 	return keys, nil
 }
 
-// checkMasterKeys compares the keys with the store, and marks a new store with them.
-func checkMasterKeys(ctx context.Context, meta core.MetaStore, keys *core.MasterKeys, path string) error {
-	var sealed []byte
-	var found bool
-	err := meta.View(ctx, func(ctx context.Context, tx core.MetaTx) error {
-		var err error
-		sealed, found, err = tx.Setting(ctx, keyCheck)
+// wordMasterKey says of an error of core.Open which file to put right when the key is that of another store.
+func wordMasterKey(err error, path string) error {
+	if !errors.Is(err, core.ErrOtherMasterKey) {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read %s: %w", keyCheck, err)
 	}
-	if found {
-		if _, err := keys.Unseal(keyCheck, sealed); err != nil {
-			return &keyError{fmt.Sprintf("master key file %s is not the key of this metadata store: restore the right one "+
-				"from your copy, or name it with --master-key-file", path)}
-		}
-		return nil
-	}
-	err = meta.Update(ctx, func(ctx context.Context, tx core.MetaTx) error {
-		return tx.PutSetting(ctx, keyCheck, keys.Seal(keyCheck, []byte("trivium")))
-	})
-	if err != nil {
-		return fmt.Errorf("write %s: %w", keyCheck, err)
-	}
-	return nil
+	return &keyError{fmt.Sprintf("master key file %s is not the key of this metadata store: restore the right one "+
+		"from your copy, or name it with --master-key-file", path)}
 }

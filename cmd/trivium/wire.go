@@ -77,9 +77,6 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 			err = errors.Join(err, meta.Close())
 		}
 	}()
-	if err := checkMasterKeys(ctx, meta, keys, dir.masterKeyPath(c.masterKeyFile)); err != nil {
-		return nil, err
-	}
 	st := &store{meta: meta, log: logger, hook: hook, often: often}
 	st.service, err = core.Open(ctx, core.Config{
 		Meta: meta, Keys: keys, Kinds: kinds(dir), Hook: hook, Log: st.log, FreeSpace: dir.freeSpace,
@@ -88,7 +85,7 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 		Holder:      fmt.Sprintf("%s:%d", hostName(), os.Getpid()),
 	})
 	if err != nil {
-		return nil, err
+		return nil, wordMasterKey(err, dir.masterKeyPath(c.masterKeyFile))
 	}
 	st.upkeep = upkeep.New(st.service.Maintenance())
 	return st, nil
