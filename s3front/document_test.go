@@ -54,12 +54,13 @@ func TestSilentDocuments(t *testing.T) {
 			t.Fatalf("first line %q, %v, want that the body is asked for", line, err)
 		}
 	}
-	doc := "<Delete><Object><Key>k</Key></Object></Delete>" + strings.Repeat(" ", 1<<20)
-	start := time.Now()
-	e.must(post("/bucket?delete", doc, "X-Amz-Checksum-Crc32: "+crcOf(doc)))
-	if took := time.Since(start); took >= documentWait {
-		t.Errorf("DeleteObjects took %v", took)
+	d, isDoor := e.srv.Config.Handler.(*door)
+	if !isDoor || !d.documents.TryAcquire(documentMemory) {
+		t.Fatal("memory is reserved for documents of which nothing came")
 	}
+	d.documents.Release(documentMemory)
+	doc := "<Delete><Object><Key>k</Key></Object></Delete>" + strings.Repeat(" ", 1<<20)
+	e.must(post("/bucket?delete", doc, "X-Amz-Checksum-Crc32: "+crcOf(doc)))
 }
 
 // watched is a store that calls the function in the context of a transaction, if there is one.

