@@ -111,31 +111,37 @@ func (m *mutation) remove(ctx context.Context, it *DeleteItem, ids newIDs) (Dele
 			return DeleteResult{}, err
 		}
 	}
-	if m.bucket.Versioning == VersioningOff {
-		if !had {
-			return DeleteResult{}, nil
+	var res DeleteResult
+	switch {
+	case m.bucket.Versioning != VersioningOff:
+		res, err = m.hide(ctx, &e, had, entryAt{it.Key, ids})
+		if err != nil || live == nil {
+			return res, err
 		}
+	case !had:
+		return res, nil
+	default:
 		if err := m.mayPurge(ctx, &e); err != nil {
-			return DeleteResult{}, err
+			return res, err
 		}
 		if err := m.purge(ctx, e); err != nil {
-			return DeleteResult{}, err
+			return res, err
 		}
-		return DeleteResult{}, m.afterDelete(ctx, it, ids)
 	}
-	if err := m.mayHide(ctx, &e, had); err != nil {
+	return res, m.afterDelete(ctx, it, ids)
+}
+
+// hide puts a delete marker over the entry, or where there is none.
+func (m *mutation) hide(ctx context.Context, e *Entry, had bool, at entryAt) (DeleteResult, error) {
+	if err := m.mayHide(ctx, e, had); err != nil {
 		return DeleteResult{}, err
 	}
 	marker := Version{Marker: true, UpdateTime: m.now, MTime: NoTime}
-	made, err := m.install(ctx, &e, had, marker, entryAt{it.Key, ids})
+	made, err := m.install(ctx, e, had, marker, at)
 	if err != nil {
 		return DeleteResult{}, err
 	}
-	res := DeleteResult{MarkerMade: true, VersionID: made.Version.VersionID()}
-	if live == nil {
-		return res, nil
-	}
-	return res, m.afterDelete(ctx, it, ids)
+	return DeleteResult{MarkerMade: true, VersionID: made.Version.VersionID()}, nil
 }
 
 // afterDelete leaves the marker of the folder that the object was in, for doors that show trees.

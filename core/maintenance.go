@@ -61,8 +61,8 @@ func (m *Maintenance) Reserve() error { return m.s.checkReserve() }
 // System returns a session of an administrator in the name of upkeep.
 func (m *Maintenance) System() *Session { return m.s.Session(System("upkeep")) }
 
-// Buffered reads the bytes of a buffered blob. damage says that they are not there or not what they were, which is about
-// this blob alone; err is that of tx.
+// Buffered reads the bytes of a buffered blob. damage says that they are not there or not what they were, which is
+// about this blob alone; err is that of tx.
 func (m *Maintenance) Buffered(ctx context.Context, tx MetaTx, b *Blob) (data []byte, damage, err error) {
 	data, sum, found, err := tx.Inline(ctx, b.Buffer)
 	switch {

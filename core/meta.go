@@ -20,8 +20,8 @@ type MetaStore interface {
 	// once, as in View. Update returns after the commit is durable, or with the error of fn (nothing of it
 	// stays) or of the commit (nothing of it stays either). Once queued it waits for the outcome whatever
 	// happens to ctx. A panic of fn is re-raised in the caller alone. A View or Update inside fn (with the ctx
-	// that fn got) is an error. A full disk is an error of Code NoSpace;
-	// the room that a store keeps back is for those whose ctx is from MakingRoom.
+	// that fn got) is an error. A full disk is an error of Code NoSpace; the room that a store keeps back is for
+	// those whose ctx is from MakingRoom.
 	Update(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error
 
 	// Lookup reads one live or hidden entry in a single statement: the hot path of GET and HEAD (S32). With
@@ -154,11 +154,11 @@ type EntryTx interface {
 
 // VersionTx keeps the older versions of objects: every one but the entry's current.
 type VersionTx interface {
-	PutVersion(ctx context.Context, objectID int64, v Version) error                           // by Seq
-	Version(ctx context.Context, objectID, versionID int64) (Version, bool, error)             // by ID
-	NullVersion(ctx context.Context, objectID int64) (Version, bool, error)                    //
-	Versions(ctx context.Context, objectID, beforeSeq int64, limit int) ([]Version, error)     // Seq < beforeSeq, newest first
-	DeleteVersion(ctx context.Context, objectID, seq int64) error                              //
+	PutVersion(ctx context.Context, objectID int64, v Version) error               // by Seq
+	Version(ctx context.Context, objectID, versionID int64) (Version, bool, error) // by ID
+	NullVersion(ctx context.Context, objectID int64) (Version, bool, error)
+	Versions(ctx context.Context, objectID, beforeSeq int64, limit int) ([]Version, error) // Seq < beforeSeq, newest first
+	DeleteVersion(ctx context.Context, objectID, seq int64) error
 	MoveVersions(ctx context.Context, fromObject, toObject, addSeq int64) error                // Seq += addSeq
 	VersionsOf(ctx context.Context, objectIDs []int64, limit int) (map[int64][]Version, error) // newest first, limit each
 }

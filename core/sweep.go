@@ -190,7 +190,8 @@ func (w *sweeper) purge(ctx context.Context, e *Entry, rows int) error {
 	return err
 }
 
-// trim removes older versions of e that are not held, newest first, until the step is over. It ends e when none is left.
+// trim removes older versions of e that are not held, newest first, until the step is over. It ends e when none is
+// left.
 func (w *sweeper) trim(ctx context.Context, e *Entry) error {
 	for w.left > 0 {
 		vs, err := w.m.tx.Versions(ctx, e.ObjectID, w.at.before, w.left)

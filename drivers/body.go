@@ -63,9 +63,9 @@ func (b *Body) Read(p []byte) (int, error) {
 }
 
 // CopyTo writes the whole body to w, without a copy where the source is memory (an io.WriterTo that has a Len, as
-// bytes.Reader) and else through buf. It
-// returns nil after exactly size bytes, an error of NewBody, or the error of w as it came. Unlike Read it may hand
-// out the last bytes of a source that goes on, so it suits stores that make content visible only afterwards.
+// bytes.Reader) and else through buf. It returns nil after exactly size bytes, an error of NewBody, or the error of w
+// as it came. Unlike Read it may hand out the last bytes of a source that goes on, so it suits stores that make content
+// visible only afterwards.
 func (b *Body) CopyTo(w io.Writer, buf []byte) error {
 	if err := b.begin(); err != nil && !errors.Is(err, io.EOF) {
 		return err

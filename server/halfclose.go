@@ -11,8 +11,8 @@ import (
 
 // Read reads from the client. While a handler runs, net/http reads ahead, one byte, and takes the end of what the
 // client sends for its going away: it cancels the request. But a client may close its sending side and wait for the
-// answer (RFC 9112, section 9.6), so that Read ends when net/http takes it back, which it does after the answer, or when
-// the connection is closed. Who has gone altogether is noticed by the first Write that fails. Over TLS net/http
+// answer (RFC 9112, section 9.6), so that Read ends when net/http takes it back, which it does after the answer, or
+// when the connection is closed. Who has gone altogether is noticed by the first Write that fails. Over TLS net/http
 // never reads here itself, and keeps its way.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)

@@ -57,8 +57,9 @@ type Repair struct {
 // returns only after the last Read of body has: see WithClient for clients that are too slow.
 //
 // Errors wrap ErrBodySize (body shorter or longer than Size), the body's or Verify's own error, ErrOverloaded,
-// ErrTooSlow (then not the body's error), ErrUnavailable, ErrNoSpace, ErrPolicy, ErrKey or the context's error. After an error the shards that were
-// written have been handed to Config.Garbage, or will be when the last Put has returned; nothing needs closing.
+// ErrTooSlow (then not the body's error), ErrUnavailable, ErrNoSpace, ErrPolicy, ErrKey or the context's error. After
+// an error the shards that were written have been handed to Config.Garbage, or will be when the last Put has returned;
+// nothing needs closing.
 func (s *Store) Put(ctx context.Context, body io.Reader, req PutRequest) (*Written, error) {
 	if err := req.Target.Policy.Validate(); err != nil {
 		return nil, err

@@ -211,9 +211,14 @@ func (r *Runner) removeRows(ctx context.Context, rows []core.Garbage) (Report, e
 	if len(gone) == 0 {
 		return rep, ctx.Err()
 	}
+	return rep, r.dropRows(ctx, gone)
+}
+
+// dropRows deletes rows of garbage.
+func (r *Runner) dropRows(ctx context.Context, ids []int64) error {
 	r.m.Hook("gc.commit.before")
 	err := r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
-		for _, id := range gone {
+		for _, id := range ids {
 			if err := tx.DeleteGarbage(ctx, id); err != nil {
 				return err
 			}
@@ -221,7 +226,7 @@ func (r *Runner) removeRows(ctx context.Context, rows []core.Garbage) (Report, e
 		return nil
 	})
 	r.m.Hook("gc.commit.after")
-	return rep, err
+	return err
 }
 
 // removeShards deletes every shard that the row names and returns how many.

@@ -12,8 +12,7 @@ import (
 )
 
 // Repair rebuilds the shards that due rows of repair_queue name, if they are missing or damaged indeed, blob by
-// blob. A blob that cannot be repaired
-// now stays queued with a growing wait.
+// blob. A blob that cannot be repaired now stays queued with a growing wait.
 func (r *Runner) Repair(ctx context.Context) (Report, error) {
 	r.repairing.Lock()
 	defer r.repairing.Unlock()

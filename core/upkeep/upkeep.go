@@ -35,8 +35,8 @@ type Runner struct {
 	// deleted: a repair may write the very name that an earlier, killed one has left behind.
 	placing sync.Mutex
 
-	damaged map[content.BlobID]error // buffered blobs that the last Pack could not read; packing guards it
-	held    map[int64]time.Time      // when the last Sweep has looked through buckets that it could not empty; by sweeping
+	damaged map[content.BlobID]error // why the last Pack left buffered blobs; guarded by packing
+	held    map[int64]time.Time      // when buckets were looked through that could not be emptied; by sweeping
 }
 
 // New makes a Runner. It starts nothing.
