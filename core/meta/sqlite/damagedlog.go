@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,9 @@ import (
 // checkLog looks at the log before SQLite does, which would end at the first bad frame without a word: behind it may
 // be acknowledged commits that have no second copy. lost tells that it was allowed to give some up, and did.
 func checkLog(o *Options) (lost bool, err error) {
+	if err := takeBack(o.walPath()); err != nil {
+		return false, err
+	}
 	st, err := scanLog(o.Path)
 	if err != nil {
 		return false, err
@@ -62,77 +64,68 @@ func scanLog(path string) (st walState, err error) {
 	return st, nil
 }
 
-// dropLog keeps a damaged log beside and cuts it to what can be used of it: the commits before the damage, or, when
-// a checkpoint has copied later ones already, nothing. Where a checkpoint was cut off in between there is no whole
-// state, and the log stays as it is.
-func dropLog(o *Options, st walState) error {
-	wal := o.walPath()
-	kept := wal + ".damaged-" + time.Now().UTC().Format("20060102T150405.000000Z")
-	if err := copyDurably(wal, kept); err != nil {
-		return fmt.Errorf("keep the damaged log: %w", err)
-	}
-	for _, length := range usable(o.Path, st) {
-		if err := cutFile(wal, length); err != nil {
-			return fmt.Errorf("cut the damaged log: %w", err)
-		}
-		whole, err := intact(o.Path)
-		if err != nil {
-			return fmt.Errorf("check the metadata store without its damaged log: %w", err)
-		}
-		if whole {
-			o.log().Warn("the damaged log of the metadata store was given up", "kept", kept, "damagedAt", st.damage,
-				"commitsLost", st.lost, "commitsBefore", st.commits, "bytesUsed", length)
-			return nil
-		}
-	}
-	if err := errors.Join(os.Rename(kept, wal), syncDir(filepath.Dir(wal))); err != nil {
-		return fmt.Errorf("put the damaged log back: %w", err)
-	}
-	return core.Errorf(core.Corrupt, o.Path, "its log %s is damaged at byte %d, and a part of what lies behind is in the "+
-		"database already: restore the data directory from a copy of yours", wal, st.damage)
-}
+// asideSuffix is what is added to the name of a damaged log while it is being judged. As long as a file has this name it
+// is the log, whatever else was made of it meanwhile.
+const asideSuffix = ".judged"
 
-// usable returns the lengths to which the log may be cut, the longest first. The index that a killed process leaves
-// tells what a checkpoint has copied; after a power cut it may be gone: then both are tried.
-func usable(path string, st walState) []int64 {
-	begun, done, ok := checkpointed(path, st.salts)
-	switch {
-	case !ok:
-		return []int64{st.good, 0}
-	case begun <= frames(st.good, st):
-		return []int64{st.good}
-	case done >= frames(st.last, st):
-		return []int64{0}
+// takeBack makes a log that was set aside the log again: a process that was to judge it has not come to an end.
+func takeBack(wal string) error {
+	err := os.Rename(wal+asideSuffix, wal)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(wal))
+	}
+	if err != nil {
+		return fmt.Errorf("put the damaged log back: %w", err)
 	}
 	return nil
 }
 
-// frames is how many frames a log of that length has.
-func frames(length int64, st walState) int64 {
-	return max(0, length-walHeader) / int64(frameHeader+st.pageSize)
-}
-
-// Places in the index of the log (wal.c, WalIndexHdr and WalCkptInfo), in the byte order of this machine.
-const (
-	indexSalts = 32
-	indexDone  = 96
-	indexBegun = 128
-)
-
-// checkpointed returns up to which frame a checkpoint has copied the log into the database, and up to which one it
-// wanted to. ok is false when the index is not of this log.
-func checkpointed(path string, salts [8]byte) (begun, done int64, ok bool) {
-	f, err := os.Open(path + "-shm")
+// dropLog keeps a damaged log beside and puts in its place what can be used of it: the commits before the damage, or,
+// when a checkpoint has copied all later ones already, nothing. Where a checkpoint was cut off in between there is no
+// whole state, and the log stays as it is.
+func dropLog(o *Options, st walState) (err error) {
+	wal := o.walPath()
+	v, err := compareLog(o.Path, st)
 	if err != nil {
-		return 0, 0, false
+		return fmt.Errorf("compare the damaged log with the metadata store: %w", err)
 	}
-	defer func() { _ = f.Close() }() // it was only read
-	var b [indexBegun + 4]byte
-	if _, err := io.ReadFull(f, b[:]); err != nil || [8]byte(b[indexSalts:]) != salts {
-		return 0, 0, false
+	var lengths []int64
+	if v.all {
+		lengths = append(lengths, 0)
 	}
-	done = int64(binary.NativeEndian.Uint32(b[indexDone:]))
-	return max(done, int64(binary.NativeEndian.Uint32(b[indexBegun:]))), done, true
+	if !v.mixed {
+		lengths = append(lengths, st.good)
+	}
+	if err := errors.Join(os.Rename(wal, wal+asideSuffix), syncDir(filepath.Dir(wal))); err != nil {
+		return fmt.Errorf("set the damaged log aside: %w", err)
+	}
+	defer func() { err = errors.Join(err, takeBack(wal)) }() // unless it got its last name
+	for _, length := range lengths {
+		if err := copyStart(wal+asideSuffix, wal, length); err != nil {
+			return fmt.Errorf("copy the start of the damaged log: %w", err)
+		}
+		o.hook("log.cut")
+		whole, err := intact(o.Path)
+		if err != nil {
+			return fmt.Errorf("check the metadata store without its damaged log: %w", err)
+		}
+		if !whole {
+			continue
+		}
+		kept := wal + ".damaged-" + time.Now().UTC().Format("20060102T150405.000000Z")
+		if err := errors.Join(os.Rename(wal+asideSuffix, kept), syncDir(filepath.Dir(wal))); err != nil {
+			return fmt.Errorf("keep the damaged log: %w", err)
+		}
+		o.log().Warn("the damaged log of the metadata store was given up", "kept", kept, "damagedAt", st.damage,
+			"commitsLost", st.lost, "commitsBefore", st.commits, "bytesUsed", length, "framesUnknown", v.unknown)
+		return nil
+	}
+	return core.Errorf(core.Corrupt, o.Path, "its log %s is damaged at byte %d, and it cannot be told that the database "+
+		"is whole without what lies behind, a part of which it has: restore the data directory from a copy of yours",
+		wal, st.damage)
 }
 
 // intact tells whether the store is whole with the log as it is. It copies nothing into the database.
@@ -167,23 +160,19 @@ func (c *conn) leaveLog() error {
 	return nil
 }
 
-// copyDurably copies a file; to is whole or not there.
-func copyDurably(from, to string) (err error) {
+// copyStart makes the file to of the first bytes of another, durably.
+func copyStart(from, to string, length int64) (err error) {
 	src, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	part := to + ".part"
-	dst, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(dst, src)
+	_, err = io.CopyN(dst, src, length)
 	if err = errors.Join(err, dst.Sync(), dst.Close()); err != nil {
-		return errors.Join(err, os.Remove(part))
-	}
-	if err := os.Rename(part, to); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(to))

@@ -11,12 +11,13 @@ import (
 // Options say where the store is and how it is opened. Path is required.
 type Options struct {
 	// Path of the database; it is made when it is not there. Files beside it: -wal, -shm, .new while it is made,
-	// .before-<version>, copies made before migrations, -wal.damaged-<time>, logs that were given up, and .ballast,
-	// 4 MiB that take up room until a full disk needs it.
+	// .before-<version>, copies made before migrations, -wal.damaged-<time>, logs that were given up,
+	// -wal.judged, one that may be, and .ballast, 4 MiB that take up room until a full disk needs it.
 	Path string
 	// ReadConns is how many Views can run at a time; 0: twice the cores, at least 4.
 	ReadConns int
-	// Hook is called by the writer at named points: "commit.before" and "commit.after". nil in production.
+	// Hook is called by the writer at named points, "commit.before" and "commit.after", and by Open at "log.cut", before
+	// what is left of a damaged log is judged. nil in production.
 	Hook func(point string)
 	// DropDamagedLog opens a store whose log is damaged, without the commits that cannot be read any more. The log is
 	// kept beside.

@@ -96,36 +96,53 @@ type walScan struct {
 // cut off. What cannot be told from that: a log whose end is gone at the border of two frames, and more than one
 // changed byte in a place after which no commit but the last one was begun.
 func scanWAL(src io.Reader) (walState, error) {
-	s := &walScan{src: bufio.NewReaderSize(src, 1<<20)}
-	head := make([]byte, walHeader)
-	n, err := io.ReadFull(s.src, head)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		s.torn = int64(n)
-		return s.walState, nil
-	}
-	if err != nil {
+	s, seeds, err := beginScan(src)
+	switch {
+	case err != nil || seeds == nil:
 		return s.walState, err
+	case len(seeds) > 1:
+		return s.walState, s.readHeadless(seeds)
 	}
-	s.big = head[3]&1 != 0
-	s.pageSize = int(binary.BigEndian.Uint32(head[8:]))
-	s.salts = [8]byte(head[16:24])
-	s.chain = sum{}.add(head[:24], s.big)
-	s.at = walHeader
-	if !s.headerHolds(head) {
-		return s.walState, s.readHeadless(head)
-	}
-	s.good = walHeader
+	s.chain, s.good = seeds[0], walHeader
 	if err := s.readGood(); err != nil || s.end {
 		return s.walState, err
 	}
 	return s.walState, s.readBehind()
 }
 
+// beginScan reads the header. seeds are the checksums that the first frame may go on from: one when the header holds,
+// two when it does not, none when there is no whole header.
+func beginScan(src io.Reader) (s *walScan, seeds []sum, err error) {
+	s = &walScan{src: bufio.NewReaderSize(src, 1<<20)}
+	head := make([]byte, walHeader)
+	n, err := io.ReadFull(s.src, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		s.torn = int64(n)
+		return s, nil, nil
+	}
+	if err != nil {
+		return s, nil, err
+	}
+	s.big = head[3]&1 != 0
+	s.pageSize = int(binary.BigEndian.Uint32(head[8:]))
+	s.salts = [8]byte(head[16:24])
+	s.at = walHeader
+	if chain := (sum{}).add(head[:24], s.big); s.headerHolds(head, chain) {
+		return s, []sum{chain}, nil
+	}
+	s.pageSize = pageSize
+	s.big = binary.NativeEndian.Uint16([]byte{0, 1}) == 1 // as SQLite writes
+	if first, err := s.src.Peek(16); err == nil {
+		s.salts = frame(first).salts()
+	}
+	return s, []sum{storedSum(head[24:]), sum{}.add(head[:24], s.big)}, nil
+}
+
 // headerHolds tells whether SQLite takes the header for one.
-func (s *walScan) headerHolds(head []byte) bool {
+func (s *walScan) headerHolds(head []byte, chain sum) bool {
 	size := s.pageSize
 	return binary.BigEndian.Uint32(head)&^1 == walMagic && size&(size-1) == 0 && size >= minPage && size <= maxPage &&
-		s.chain == storedSum(head[24:])
+		chain == storedSum(head[24:])
 }
 
 // next reads the next whole frame, or sets end.
@@ -226,14 +243,7 @@ func (s *walScan) count() { s.lost, s.last = s.lost+1, s.after() }
 
 // readHeadless judges a log without a valid header, which SQLite takes for empty. The header is synced before the first
 // frame is written, and a log that starts over replaces it within one sector: with frames behind it, it was whole.
-func (s *walScan) readHeadless(head []byte) error {
-	s.pageSize = pageSize
-	s.big = binary.NativeEndian.Uint16([]byte{0, 1}) == 1 // as SQLite writes
-	first, err := s.src.Peek(16)
-	if err == nil {
-		s.salts = frame(first).salts()
-	}
-	seeds := []sum{storedSum(head[24:]), sum{}.add(head[:24], s.big)}
+func (s *walScan) readHeadless(seeds []sum) error {
 	if _, err := s.follow(seeds, false, false); err != nil {
 		return err
 	}
@@ -251,7 +261,7 @@ func (s *walScan) nearMiss() (commit, near bool) {
 		return commit, true
 	case s.frame.salts() != s.salts:
 		return commit, false
-	case want[0] == got[0] && oneByte(want[1], got[1]), want[1] == got[1] && oneByte(want[0], got[0]):
+	case nearSum(want, got):
 		return commit, true
 	}
 	at, before, found := s.changedWord(sum{got[0] - want[0], got[1] - want[1]})
@@ -279,6 +289,11 @@ func (s *walScan) changedWord(delta sum) (at int, before uint32, found bool) {
 		}
 	}
 	return 0, 0, false
+}
+
+// nearSum tells whether a and b differ in one byte at most.
+func nearSum(a, b sum) bool {
+	return a[0] == b[0] && oneByte(a[1], b[1]) || a[1] == b[1] && oneByte(a[0], b[0])
 }
 
 // oneByte tells whether a and b differ in one byte at most.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -260,81 +259,6 @@ func TestRolledBack(t *testing.T) {
 	}
 	if n, err := k.open(t, "rolled back", k.log, Options{}); n != 3 || err != nil {
 		t.Errorf("%d commits, %v, want 3", n, err)
-	}
-}
-
-// TestCheckpointedLog damages a log that a checkpoint has copied, whole or not at all: the commits that are in the
-// database stay. Without the index that tells so the database itself does.
-func TestCheckpointedLog(t *testing.T) {
-	for _, copied := range []bool{false, true} {
-		for _, index := range []bool{false, true} {
-			k := killedStore(t, commitSizes, nil)
-			if copied {
-				k = checkpointedStore(t)
-			}
-			log := bytes.Clone(k.log)
-			log[k.ends[3]+100] ^= 1
-			want := 4
-			if copied && index {
-				want = len(commitSizes)
-			}
-			var out strings.Builder
-			o := Options{DropDamagedLog: true, Path: k.put(t, log), Log: slog.New(slog.NewTextHandler(&out, nil))}
-			if index {
-				if err := os.WriteFile(o.Path+"-shm", k.shm, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			what := fmt.Sprintf("copied %v, index %v", copied, index)
-			n, err := k.count(t, what, o)
-			if err != nil || n < want || !strings.Contains(out.String(), "given up") {
-				t.Errorf("%s: %d commits, %v, want %d; log %q", what, n, err, want, out.String())
-			}
-			kept, err := filepath.Glob(o.Path + "-wal.damaged-*")
-			if err != nil || len(kept) != 1 {
-				t.Fatalf("%s: kept are %v, %v, want one log", what, kept, err)
-			}
-			if b, err := os.ReadFile(kept[0]); err != nil || !bytes.Equal(b, log) {
-				t.Errorf("%s: %d bytes are kept, %v, want the damaged log", what, len(b), err)
-			}
-		}
-	}
-}
-
-// checkpointedStore is a killed store whose log is in the database and still there.
-func checkpointedStore(t *testing.T) killed {
-	t.Helper()
-	var s *Store
-	k := killedStore(t, commitSizes, func(store *Store) { s = store })
-	s.checkpointer.checkpoint("PRAGMA wal_checkpoint(PASSIVE)")
-	for suffix, to := range map[string]*[]byte{"": &k.db, "-wal": &k.log, "-shm": &k.shm} {
-		b, err := os.ReadFile(s.opts.Path + suffix)
-		if err != nil {
-			t.Fatal(err)
-		}
-		*to = b
-	}
-	return k
-}
-
-// TestHalfCheckpointed has no whole state: it is refused even when the log may be dropped, and left as it is.
-func TestHalfCheckpointed(t *testing.T) {
-	k := checkpointedStore(t)
-	k.shm[indexDone], k.shm[indexDone+1] = 3, 0
-	log := bytes.Clone(k.log)
-	log[k.ends[3]+100] ^= 1
-	path := k.put(t, log)
-	if err := os.WriteFile(path+"-shm", k.shm, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := k.count(t, "half", Options{Path: path, DropDamagedLog: true}); err == nil {
-		t.Errorf("opened with %d commits", n)
-	}
-	if b, err := os.ReadFile(path + "-wal"); err != nil || !bytes.Equal(b, log) {
-		t.Errorf("the log was changed: %v", err)
-	}
-	if kept, _ := filepath.Glob(path + "-wal.*"); len(kept) != 0 {
-		t.Errorf("left beside: %v", kept)
 	}
 }
 
