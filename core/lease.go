@@ -70,6 +70,7 @@ func (s *Service) keepLease(ctx context.Context) {
 			s.log.Error("lease not renewed", "error", err)
 		}
 		s.reopenSpaces(ctx, spacePatience)
+		s.settleLoss(ctx)
 		s.rereadMarkers(ctx)
 	}
 }

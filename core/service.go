@@ -42,9 +42,6 @@ type Config struct {
 	Hook func(point string)
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
-	// LostCommits tells that the store gave up its last commits, by the operator's will: a process that it does not
-	// know may have used the spaces last.
-	LostCommits bool
 	// Volatile allows spaces whose content is lost when the process ends, for tests.
 	Volatile bool
 	// ReserveFree is the space in bytes that is kept free on the metadata disk (S20); 0: 256 MiB.
@@ -67,7 +64,7 @@ type Service struct {
 	clock       func() time.Time
 	hookFunc    func(point string)
 	volatile    bool
-	lostCommits bool
+	lostCommits atomic.Bool // SettingLostCommits is there
 	inlineMax   int64
 	folderLimit int // objects that one folder operation changes at most
 	incarnation uint64
@@ -130,7 +127,7 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 func newService(cfg Config) *Service {
 	s := &Service{
 		meta: cfg.Meta, keys: cfg.Keys, log: cfg.Log, clock: cfg.Now, hookFunc: cfg.Hook,
-		volatile: cfg.Volatile, lostCommits: cfg.LostCommits, inlineMax: cfg.InlineMax, holder: cfg.Holder,
+		volatile: cfg.Volatile, inlineMax: cfg.InlineMax, holder: cfg.Holder,
 		folderLimit: defaultFolderLimit,
 		incarnation: newIncarnation(),
 		pins:        new(content.Pins),
@@ -240,11 +237,15 @@ func (s *Service) hook(point string) {
 	}
 }
 
-// loadStamp reads the identity of the store.
+// loadStamp reads the identity of the store, and whether it lost commits.
 func (s *Service) loadStamp(ctx context.Context) error {
 	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
-		s.stamp, err = tx.Stamp(ctx)
+		if s.stamp, err = tx.Stamp(ctx); err != nil {
+			return err
+		}
+		_, lost, err := tx.Setting(ctx, SettingLostCommits)
+		s.lostCommits.Store(lost)
 		return err
 	})
 	s.cache.reset(s.stamp.ConfigEpoch)

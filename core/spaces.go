@@ -140,10 +140,33 @@ func (s *Service) openSpaces(ctx context.Context, seeds []SpaceSeed) error {
 		return err
 	}
 	if len(s.opened.waiting()) == 0 {
-		return s.seedSpaces(ctx, seeds)
+		if err := s.seedSpaces(ctx, seeds); err != nil {
+			return err
+		}
+	} else {
+		s.reopenSpaces(ctx, startPatience)
 	}
-	s.reopenSpaces(ctx, startPatience)
+	s.settleLoss(ctx)
 	return nil
+}
+
+// SettingLostCommits is a setting that a store writes when it gives up commits of its log, by the operator's will. As
+// long as it is there, any process may have used the spaces last: the lease of the one that did may be lost.
+const SettingLostCommits = "log.lost"
+
+// settleLoss deletes SettingLostCommits once every space is claimed for this process.
+func (s *Service) settleLoss(ctx context.Context) {
+	if !s.lostCommits.Load() || len(s.opened.waiting()) > 0 || s.readOnly.Load() != nil {
+		return
+	}
+	err := s.meta.Update(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
+		return tx.PutSetting(ctx, SettingLostCommits, nil)
+	})
+	if err != nil {
+		s.log.Warn("that commits were lost is not forgotten", "error", err)
+		return
+	}
+	s.lostCommits.Store(false)
 }
 
 // loadSpaces reads the rows.
@@ -234,7 +257,7 @@ func (s *Service) claim() content.Claim {
 	c := content.Claim{
 		StoreID: s.stamp.StoreID, Epoch: s.stamp.Epoch, Writer: s.incarnation, Knows: s.knowsWriter,
 	}
-	if s.lostCommits {
+	if s.lostCommits.Load() {
 		c.Knows = nil // the lease of the last process may be among them
 	}
 	return c

@@ -80,9 +80,8 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 	st := &store{meta: meta, log: logger, hook: hook, often: often}
 	st.service, err = core.Open(ctx, core.Config{
 		Meta: meta, Keys: keys, Kinds: kinds(dir), Hook: hook, Log: st.log, FreeSpace: dir.freeSpace,
-		LostCommits: meta.LostCommits(),
-		Spaces:      []core.SpaceSeed{{Name: "local", Kind: local.Kind().Name, Config: drivers.Config{"path": spaceName}}},
-		Holder:      fmt.Sprintf("%s:%d", hostName(), os.Getpid()),
+		Spaces: []core.SpaceSeed{{Name: "local", Kind: local.Kind().Name, Config: drivers.Config{"path": spaceName}}},
+		Holder: fmt.Sprintf("%s:%d", hostName(), os.Getpid()),
 	})
 	if err != nil {
 		return nil, wordMasterKey(err, dir.masterKeyPath(c.masterKeyFile))

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,36 +14,37 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"trivium/core"
+	"trivium/core/meta/sqlmeta"
 )
 
 // checkLog looks at the log before SQLite does, which would end at the first bad frame without a word: behind it may
-// be acknowledged commits that have no second copy. lost tells that it was allowed to give some up, and did.
-func checkLog(o *Options) (lost bool, err error) {
+// be acknowledged commits that have no second copy.
+func checkLog(o *Options) error {
 	if err := takeBack(o.walPath()); err != nil {
-		return false, err
+		return err
 	}
 	st, err := scanLog(o.Path)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if st.commits > 0 {
 		info, err := os.Stat(o.Path)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-			return false, core.Errorf(core.Corrupt, o.Path, "the metadata store is missing, but its log %s has %d commits: "+
+			return core.Errorf(core.Corrupt, o.Path, "the metadata store is missing, but its log %s has %d commits: "+
 				"restore the data directory from a copy of yours", o.walPath(), st.commits)
 		}
 	}
 	switch {
 	case st.damaged && o.DropDamagedLog:
-		return true, dropLog(o, st)
+		return dropLog(o, st)
 	case st.damaged:
-		return false, core.Errorf(core.Corrupt, o.Path, "its log %s is damaged at byte %d: at least %d commits lie there and "+
+		return core.Errorf(core.Corrupt, o.Path, "its log %s is damaged at byte %d: at least %d commits lie there and "+
 			"behind, %d before: restore the data directory from a copy of yours, or start once with --drop-damaged-log, "+
 			"which gives up what cannot be read any more and keeps the log", o.walPath(), st.damage, st.lost, st.commits)
 	case st.torn > 0:
 		o.log().Info("the log of the metadata store ends in a write that was cut off", "log", o.walPath(), "bytes", st.torn)
 	}
-	return false, nil
+	return nil
 }
 
 // walPath is where the log is.
@@ -128,7 +130,8 @@ func dropLog(o *Options, st walState) (err error) {
 		wal, st.damage)
 }
 
-// intact tells whether the store is whole with the log as it is. It copies nothing into the database.
+// intact tells whether the store is whole with the log as it is. It then notes in the log that commits were lost, durably,
+// and copies nothing into the database.
 func intact(path string) (ok bool, err error) {
 	c, err := openConn(path, sqlite3.SQLITE_OPEN_READWRITE)
 	if err != nil {
@@ -142,7 +145,24 @@ func intact(path string) (ok bool, err error) {
 	if core.CodeOf(err) == core.Corrupt {
 		return false, nil
 	}
-	return answer == "ok", err
+	if err != nil || answer != "ok" {
+		return false, err
+	}
+	return true, c.noteLoss()
+}
+
+// noteLoss sets core.SettingLostCommits, without a checkpoint.
+func (c *conn) noteLoss() error {
+	tables, err := c.number("SELECT count(*) FROM sqlite_schema WHERE name = 'settings'")
+	if err != nil || tables == 0 { // the store was never used
+		return err
+	}
+	for _, text := range []string{"PRAGMA wal_autocheckpoint = 0", "PRAGMA synchronous = FULL"} {
+		if err := c.run(text); err != nil {
+			return err
+		}
+	}
+	return sqlmeta.New(c, dialect(), nil).PutSetting(context.Background(), core.SettingLostCommits, []byte{1})
 }
 
 // leaveLog makes Close not move the log into the database.

@@ -128,6 +128,9 @@ func (h history) giveUp(t *testing.T, o Options, log []byte) (state int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !lossNoted(t, s) {
+		t.Error("that commits were lost is not noted")
+	}
 	state = slices.IndexFunc(h.states, func(want metatest.State) bool { return reflect.DeepEqual(d, want) })
 	if state < 0 {
 		t.Error("the store has a state that never was")
@@ -139,6 +142,19 @@ func (h history) giveUp(t *testing.T, o Options, log []byte) (state int) {
 		t.Errorf("%d bytes are kept, %v, want the damaged log", len(b), err)
 	}
 	return state
+}
+
+// lossNoted tells whether the store knows that it lost commits.
+func lossNoted(t *testing.T, s *Store) (noted bool) {
+	t.Helper()
+	err := s.View(t.Context(), func(ctx context.Context, tx core.MetaTx) (err error) {
+		_, noted, err = tx.Setting(ctx, core.SettingLostCommits)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return noted
 }
 
 // TestCheckpointedLog damages a log that a checkpoint has copied not at all, in part and whole. The index beside it is

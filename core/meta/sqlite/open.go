@@ -35,8 +35,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	o.Path = path
 	s := newStore(o) // gives the ballast up if need be
-	s.lostCommits, err = checkLog(&o)
-	if err != nil {
+	if err := checkLog(&o); err != nil {
 		return nil, err
 	}
 	files, err := migrations()

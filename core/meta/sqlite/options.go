@@ -20,7 +20,7 @@ type Options struct {
 	// what is left of a damaged log is judged. nil in production.
 	Hook func(point string)
 	// DropDamagedLog opens a store whose log is damaged, without the commits that cannot be read any more. The log is
-	// kept beside.
+	// kept beside, and core.SettingLostCommits is set.
 	DropDamagedLog bool
 	// Log gets what nobody is there to be told; nil: nothing is logged.
 	Log *slog.Logger

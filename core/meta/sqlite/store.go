@@ -31,7 +31,6 @@ type Store struct {
 	// walRest and walBlock are the constants, less in tests.
 	walRest, walBlock int64
 
-	lostCommits bool // checkLog dropped some
 	// ended is why nothing is possible any more.
 	ended atomic.Pointer[error]
 
@@ -127,9 +126,6 @@ func (s *Store) giveBack(c *conn) {
 	s.readers.put(c)
 	s.gate.RUnlock()
 }
-
-// LostCommits tells whether Open gave up commits of a damaged log.
-func (s *Store) LostCommits() bool { return s.lostCommits }
 
 // Close waits for running transactions, moves the WAL into the database and closes the file. Calls after it
 // fail with Unavailable; a second Close does nothing. A store that ended by damage keeps its WAL and says so again.
