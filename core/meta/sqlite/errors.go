@@ -16,7 +16,7 @@ const restore = "stop the server and restore the data directory from a copy of y
 // fail makes the error of a result code and remembers it when SQLite may have ended the transaction.
 func (c *conn) fail(rc int32) error {
 	msg := libc.GoString(sqlite3.Xsqlite3_errmsg(c.tls, c.db))
-	if rc&0xff == sqlite3.SQLITE_IOERR && noRoom(sqlite3.Xsqlite3_system_errno(c.tls, c.db)) {
+	if rc&0xff == sqlite3.SQLITE_IOERR && rc != sqlite3.SQLITE_IOERR_DATA && noRoom(sqlite3.Xsqlite3_system_errno(c.tls, c.db)) {
 		rc = sqlite3.SQLITE_FULL // SQLite says so for ENOSPC in writes alone: not for its index, nor for a quota
 	}
 	err := codeError(rc, msg)

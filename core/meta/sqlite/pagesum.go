@@ -73,6 +73,7 @@ func (w *wrap) readPage(tls *libc.TLS, file, buf uintptr, offset int64) int32 {
 		return sqlite3.SQLITE_OK
 	case rc == sqlite3.SQLITE_OK, rc == sqlite3.SQLITE_IOERR_SHORT_READ:
 		w.damaged = number
+		*errnoOf(tls) = 0
 		return sqlite3.SQLITE_IOERR_DATA
 	default:
 		return rc
@@ -83,6 +84,7 @@ func (w *wrap) readPage(tls *libc.TLS, file, buf uintptr, offset int64) int32 {
 func writePages(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 	w := wrapOf(file)
 	if n%pageSize != 0 || offset%pageSize != 0 || offset == 0 && !hasSums(memory(buf, fileHeader)) {
+		*errnoOf(tls) = 0
 		return sqlite3.SQLITE_IOERR_WRITE // the checksum would lie over what SQLite keeps there
 	}
 	page := tls.Alloc(pageSize)

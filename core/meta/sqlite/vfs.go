@@ -154,3 +154,7 @@ func address[F any](f F) uintptr {
 func function[F any](p uintptr) F {
 	return *(*F)(unsafe.Pointer(&p)) //nolint:gosec // the library speaks in addresses
 }
+
+// errnoOf is where the library keeps the number of a thread's last error, of which it tells when a method of a file
+// fails. A method of ours that fails sets it: what is there is of some earlier call.
+func errnoOf(tls *libc.TLS) *int32 { return (*int32)(pointer(libc.X__errno_location(tls))) }

@@ -103,6 +103,7 @@ func readLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 		known.Store(got)
 	case want != 0 && want != got:
 		w.damaged = frame + 1
+		*errnoOf(tls) = 0
 		return sqlite3.SQLITE_IOERR_DATA
 	}
 	return rc
