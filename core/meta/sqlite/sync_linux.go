@@ -16,10 +16,13 @@ func syncLog(tls *libc.TLS, file uintptr, flags int32) int32 {
 		return function[func(*libc.TLS, uintptr, int32) int32](wrapOf(file).baseMethods().FxSync)(tls, file, flags)
 	}
 	for {
-		switch err := unix.Fdatasync(int(f.Fh)); {
-		case err == nil:
+		err := unix.Fdatasync(int(f.Fh))
+		if err == nil {
 			return sqlite3.SQLITE_OK
-		case !errors.Is(err, unix.EINTR):
+		}
+		if errno, _ := errors.AsType[unix.Errno](err); errno != unix.EINTR {
+			// As SQLite's own does: a full disk must be told from a broken one.
+			*errnoOf(tls), f.FlastErrno = int32(errno), int32(errno)
 			return sqlite3.SQLITE_IOERR_FSYNC
 		}
 	}
