@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"modernc.org/libc"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"trivium/core"
@@ -138,7 +137,7 @@ func intact(path string) (ok bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if err := c.leaveLog(); err != nil {
+	if err := c.turnOn(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE); err != nil {
 		return false, err
 	}
 	answer, err := c.pragma("PRAGMA integrity_check(1)")
@@ -163,21 +162,6 @@ func (c *conn) noteLoss() error {
 		}
 	}
 	return sqlmeta.New(c, dialect(), nil).PutSetting(context.Background(), core.SettingLostCommits, []byte{1})
-}
-
-// leaveLog makes Close not move the log into the database.
-func (c *conn) leaveLog() error {
-	const argument = 8 // bytes of each in a list of arguments
-	list, err := c.malloc(2 * argument)
-	if err != nil {
-		return err
-	}
-	defer libc.Xfree(c.tls, list)
-	args := libc.VaList(list, int32(1), uintptr(0))
-	if rc := sqlite3.Xsqlite3_db_config(c.tls, c.db, sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, args); rc != sqlite3.SQLITE_OK {
-		return c.fail(rc)
-	}
-	return nil
 }
 
 // copyStart makes the file to of the first bytes of another, durably.
