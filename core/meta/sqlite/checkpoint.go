@@ -116,13 +116,32 @@ func (s *Store) emptyLog() bool {
 	return s.walSize() == 0
 }
 
-// copyLog runs a checkpoint and returns the length of the WAL in use, in bytes. Damage that it meets ends the store.
+// copyLog runs a checkpoint and returns the length of the WAL in use, in bytes; that of its file when the checkpoint
+// failed. Damage that it meets ends the store.
 func (s *Store) copyLog(mode string) (length int64) {
-	length, err := s.checkpointer.checkpoint("PRAGMA wal_checkpoint(" + mode + ")")
-	if core.CodeOf(err) == core.Corrupt {
-		s.end(err)
+	done, err := s.checkpointer.checkpoint(mode)
+	s.tellCheckpoint(err)
+	if err != nil {
+		if core.CodeOf(err) == core.Corrupt {
+			s.end(err)
+		}
+		return s.walSize()
 	}
-	return length
+	return done.length
+}
+
+// tellCheckpoint logs the first checkpoint that fails, and the first that does not any more.
+func (s *Store) tellCheckpoint(err error) {
+	failed := err != nil
+	if failed == s.checkpointFails {
+		return
+	}
+	s.checkpointFails = failed
+	if failed {
+		s.opts.log().Warn("the log of the metadata store cannot be moved into the database, and grows", "error", err)
+	} else {
+		s.opts.log().Info("the log of the metadata store can be moved into the database again")
+	}
 }
 
 // end makes every later call fail with err. The first reason stays.
@@ -132,18 +151,24 @@ func (s *Store) end(err error) {
 	}
 }
 
-// checkpoint runs a checkpoint and returns the length of the WAL in use, in bytes.
-func (c *conn) checkpoint(text string) (length int64, err error) {
+// checkpointed is what a checkpoint has done: of length bytes of the WAL that are in use copied are in the database.
+type checkpointed struct {
+	length, copied int64
+	busy           bool // it did not do all that it was to
+}
+
+// checkpoint runs a checkpoint.
+func (c *conn) checkpoint(mode string) (done checkpointed, err error) {
 	c.broken = nil // of the one before
-	s, err := c.start(text, nil)
+	s, err := c.start("PRAGMA wal_checkpoint("+mode+")", nil)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
 	if s.Next() {
-		length = s.Int(1) * frameSize
+		done = checkpointed{length: s.Int(1) * frameSize, copied: s.Int(2) * frameSize, busy: s.Int(0) != 0}
 	}
 	if err := s.Close(); err != nil {
-		return 0, err
+		return checkpointed{}, err
 	}
-	return length, nil
+	return done, nil
 }

@@ -319,11 +319,11 @@ func TestCheckpoint(t *testing.T) {
 func (s *Store) frames(t *testing.T) int64 {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	n, err := s.checkpointer.checkpoint("PRAGMA wal_checkpoint(PASSIVE)")
+	done, err := s.checkpointer.checkpoint("PASSIVE")
 	if err != nil {
 		t.Errorf("checkpoint() = %v", err)
 	}
-	return n / frameSize
+	return done.length / frameSize
 }
 
 // TestAnsweringUpdatesCount counts references many times in one member: it is too large for a shared batch.

@@ -30,6 +30,7 @@ type Store struct {
 	wake         chan struct{} // tells the checkpointer that something was written
 	// walRest and walBlock are the constants, less in tests.
 	walRest, walBlock int64
+	checkpointFails   bool // the last one did
 
 	// ended is why nothing is possible any more.
 	ended atomic.Pointer[error]

@@ -204,7 +204,10 @@ func TestPowerCut(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		s.checkpointer.checkpoint("PRAGMA wal_checkpoint(RESTART)")
+		s.afterBatch()
+		if done, err := s.checkpointer.checkpoint("RESTART"); err != nil || done.busy {
+			t.Fatalf("checkpoint() = %+v, %v", done, err)
+		}
 	}
 	rnd := rand.New(rand.NewPCG(3, 3))
 	for _, c := range []struct {
