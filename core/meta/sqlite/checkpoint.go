@@ -7,9 +7,9 @@ import (
 	"trivium/core"
 )
 
-// Lengths of the WAL, in bytes, at which the checkpointer copies it into the database beside everybody's work;
-// makes the writer rest meanwhile, so that the WAL can start over; and makes new Views wait as well, since any
-// reader can keep it from that.
+// walCopy is how much is written to the WAL before the checkpointer copies it into the database beside everybody's work;
+// the others are lengths of the WAL at which it makes the writer rest meanwhile, so that the WAL can start over, and new
+// Views wait as well, since any reader can keep it from that. All are in bytes.
 const (
 	walCopy  = 4 << 20
 	walRest  = 64 << 20
@@ -41,7 +41,7 @@ func (s *Store) checkpoints() {
 	for {
 		select {
 		case <-s.wake:
-			s.checkpoint(s.walSize())
+			s.checkpoint()
 			idle.Reset(idleTime)
 			if s.ballast.due() {
 				s.fillBallast()
@@ -82,9 +82,10 @@ func (s *Store) walSize() int64 {
 	return info.Size()
 }
 
-// checkpoint does what the WAL's length asks for. size is that of its file, which never shrinks.
-func (s *Store) checkpoint(size int64) {
-	if size < walCopy {
+// checkpoint does what was written to the WAL since the last one asks for. The length of its file says nothing: a WAL that
+// starts over keeps it.
+func (s *Store) checkpoint() {
+	if log := s.checkpointer.log(); log != nil && log.uncopied() < walCopy {
 		return
 	}
 	// Most of the work is done beside the writer; only the rest is done while it waits.
@@ -126,6 +127,9 @@ func (s *Store) copyLog(mode string) (length int64) {
 			s.end(err)
 		}
 		return s.walSize()
+	}
+	if log := s.checkpointer.log(); log != nil {
+		log.copied.Store(max(0, done.copied))
 	}
 	return done.length
 }

@@ -147,3 +147,54 @@ func TestDamageInCheckpoint(t *testing.T) {
 		t.Errorf("Close() of a damaged store = %v, want Corrupt", err)
 	}
 }
+
+// TestCheckpointThreshold copies what was written since the last checkpoint once it is enough, however long the file is,
+// also while a View keeps the WAL from starting over.
+func TestCheckpointThreshold(t *testing.T) {
+	s := quietStore(t)
+	id := int64(0)
+	put := func(size int) {
+		t.Helper()
+		id++
+		if err := s.Update(t.Context(), putInline(id, size)); err != nil {
+			t.Fatal(err)
+		}
+		s.afterBatch()
+	}
+	want := func(what string, copies bool) {
+		t.Helper()
+		before := s.checkpointer.log().uncopied()
+		s.checkpoint()
+		after := s.checkpointer.log().uncopied()
+		if copied := after < before; copied != copies || copies && after > walHeader {
+			t.Errorf("%s: %d bytes were to be copied, then %d, want copies: %v", what, before, after, copies)
+		}
+	}
+	put(10)
+	want("a small write", false)
+	put(walCopy + 1<<20)
+	want("a large one", true)
+	put(10)
+	if n := s.walSize(); n < walCopy {
+		t.Fatalf("the file has %d bytes, want one that is long", n)
+	}
+	want("a small one into a long file", false)
+	err := s.View(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+		if _, err := tx.Inlines(ctx, 0, 1); err != nil {
+			return err
+		}
+		put(walCopy)
+		put(10)
+		s.checkpoint() // only what the View sees
+		put(10)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want("what the View held", true)
+	put(10)
+	want("a small one behind it", false)
+	put(walCopy)
+	want("a large one behind it", true)
+}

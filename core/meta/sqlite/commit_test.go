@@ -276,7 +276,7 @@ func TestCheckpoint(t *testing.T) {
 	if n := s.walSize(); n < walCopy {
 		t.Fatalf("the WAL has %d bytes, want more than %d", n, walCopy)
 	}
-	s.checkpoint(s.walSize())
+	s.checkpoint()
 	if err := s.Update(t.Context(), putInline(1, 10)); err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func TestCheckpoint(t *testing.T) {
 	})
 	<-inside
 	grow(30)
-	all.Go(func() { s.checkpoint(s.walSize()) })
+	all.Go(func() { s.checkpoint() })
 	for deadline := time.Now().Add(10 * time.Second); s.gate.TryRLock(); runtime.Gosched() {
 		s.gate.RUnlock()
 		if time.Now().After(deadline) {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/minio/crc64nvme"
 	"modernc.org/libc"
@@ -26,7 +27,12 @@ type logSums struct {
 }
 
 // frameSums has the CRC64NVME of each page in a WAL; 0: it is not known.
-type frameSums [maxFrames]atomic.Uint64
+type frameSums struct {
+	sums [maxFrames]atomic.Uint64
+	// used is where the frame ends that was written last, copied up to where a checkpoint has copied, both in bytes and
+	// 0 when the WAL starts over.
+	used, copied atomic.Int64
+}
 
 // shareSums returns the checksums of the WAL of that name; 0 when there is no memory. releaseSums gives them back.
 func (v *vfs) shareSums(tls *libc.TLS, name string) uintptr {
@@ -34,7 +40,7 @@ func (v *vfs) shareSums(tls *libc.TLS, name string) uintptr {
 	defer v.mu.Unlock()
 	log := v.logs[name]
 	if log == nil {
-		log = &logSums{sums: libc.Xcalloc(tls, maxFrames, 8)}
+		log = &logSums{sums: libc.Xcalloc(tls, 1, libc.Tsize_t(unsafe.Sizeof(frameSums{})))}
 		if log.sums == 0 {
 			return 0
 		}
@@ -69,7 +75,31 @@ func (w *wrap) sum(frame int64) *atomic.Uint64 {
 	if frame < 0 || frame >= maxFrames {
 		return nil
 	}
-	return &(*frameSums)(pointer(w.sums))[frame]
+	return &w.log().sums[frame]
+}
+
+// log is what is kept of a WAL.
+func (w *wrap) log() *frameSums { return (*frameSums)(pointer(w.sums)) }
+
+// log is what is kept of the WAL of c; nil when it has not opened it.
+func (c *conn) log() *frameSums {
+	file, err := control(c, sqlite3.SQLITE_FCNTL_JOURNAL_POINTER, uintptr(0))
+	if err != nil || file == 0 || (*sqlite3.Tsqlite3_file)(pointer(file)).FpMethods == 0 {
+		return nil
+	}
+	if w := wrapOf(file); w.methods.FxRead == address(readLog) {
+		return w.log()
+	}
+	return nil
+}
+
+// uncopied is how many bytes of the WAL were written since it was last copied.
+func (f *frameSums) uncopied() int64 {
+	used, copied := f.used.Load(), f.copied.Load()
+	if copied > used { // it has started over meanwhile
+		copied = 0
+	}
+	return used - copied
 }
 
 // logPage finds the page in n bytes at offset, which is all of one frame or of its page.
@@ -118,6 +148,9 @@ func writeLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 		}
 	}
 	rc := w.write()(tls, file, buf, n, offset)
+	if rc == sqlite3.SQLITE_OK {
+		w.log().wrote(offset)
+	}
 	if frame, start, ok := logPage(n, offset); ok && rc == sqlite3.SQLITE_OK {
 		if known := w.sum(frame); known != nil {
 			known.Store(crc64nvme.Checksum(memory(buf, int(n))[start:]))
@@ -126,11 +159,24 @@ func writeLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 	return rc
 }
 
+// wrote notes a write at offset.
+func (f *frameSums) wrote(offset int64) {
+	if offset < walHeader {
+		f.used.Store(0)
+		f.copied.Store(0)
+		return
+	}
+	f.used.Store(walHeader + ((offset-walHeader)/frameSize+1)*frameSize)
+}
+
 // truncateLog is xTruncate of the WAL.
 func truncateLog(tls *libc.TLS, file uintptr, size int64) int32 {
 	w := wrapOf(file)
 	for frame := max(0, size-walHeader) / frameSize; frame < maxFrames; frame++ {
 		w.sum(frame).Store(0)
+	}
+	if size == 0 {
+		w.log().wrote(0)
 	}
 	return function[func(*libc.TLS, uintptr, int64) int32](w.baseMethods().FxTruncate)(tls, file, size)
 }

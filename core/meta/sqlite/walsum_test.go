@@ -93,7 +93,7 @@ func TestDamagedLog(t *testing.T) {
 	forget(t, s)
 	last := int64(walHeader + (frames-1)*frameSize + frameHeader)
 	flip(t, path+"-wal", last+1000)
-	s.checkpoint(walCopy)
+	s.copyLog("PASSIVE")
 	if err := s.Update(t.Context(), putInline(9, 9)); core.CodeOf(err) != core.Corrupt || !strings.Contains(err.Error(), "frame") {
 		t.Errorf("Update() after a checkpoint that failed = %v, want Corrupt that names a frame", err)
 	}
