@@ -94,8 +94,8 @@ func (s *Store) checkpoint() {
 		return
 	}
 	if length >= s.walBlock {
-		s.gate.Lock()
-		defer s.gate.Unlock()
+		all := s.readers.takeAll()
+		defer s.readers.putAll(all)
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()

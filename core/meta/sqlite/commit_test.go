@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"trivium/core"
 	"trivium/core/meta/metatest"
@@ -297,12 +296,15 @@ func TestCheckpoint(t *testing.T) {
 	})
 	<-inside
 	grow(30)
-	all.Go(func() { s.checkpoint() })
-	for deadline := time.Now().Add(10 * time.Second); s.gate.TryRLock(); runtime.Gosched() {
-		s.gate.RUnlock()
-		if time.Now().After(deadline) {
+	done := make(chan struct{})
+	all.Go(func() { defer close(done); s.checkpoint() })
+	for waits := false; !waits; runtime.Gosched() {
+		select {
+		case <-done:
 			t.Error("the checkpointer does not wait for the View")
-			break
+			waits = true
+		default:
+			waits = s.readers.idle() == 0 // who comes now waits for the checkpointer
 		}
 	}
 	close(leave)

@@ -92,26 +92,20 @@ func (s spy) Close() error {
 	if s.closed {
 		return s.Store.Close()
 	}
-	reader := s.readers.take()
+	readers := s.readers.takeAll()
+	reader := readers[0]
 	if n, err := reader.number(strayAttrs); n != 0 || err != nil {
 		s.t.Errorf("%d rows of attributes belong to nothing, %v", n, err)
 	}
 	if n, err := reader.number(strayLists); n != 0 || err != nil {
 		s.t.Errorf("%d rows of extents and parts belong to nothing, %v", n, err)
 	}
-	s.readers.put(reader)
-	conns := []*conn{s.writer}
-	for s.readers.idle() > 0 {
-		conns = append(conns, s.readers.take())
-	}
-	for _, c := range conns {
+	for _, c := range append(readers, s.writer) {
 		for text := range c.stmts {
 			s.texts[text] = true
 		}
-		if c != s.writer {
-			s.readers.put(c)
-		}
 	}
+	s.readers.putAll(readers)
 	return s.Store.Close()
 }
 

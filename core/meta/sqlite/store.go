@@ -16,8 +16,6 @@ type Store struct {
 	dialect *sqlmeta.Dialect
 
 	readers *readers
-	// gate is held by Views and Lookups for reading; the checkpointer takes it when the WAL has grown too long.
-	gate sync.RWMutex
 
 	queue  chan *member
 	writer *conn
@@ -69,7 +67,7 @@ func (s *Store) enter(ctx context.Context) error {
 		return *err
 	}
 	if err := ctx.Err(); err != nil {
-		return &core.Error{Code: core.Canceled, Msg: "the request was given up", Err: err}
+		return gaveUp(err)
 	}
 	if ctx.Value(mark{}) == s {
 		return core.Errorf(core.Internal, "", "a transaction was begun inside another one")
@@ -80,6 +78,11 @@ func (s *Store) enter(ctx context.Context) error {
 		return core.Errorf(core.Unavailable, "", "the metadata store is closed")
 	}
 	return nil
+}
+
+// gaveUp is the error of a call whose context ended before it had begun.
+func gaveUp(err error) error {
+	return &core.Error{Code: core.Canceled, Msg: "the request was given up", Err: err}
 }
 
 // leave ends what enter began.
@@ -96,8 +99,11 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, tx core.M
 		return err
 	}
 	defer s.leave()
-	c := s.borrow()
-	defer s.giveBack(c)
+	c, err := s.readers.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.readers.put(c)
 	if err := c.exec("BEGIN DEFERRED"); err != nil {
 		return err
 	}
@@ -111,21 +117,12 @@ func (s *Store) Lookup(ctx context.Context, bucketID int64, key string, withCont
 		return core.Found{}, err
 	}
 	defer s.leave()
-	c := s.borrow()
-	defer s.giveBack(c)
+	c, err := s.readers.take(ctx)
+	if err != nil {
+		return core.Found{}, err
+	}
+	defer s.readers.put(c)
 	return sqlmeta.Lookup(ctx, c, bucketID, key, withContent)
-}
-
-// borrow takes a reader, waiting for one.
-func (s *Store) borrow() *conn {
-	s.gate.RLock()
-	return s.readers.take()
-}
-
-// giveBack returns a reader.
-func (s *Store) giveBack(c *conn) {
-	s.readers.put(c)
-	s.gate.RUnlock()
 }
 
 // Close waits for running transactions, moves the WAL into the database and closes the file. Calls after it
@@ -150,10 +147,7 @@ func (s *Store) Close() error {
 // closeConns closes every connection, the writer last: SQLite checkpoints with the last one.
 func (s *Store) closeConns() error {
 	var errs []error
-	for s.readers.idle() > 0 {
-		errs = append(errs, s.readers.take().Close())
-	}
-	for _, c := range []*conn{s.checkpointer, s.writer} {
+	for _, c := range append(s.readers.drain(), s.checkpointer, s.writer) {
 		if c != nil {
 			errs = append(errs, c.Close())
 		}

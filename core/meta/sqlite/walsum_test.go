@@ -32,14 +32,14 @@ func flip(t *testing.T, path string, at int64) {
 	}
 }
 
-// forget empties the page caches of a store with one reader.
+// forget empties the page caches of a store.
 func forget(t *testing.T, s *Store) {
 	t.Helper()
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	reader := s.borrow()
-	defer s.giveBack(reader)
-	for _, c := range []*conn{s.writer, reader} {
+	all := s.readers.takeAll()
+	defer s.readers.putAll(all)
+	for _, c := range append(all, s.writer) {
 		if err := c.run("PRAGMA shrink_memory"); err != nil {
 			t.Error(err)
 		}

@@ -44,7 +44,15 @@ func (s *Store) Update(ctx context.Context, fn func(ctx context.Context, tx core
 	}
 	defer s.leave()
 	m := &member{ctx: s.inside(ctx), fn: fn, done: make(chan struct{})}
-	s.queue <- m
+	select {
+	case s.queue <- m:
+	default:
+		select {
+		case s.queue <- m:
+		case <-ctx.Done():
+			return gaveUp(ctx.Err())
+		}
+	}
 	<-m.done
 	if m.exited {
 		runtime.Goexit()
