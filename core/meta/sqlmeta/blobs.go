@@ -102,7 +102,7 @@ func scanBlob(r Rows) (core.Blob, error) { return scanBlobAt(r, 0) }
 
 // scanBlobAt reads blobColumns from column base on.
 func scanBlobAt(r Rows, base int) (b core.Blob, err error) {
-	if b.ID, err = content.ParseBlobID(r.Bytes(base)); err != nil {
+	if b.ID, err = blobID(r.Bytes(base)); err != nil {
 		return b, err
 	}
 	b.Class, b.Size = r.Int(base+1), r.Int(base+2)
@@ -111,7 +111,7 @@ func scanBlobAt(r Rows, base int) (b core.Blob, err error) {
 	}
 	b.CRC64, b.Refs, b.State = uint64(r.Int(base+4)), r.Int(base+5), core.BlobState(r.Int(base+6))
 	if pack := r.Bytes(base + 7); pack != nil {
-		if b.Pack, err = content.ParseBlobID(pack); err != nil {
+		if b.Pack, err = blobID(pack); err != nil {
 			return b, err
 		}
 	}
@@ -155,6 +155,15 @@ func scanClass(r Rows) (c core.Class, err error) {
 func blobKey(id content.BlobID) []byte {
 	b := id.Bytes()
 	return b[:]
+}
+
+// blobID reads the ID of a blob in a row.
+func blobID(b []byte) (content.BlobID, error) {
+	id, err := content.ParseBlobID(b)
+	if err != nil {
+		return id, &core.Error{Code: core.Corrupt, Msg: "a blob id in the metadata store is damaged", Err: err}
+	}
+	return id, nil
 }
 
 // digestOf is what the digest index keeps of a SHA-256.

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"trivium/core"
-	"trivium/core/content"
 )
 
 const (
@@ -227,7 +226,7 @@ func unpackExtents(all []core.Extent, b []byte) ([]core.Extent, error) {
 	}
 	all = slices.Grow(all, len(b)/extentSize)
 	for ; len(b) > 0; b = b[extentSize:] {
-		id, err := content.ParseBlobID(b[:16])
+		id, err := blobID(b[:16])
 		if err != nil {
 			return nil, err
 		}

@@ -58,7 +58,7 @@ func (t *Tx) Garbage(ctx context.Context, q core.GarbageQuery) ([]core.Garbage, 
 
 func scanGarbage(r Rows) (g core.Garbage, err error) {
 	g.ID, g.QueuedAt, g.NotBefore, g.NeverReferred = r.Int(0), r.Int(3), r.Int(4), r.Int(5) != 0
-	if g.Blob, err = content.ParseBlobID(r.Bytes(1)); err != nil {
+	if g.Blob, err = blobID(r.Bytes(1)); err != nil {
 		return g, err
 	}
 	return g, unpackLayout(r.Bytes(2), &g.Layout)
@@ -84,7 +84,7 @@ func (t *Tx) Repairs(ctx context.Context, q core.RepairQuery) ([]core.RepairRow,
 }
 
 func scanRepair(r Rows) (core.RepairRow, error) {
-	id, err := content.ParseBlobID(r.Bytes(0))
+	id, err := blobID(r.Bytes(0))
 	return core.RepairRow{
 		Blob: id, Segment: int(r.Int(1)), Index: int(r.Int(2)), Reason: r.Text(3), QueuedAt: r.Int(4),
 		NotBefore: r.Int(5), Attempts: int(r.Int(6)), LastError: r.Text(7),
