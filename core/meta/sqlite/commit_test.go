@@ -50,15 +50,31 @@ func batch(t *testing.T, s *Store, fns ...func(context.Context, core.MetaTx) err
 	})
 	<-held
 	errs := make([]error, len(fns))
+	var answered atomic.Int64
+	queued := true
 	for i, fn := range fns {
-		all.Go(func() { errs[i] = s.Update(t.Context(), fn) })
-		for len(s.queue) <= i {
-			runtime.Gosched() // the queue has no other sign, and order matters
+		all.Go(func() { errs[i] = s.Update(t.Context(), fn); answered.Add(1) })
+		if queued = s.queues(i+1, &answered); !queued { // order matters
+			break
 		}
 	}
 	close(release)
 	all.Wait()
+	if !queued {
+		t.Fatalf("a call had its answer before the batch began: %v", errs)
+	}
 	return errs
+}
+
+// queues waits until so many calls are queued, and tells whether they are: not once one of them has its answer.
+func (s *Store) queues(calls int, answered *atomic.Int64) bool {
+	for len(s.queue) < calls {
+		if answered.Load() > 0 {
+			return false
+		}
+		runtime.Gosched() // the queue has no other sign
+	}
+	return true
 }
 
 // TestResultsAfterCommit holds the commit: nobody may have an answer before it is over.
@@ -99,11 +115,12 @@ func TestResultsAfterCommit(t *testing.T) {
 			}
 		})
 	}
-	for len(s.queue) < len(fns) {
-		runtime.Gosched()
-	}
+	queued := s.queues(len(fns), &answered)
 	close(release)
 	all.Wait()
+	if !queued {
+		t.Fatal("a call had its answer before the batch began")
+	}
 	if commits.Load() != 1 {
 		t.Errorf("%d commits for one batch, want 1", commits.Load())
 	}
