@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,8 +65,8 @@ func TestDamagedLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := 0
 	frames := (len(log) - walHeader) / frameSize
+	needed, found := neededFrames(log, 5), 0
 	for i := range frames {
 		at := int64(walHeader + i*frameSize + frameHeader + i*977%pageSize)
 		flip(t, path+"-wal", at)
@@ -78,7 +79,11 @@ func TestDamagedLog(t *testing.T) {
 				}
 				return err
 			})
-			if damagedOr(t, "Inline()", err) {
+			damaged := damagedOr(t, "Inline()", err)
+			if need := needed[i]; damaged != need.by(id+1) && !(damaged && need.newest) {
+				t.Errorf("row %d while frame %d is damaged, which it needs: %v: %v", id+1, i+1, need.by(id+1), err)
+			}
+			if damaged {
 				found++
 				if name := fmt.Sprintf("frame %d of %s-wal", i+1, path); !strings.Contains(err.Error(), name) {
 					t.Errorf("Inline() = %v, want an error that names %s", err, name)
@@ -87,8 +92,12 @@ func TestDamagedLog(t *testing.T) {
 		}
 		flip(t, path+"-wal", at)
 	}
-	if found < 5 {
-		t.Errorf("damage in %d frames was found %d times", frames, found)
+	least := 0
+	for _, need := range needed {
+		least += len(need.rows)
+	}
+	if least < 2*5 || found < least {
+		t.Errorf("damage in %d frames was found %d times, want %d, and two frames of each row", frames, found, least)
 	}
 	forget(t, s)
 	last := int64(walHeader + (frames-1)*frameSize + frameHeader)
@@ -108,6 +117,33 @@ func TestDamagedLog(t *testing.T) {
 	if err != nil || !bytes.Equal(after[:len(log)], log) {
 		t.Errorf("the WAL is not what it was, %v", err)
 	}
+}
+
+// need is who needs a frame of a WAL.
+type need struct {
+	newest bool    // of its page: any row may need it
+	rows   []int64 // whose content is in it
+}
+
+// by tells whether a row cannot be read without the frame.
+func (n need) by(id int64) bool { return slices.Contains(n.rows, id) }
+
+// neededFrames tells who needs each frame of a log in which the first rows have content of their own number.
+func neededFrames(log []byte, rows int64) []need {
+	all, seen := make([]need, (len(log)-walHeader)/frameSize), map[uint32]bool{}
+	for i := range slices.Backward(all) {
+		f := frame(log[walHeader+i*frameSize:][:frameSize])
+		if seen[f.page()] {
+			continue
+		}
+		seen[f.page()], all[i].newest = true, true
+		for id := int64(1); id <= rows; id++ {
+			if bytes.Contains(f[frameHeader:], bytes.Repeat([]byte{byte(id)}, 64)) {
+				all[i].rows = append(all[i].rows, id)
+			}
+		}
+	}
+	return all
 }
 
 // TestRecoveredLog damages a frame that this process did not write but recovered.
