@@ -195,8 +195,9 @@ func (se *Session) lists(ctx context.Context, tx MetaTx, b Bucket, owned bool) (
 }
 
 // DeleteBucket removes a bucket: an empty one, or with force one with all it holds, which is gone from all doors
-// at once and emptied in the background (S6). Pending uploads, older versions and delete markers make a bucket
-// not empty; explicit packages without members do not. Errors: NoSuchBucket, Forbidden, BucketNotEmpty.
+// at once and emptied in the background (S6). Older versions and delete markers make a bucket not empty, and Msg says
+// so; pending uploads, which end with it (S3 DeleteBucket), and explicit packages without members do not. Errors:
+// NoSuchBucket, Forbidden, BucketNotEmpty.
 func (se *Session) DeleteBucket(ctx context.Context, name string, force bool) error {
 	b, err := se.authorize(ctx, name, AccessOwner)
 	if err != nil {
@@ -213,7 +214,12 @@ func (se *Session) DeleteBucket(ctx context.Context, name string, force bool) er
 		}
 		switch {
 		case bare == bucketFull && !force:
-			return &Error{Code: BucketNotEmpty, Path: name, Msg: "the bucket is not empty"}
+			return &Error{Code: BucketNotEmpty, Path: name, Msg: "The bucket you tried to delete is not empty"}
+		case bare == bucketPast && !force:
+			return &Error{
+				Code: BucketNotEmpty, Path: name,
+				Msg: "The bucket you tried to delete is not empty. You must delete all versions in the bucket.",
+			}
 		case bare == bucketEmpty:
 			return tx.DeleteBucket(ctx, b.ID)
 		}
@@ -228,30 +234,38 @@ type bareness int
 
 const (
 	bucketEmpty  bareness = iota // no row hangs on it
-	bucketBarren                 // packages without members or expired objects: empty to all doors
-	bucketFull
+	bucketBarren                 // pending uploads, packages without members, expired objects: empty to all doors
+	bucketPast                   // older versions or delete markers, which listings do not show
+	bucketFull                   // objects, none of which has older versions
 )
 
 // bucketBare looks by a few seeks whether a bucket is empty.
 func bucketBare(ctx context.Context, tx MetaTx, id, now int64) (bareness, error) {
 	const look = 100
-	bare := bucketEmpty
-	uploads, err := tx.Uploads(ctx, id, "", "", "", 1)
-	if err != nil || len(uploads) > 0 {
-		return bucketFull, err
-	}
 	items, err := tx.List(ctx, ListQuery{BucketID: id, Limit: look, Which: LiveAndHidden, Brief: true})
-	if err != nil || len(items) == look {
+	if err != nil {
 		return bucketFull, err
 	}
+	bare := bucketEmpty
 	for _, it := range items {
-		if it.Entry.Older || !expired(&it.Entry.Version, now) {
-			return bucketFull, nil
+		switch e := &it.Entry; {
+		case e.Older, e.Version.Marker:
+			return bucketPast, nil
+		case !expired(&e.Version, now):
+			bare = bucketFull
+		default:
+			bare = max(bare, bucketBarren)
 		}
-		bare = bucketBarren
+	}
+	if bare == bucketFull || len(items) == look {
+		return bucketFull, nil
+	}
+	uploads, err := tx.Uploads(ctx, id, "", "", "", 1)
+	if err != nil {
+		return bucketFull, err
 	}
 	packages, err := tx.Packages(ctx, id, 0, 1)
-	if err == nil && len(packages) > 0 {
+	if err == nil && len(uploads)+len(packages) > 0 {
 		bare = bucketBarren
 	}
 	return bare, err

@@ -296,6 +296,11 @@ func TestDeleteBucket(t *testing.T) {
 		{"an upload", func(t *testing.T, s *core.Session) {
 			_, err := s.CreateUpload(t.Context(), core.Path{Bucket: "bucket", Key: "k"}, core.PutOptions{}, core.Checksum{})
 			ok(t, "upload", err)
+		}, false},
+		{"an upload beside an object", func(t *testing.T, s *core.Session) {
+			put(t, s, "bucket", "key")
+			_, err := s.CreateUpload(t.Context(), core.Path{Bucket: "bucket", Key: "k"}, core.PutOptions{}, core.Checksum{})
+			ok(t, "upload", err)
 		}, true},
 		{"an empty explicit package", func(t *testing.T, s *core.Session) {
 			ok(t, "folder", s.MakeFolder(t.Context(), core.Path{Bucket: "bucket", Key: "pkg"}))

@@ -144,9 +144,18 @@ func (s *Service) askDisk(now int64) (asked bool) {
 	case err != nil:
 		s.log.Warn("free space of the metadata disk is not known", "error", err)
 	case low != was:
-		s.log.Warn("reserve of the metadata disk", "low", low, "freeBytes", free, "reserveBytes", r.keep)
+		s.log.Warn(reserveWords(low), "low", low, "freeBytes", free, "reserveBytes", r.keep)
 	}
 	return true
+}
+
+// reserveWords says what the reserve means for uploads, and what to do.
+func reserveWords(low bool) string {
+	if low {
+		return "the disk of the metadata is nearly full: uploads are refused until reserveBytes are free; what is deleted " +
+			"now goes within a minute, and what a crash left at once: stop the server and run `trivium gc --now`"
+	}
+	return "the disk of the metadata has its reserve again: uploads are taken"
 }
 
 // reserved returns body with room promised for its first 16 MiB before anything is read, and for each 4 MiB then: so

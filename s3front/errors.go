@@ -68,9 +68,9 @@ func translate(err error) *apiError {
 	}
 	out := &apiError{code: codeOf(e.Code), err: err}
 	if slices.Contains([]code{
-		invalidArgument, invalidBucketName, notImplemented, operationAborted, entityTooSmall, entityTooLarge,
-	}, out.code) {
-		out.msg = e.Msg // core knows which argument it was
+		invalidArgument, invalidBucketName, notImplemented, operationAborted, entityTooSmall, entityTooLarge, bucketNotEmpty,
+	}, out.code) || e.Code == core.NoSpace {
+		out.msg = e.Msg // core knows which argument it was, what is left in the bucket and which disk is full
 	}
 	if e.VersionID != "" && out.code == noSuchVersion {
 		out.fields = []field{{"VersionId", e.VersionID}}

@@ -327,6 +327,36 @@ func TestSweepAbortsIdleUploadsOnly(t *testing.T) {
 	}
 }
 
+// TestDeletedBucketEndsItsUploads deletes a bucket that holds nothing but an upload: the content of its parts goes.
+func TestDeletedBucketEndsItsUploads(t *testing.T) {
+	h := newHouse(t, 1, content.Policy{})
+	ctx := t.Context()
+	p := core.Path{Bucket: "bkt", Key: "big"}
+	u, err := h.Admin.CreateUpload(ctx, p, core.PutOptions{}, core.Checksum{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		req := core.PartRequest{Number: n + 1, Body: bytes.NewReader(coretest.Bytes(uint64(n), size)), Size: size}
+		if _, _, err := h.Admin.PutPart(ctx, p, u.ID, req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.Admin.DeleteBucket(ctx, "bkt", false); err != nil {
+		t.Fatalf("DeleteBucket with an upload = %v", err)
+	}
+	if _, err := h.Admin.Upload(ctx, p, u.ID); core.CodeOf(err) != core.NoSuchBucket {
+		t.Errorf("Upload in a deleted bucket = %v, want NoSuchBucket", err)
+	}
+	if rep := h.collect(upkeep.CollectOptions{Now: true}); rep.Shards != 3 {
+		t.Errorf("collect = %+v, want the 3 shards of the parts deleted", rep)
+	}
+	if got := h.stored(); len(got) != 0 {
+		t.Errorf("stored %v after the bucket was deleted", got)
+	}
+	h.tidy()
+}
+
 func TestRepairRebuildsALostShard(t *testing.T) {
 	policies := map[string]struct {
 		policy content.Policy
