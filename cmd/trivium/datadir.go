@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 )
@@ -35,6 +33,9 @@ func openDataDir(path string) (*dataDir, error) {
 	// What is made here, by any package, is for its owner alone.
 	syscall.Umask(0o077)
 	d := &dataDir{path: path}
+	if err := d.checkOwner(os.Geteuid()); err != nil {
+		return nil, err
+	}
 	for _, dir := range []string{path, d.tmp(), d.join("meta"), d.join(spaceName)} {
 		if err := makeDir(dir, syncDir); err != nil {
 			return nil, d.unusable(err)
@@ -107,19 +108,11 @@ func (d *dataDir) rights() string {
 	if err != nil {
 		return "run trivium as the user who owns it"
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || int(st.Uid) == os.Geteuid() {
+	owner, ok := ownerOf(d.path)
+	if !ok || owner == os.Geteuid() {
 		return fmt.Sprintf("give its owner all rights in it (its mode is %04o)", info.Mode().Perm())
 	}
-	return fmt.Sprintf("run trivium as its owner, %s, not as %s", userName(int(st.Uid)), userName(os.Geteuid()))
-}
-
-// userName names a user, for people.
-func userName(id int) string {
-	if u, err := user.LookupId(strconv.Itoa(id)); err == nil {
-		return u.Username
-	}
-	return "user " + strconv.Itoa(id)
+	return fmt.Sprintf("run trivium as its owner, %s, not as %s", userName(owner), userName(os.Geteuid()))
 }
 
 // hold writes into the lock who holds it ("the server on 127.0.0.1:7070"), for the message of a second one. A full

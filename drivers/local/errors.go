@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"trivium/drivers"
@@ -38,6 +39,40 @@ func sentinelOf(err error) error {
 		return drivers.ErrNotExist
 	}
 	return drivers.ErrBroken
+}
+
+// owned adds to an error of missing rights, below root or at it, whose the file is that stands in the way of the user
+// euid, and what to do: as a rule somebody else, root above all, has run a command on the store.
+func owned(root string, err error, euid int) error {
+	if !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.EPERM) {
+		return err
+	}
+	at := root
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		at = path.Path
+	} else if link, ok := errors.AsType[*os.LinkError](err); ok {
+		at = link.New
+	}
+	if !filepath.IsAbs(at) {
+		at = filepath.Join(root, at)
+	}
+	// What is not there cannot be made, and what is hidden cannot be reached, because of the directory above.
+	for len(at) >= len(root) {
+		if uid, ok := ownerOf(at); ok && uid != euid {
+			return fmt.Errorf("%w: %s belongs to %s, and trivium runs as %s: run it as the owner of the store, "+
+				"and give the file to that one (chown -R)", err, at, userID(uid), userID(euid))
+		}
+		at = filepath.Dir(at)
+	}
+	return err
+}
+
+// userID names a user by his number, which is what a container and its host share.
+func userID(uid int) string {
+	if uid == 0 {
+		return "root"
+	}
+	return fmt.Sprintf("user %d", uid)
 }
 
 // inTheWay is sentinelOf for writes, where a missing or wrong parent does not mean that the name is missing.

@@ -27,3 +27,12 @@ func statfs(f *os.File) (used, free int64, err error) {
 	unit := int64(st.Bsize) //nolint:unconvert // no int64 on every system
 	return int64(st.Blocks-st.Bfree) * unit, int64(st.Bavail) * unit, nil
 }
+
+// ownerOf tells whose a file is.
+func ownerOf(name string) (uid int, ok bool) {
+	var st unix.Stat_t
+	if err := unix.Lstat(name, &st); err != nil {
+		return 0, false
+	}
+	return int(st.Uid), true
+}
