@@ -31,12 +31,13 @@ func TestDeniedNamesTheOwner(t *testing.T) {
 	}{
 		{denied("trivium.json"), me + 1, file + " " + whose},
 		{denied(file), me + 1, file + " " + whose},
+		{os.NewSyscallError("openat2", syscall.EACCES), me + 1, file + " " + whose},
 		{denied("shards/ab"), me + 1, root + " " + whose},
 		{move, me + 1, root + " " + whose},
 		{denied("trivium.json"), me, ""},
 		{&os.PathError{Op: "openat", Path: "trivium.json", Err: syscall.ENOENT}, me + 1, ""},
 	} {
-		got := owned(root, tt.err, tt.euid)
+		got := owned(root, "trivium.json", tt.err, tt.euid)
 		if tt.want == "" && got != tt.err { //nolint:errorlint // the very same
 			t.Errorf("%v for user %d = %v, want it as it is", tt.err, tt.euid, got)
 		}

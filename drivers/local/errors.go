@@ -41,13 +41,13 @@ func sentinelOf(err error) error {
 	return drivers.ErrBroken
 }
 
-// owned adds to an error of missing rights, below root or at it, whose the file is that stands in the way of the user
+// owned adds to an error of missing rights on name, below root or root itself (""), whose the file is that stands in the way of the user
 // euid, and what to do: as a rule somebody else, root above all, has run a command on the store.
-func owned(root string, err error, euid int) error {
+func owned(root, name string, err error, euid int) error {
 	if !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.EPERM) {
 		return err
 	}
-	at := root
+	at := name // openat2 gives no path
 	if path, ok := errors.AsType[*os.PathError](err); ok {
 		at = path.Path
 	} else if link, ok := errors.AsType[*os.LinkError](err); ok {

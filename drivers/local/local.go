@@ -56,7 +56,7 @@ func Open(ctx context.Context, space, path string) (*Driver, error) {
 	}
 	d, err := open(space, path)
 	if err != nil {
-		return nil, drivers.Fail(space, "connect", path, classify(owned(path, err, os.Geteuid())))
+		return nil, drivers.Fail(space, "connect", path, classify(owned(path, "", err, os.Geteuid())))
 	}
 	return d, nil
 }
@@ -200,7 +200,7 @@ func (d *Driver) fail(op, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return drivers.Fail(d.space, op, name, classify(owned(d.root.Name(), err, os.Geteuid())))
+	return drivers.Fail(d.space, op, name, classify(owned(d.root.Name(), name, err, os.Geteuid())))
 }
 
 // check refuses what cannot be a name here: the contract's rules, the temporary directory (also where the file
