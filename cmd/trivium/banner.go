@@ -87,13 +87,14 @@ func (b welcome) tryIt(s *strings.Builder) {
 		s.WriteString("TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY set to values of your choice.\n")
 		load = "export AWS_ACCESS_KEY_ID=KEY AWS_SECRET_ACCESS_KEY=SECRET"
 	}
+	url := quote(b.url) // brackets of an IPv6 address are a pattern to some shells
 	tls, rclone := "", ""
 	if strings.HasPrefix(b.url, "https:") {
 		tls, rclone = " --no-verify-ssl", " --no-check-certificate"
 	}
 	fmt.Fprintf(s, "To try it, in another shell:\n  %s AWS_DEFAULT_REGION=us-east-1\n", load)
-	fmt.Fprintf(s, "  aws%s --endpoint-url %s s3 mb s3://first\n", tls, b.url)
-	fmt.Fprintf(s, "  aws%s --endpoint-url %s s3 cp FILE s3://first/\n", tls, b.url)
-	fmt.Fprintf(s, "  rclone config create trivium s3 provider=Other env_auth=true endpoint=%s\n", b.url)
+	fmt.Fprintf(s, "  aws%s --endpoint-url %s s3 mb s3://first\n", tls, url)
+	fmt.Fprintf(s, "  aws%s --endpoint-url %s s3 cp FILE s3://first/\n", tls, url)
+	fmt.Fprintf(s, "  rclone config create trivium s3 provider=Other env_auth=true list_url_encode=true endpoint=%s\n", url)
 	fmt.Fprintf(s, "  rclone%s copy DIR trivium:first/DIR\n", rclone)
 }

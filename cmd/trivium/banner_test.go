@@ -70,8 +70,14 @@ func TestBanner(t *testing.T) {
 		{
 			"every address",
 			welcome{addr: "[::]:7070", accounts: outcome{creds: c}},
-			[]string{"S3 at http://127.0.0.1:7070, ", "listening on port 7070 of all addresses of " + hostName() + "\n", "endpoint=http://127.0.0.1:7070\n"},
+			[]string{"S3 at http://127.0.0.1:7070, ", "listening on port 7070 of all addresses of " + hostName() + "\n", "list_url_encode=true endpoint=http://127.0.0.1:7070\n"},
 			[]string{"::", "0.0.0.0"},
+		},
+		{
+			"IPv6",
+			welcome{url: "http://[::1]:7070", addr: "[::1]:7070", accounts: outcome{creds: c}},
+			[]string{"S3 at http://[::1]:7070, ", "--endpoint-url 'http://[::1]:7070' s3 mb", "endpoint='http://[::1]:7070'\n"},
+			nil,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -64,7 +64,7 @@ func (c *credentials) marshal() []byte {
 // quote makes s one word of a shell.
 func quote(s string) string {
 	plain := func(r rune) bool {
-		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-_./+=@", r)
+		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-_./+=@:", r)
 	}
 	if s != "" && strings.TrimFunc(s, plain) == "" {
 		return s

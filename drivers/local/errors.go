@@ -57,12 +57,12 @@ func owned(root, name string, err error, euid int) error {
 		at = filepath.Join(root, at)
 	}
 	// What is not there cannot be made, and what is hidden cannot be reached, because of the directory above.
-	for len(at) >= len(root) {
+	for up := ""; len(at) >= len(root) && at != up; at = filepath.Dir(at) {
 		if uid, ok := ownerOf(at); ok && uid != euid {
 			return fmt.Errorf("%w: %s belongs to %s, and trivium runs as %s: run it as the owner of the store, "+
 				"and give the file to that one (chown -R)", err, at, userID(uid), userID(euid))
 		}
-		at = filepath.Dir(at)
+		up = at
 	}
 	return err
 }
