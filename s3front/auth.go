@@ -28,6 +28,7 @@ func (d *door) authenticate(ctx context.Context, r *request) error {
 		return c.Secret, !unknown, nil
 	})
 	if err != nil {
+		r.unknownKey = unknown
 		if known != "" {
 			d.cfg.Service.RefuseKey(ctx, known, found)
 		}

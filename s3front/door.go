@@ -29,6 +29,9 @@ type Config struct {
 	// NoteCode tells the access log the code of an error, once per request that is answered or cut with one, before
 	// the reply; nil: nobody asks.
 	NoteCode func(ctx context.Context, code string)
+	// NoteReason tells the access log why a signature was refused and the access key it named, as it was sent (neither
+	// secret nor signature), and what a 501 is about, without a key; nil: nobody asks.
+	NoteReason func(ctx context.Context, key, reason string)
 	// Observe hears of every request after its reply, also of those that were cut; nil: nobody asks. It must
 	// not block.
 	Observe func(ctx context.Context, e Event)

@@ -195,6 +195,7 @@ func (r *request) fail(ctx context.Context, w *recorder, err error) {
 	if r.door.cfg.NoteCode != nil {
 		r.door.cfg.NoteCode(ctx, rep.name)
 	}
+	r.noteReason(ctx, e)
 	if w.status != 0 {
 		r.torn = true
 		panic(http.ErrAbortHandler) // the reply has begun: all that is left is to cut it

@@ -25,6 +25,7 @@ type request struct {
 	auth        sigv4.Auth
 	principal   core.Principal
 	id, op      string
+	unknownKey  bool // the signature was made with a key that nobody has
 
 	door   *door
 	rec    *recorder

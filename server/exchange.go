@@ -17,6 +17,7 @@ type exchange struct {
 	door          string
 	principal, op string
 	code          string // of the error that was answered
+	key, reason   string // of a refused signature; a reason alone: what is not implemented
 	status        int
 	in, out       int64 // bytes of bodies
 	reads, writes stall
@@ -59,6 +60,15 @@ func Note(ctx context.Context, principal, op string) {
 func NoteCode(ctx context.Context, code string) {
 	if x := exchangeOf(ctx); x != nil {
 		x.code = code
+	}
+}
+
+// NoteReason tells the log why the request of ctx is refused, where the answer does not, and the access key that it
+// names; "" for none. Neither may be a secret, and the door bounds both. A door calls it on the goroutine of its
+// handler; the last one counts.
+func NoteReason(ctx context.Context, key, reason string) {
+	if x := exchangeOf(ctx); x != nil {
+		x.key, x.reason = key, reason
 	}
 }
 

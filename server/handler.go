@@ -106,6 +106,12 @@ func (s *Server) logLine(x *exchange, r *http.Request, aborted bool) {
 	if x.code != "" {
 		e = e.Str("code", x.code)
 	}
+	if x.key != "" {
+		e = e.Str("key", x.key)
+	}
+	if x.reason != "" {
+		e = e.Str("reason", x.reason)
+	}
 	if aborted {
 		e = e.Bool("cut", true)
 	}

@@ -79,8 +79,29 @@ func TestLogLineOfARefusal(t *testing.T) {
 	}
 }
 
+// A refused signature has its key and reason in the line; others have neither.
+func TestLogLineOfARefusedSignature(t *testing.T) {
+	s, l := bare(t)
+	s.Open(Doors{S3: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			NoteReason(r.Context(), "AKIA", "expired")
+		}
+	})})
+	for _, method := range []string{http.MethodPut, http.MethodGet} {
+		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, "/b/k", nil))
+	}
+	lines := l.lines(t, "request")
+	if lines[0]["key"] != "AKIA" || lines[0]["reason"] != "expired" {
+		t.Errorf("line of a refused signature: %v", lines[0])
+	}
+	if lines[1]["key"] != nil || lines[1]["reason"] != nil {
+		t.Errorf("line of a request that was served: %v", lines[1])
+	}
+}
+
 func TestNoteOutsideOfARequest(t *testing.T) {
 	NoteCode(t.Context(), "code")
+	NoteReason(t.Context(), "key", "reason")
 	Note(t.Context(), "ann", "op")
 	if id := RequestID(t.Context()); id != "" {
 		t.Errorf("RequestID without a request = %q", id)

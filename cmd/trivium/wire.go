@@ -94,7 +94,7 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 func newDoors(st *store) (server.Doors, error) {
 	s3 := s3front.New(s3front.Config{
 		Service: st.service, RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
-		Observe: st.observeS3,
+		NoteReason: server.NoteReason, Observe: st.observeS3,
 	})
 	return server.Doors{S3: answering(s3, st.hook), Ready: st.service.Ready}, nil
 }
