@@ -82,11 +82,12 @@ func honoured(op, name string) bool {
 	return strings.HasPrefix(name, checksumHeader) || len(name) > len(metaPrefix) && strings.HasPrefix(name, metaPrefix)
 }
 
-// knownClass tells whether S3 knows a storage class of that name. Any is kept and shown; none changes where content goes.
+// knownClass tells whether an object may be of that storage class. It is kept and shown; none changes where content
+// goes. GLACIER and DEEP_ARCHIVE may not: clients pass over such objects until they are restored, which cannot be done.
 func knownClass(class string) bool {
 	switch class {
-	case "", "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER",
-		"DEEP_ARCHIVE", "GLACIER_IR", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW", "FSX_OPENZFS", "FSX_ONTAP":
+	case "", "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING",
+		"GLACIER_IR", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW", "FSX_OPENZFS", "FSX_ONTAP":
 		return true
 	}
 	return false
