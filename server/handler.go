@@ -97,6 +97,13 @@ func (s *Server) logLine(x *exchange, r *http.Request, aborted bool) {
 		path = path[:maxLoggedPath]
 	}
 	status := x.status
+	if s.cutting.Load() && !aborted {
+		// What the door said reached nobody, and the client is not at fault.
+		aborted, x.code, x.reason = true, "", ""
+		if status >= http.StatusBadRequest {
+			status = 0
+		}
+	}
 	if status == 0 && !aborted {
 		status = http.StatusOK
 	}

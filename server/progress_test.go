@@ -334,10 +334,12 @@ func TestDrain(t *testing.T) {
 				pipes := newPipes()
 				l := &logs{}
 				s := newServer(Config{Log: zerolog.New(l)}, pipes, nil)
-				s.Open(Doors{S3: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				s.Open(Doors{S3: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					select {
 					case <-time.After(tt.work):
 					case <-r.Context().Done():
+						NoteCode(r.Context(), "IncompleteBody")
+						w.WriteHeader(http.StatusBadRequest)
 					}
 				})})
 				ctx, stop := context.WithCancel(t.Context())
@@ -372,6 +374,10 @@ func TestDrain(t *testing.T) {
 				}
 				if n := s.running.Load(); n != 0 {
 					t.Errorf("%d handlers run after Serve", n)
+				}
+				line := l.lines(t, "request")[0]
+				if cut := line["cut"] == true; cut != (tt.want == "") || line["code"] != nil {
+					t.Errorf("log line %v, want it cut %v, and by no fault of the client", line, tt.want == "")
 				}
 			})
 		})

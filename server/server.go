@@ -38,6 +38,7 @@ type Server struct {
 	watcher  *watcher
 	doors    atomic.Pointer[Doors]
 	stopping atomic.Bool
+	cutting  atomic.Bool  // the drain time is over: what still runs has lost its client
 	running  atomic.Int64 // handlers
 	health   health
 }
@@ -159,6 +160,7 @@ func (s *Server) drain(ctx context.Context) {
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {
 		s.cfg.Log.Warn().Msg("requests were cut: they did not end within the drain time")
+		s.cutting.Store(true)
 		_ = s.http.Close()
 	}
 	s.waitHandlers()

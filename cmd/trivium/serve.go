@@ -148,6 +148,9 @@ type process struct {
 func run(ctx context.Context, p *process) error {
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
+	defer context.AfterFunc(ctx, func() {
+		p.log.Info().Msg("stopping: a second signal ends the process at once")
+	})()
 	ended := make(chan error, 1)
 	go func() { ended <- p.srv.Serve(serving) }()
 

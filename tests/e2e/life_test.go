@@ -330,12 +330,18 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.poll("closed listener", s.refuses)
+	s.poll("line of the first signal", func() bool {
+		return strings.Contains(s.stderr.String(), "a second signal ends the process at once")
+	})
 	begin := time.Now()
 	if code := s.stop(syscall.SIGTERM); code == 0 {
 		t.Error("exit code after a second signal = 0, want another")
 	}
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("the second signal took %v", took)
+	}
+	if !strings.Contains(s.stderr.String(), "ended at once by a second signal") {
+		t.Error("the log does not say that a second signal ended the server")
 	}
 	s = start(t, startOptions{dir: s.dir})
 	if status, _ := s.call(t, goodKeys(), http.MethodGet, "/life/never", ""); status != http.StatusNotFound {
