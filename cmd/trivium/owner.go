@@ -6,6 +6,8 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
+
+	"github.com/rs/zerolog"
 )
 
 // checkOwner refuses root on the store of another user: what root makes in it the owner could not use any more. A file
@@ -28,6 +30,18 @@ func (d *dataDir) checkOwner(euid int) error {
 	}
 	return fmt.Errorf("data directory %s: the store in it belongs to %s: run trivium as its owner, %s, not as %s",
 		d.path, userName(owner), userName(owner), userName(euid))
+}
+
+// warnOpen warns of those of the named files that others than their owner may read or write.
+func warnOpen(log zerolog.Logger, names ...string) {
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil || info.Mode().Perm()&0o066 == 0 {
+			continue
+		}
+		log.Warn().Str("file", name).Str("mode", fmt.Sprintf("%04o", info.Mode().Perm())).
+			Msg("a file of secrets is open to others than its owner: chmod 600 " + quote(name))
+	}
 }
 
 // ownerOf tells whose a file is; ok is false when that is not to be known.

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
 )
 
 // storeOf makes what looks like a store of the user uid; only root can make that of another one.
@@ -58,4 +61,36 @@ func TestRootMakesAStoreElsewhere(t *testing.T) {
 		t.Skip("only root can give files away: ", err)
 	}
 	open(t, path)
+}
+
+// Files of secrets that others may read are warned of, each with what to do; others, and missing ones, are not.
+func TestOpenSecretsAreWarnedOf(t *testing.T) {
+	dir := t.TempDir()
+	var names, want []string
+	for _, f := range []struct {
+		name string
+		mode os.FileMode
+		open bool
+	}{{"closed", 0o600, false}, {"read only", 0o400, false}, {"group", 0o640, true}, {"others", 0o604, true}} {
+		name := filepath.Join(dir, f.name)
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(name, f.mode); err != nil {
+			t.Fatal(err)
+		}
+		if names = append(names, name); f.open {
+			want = append(want, "chmod 600 "+quote(name))
+		}
+	}
+	var log bytes.Buffer
+	warnOpen(zerolog.New(&log), append(names, filepath.Join(dir, "missing"))...)
+	if n := strings.Count(log.String(), "\n"); n != len(want) {
+		t.Errorf("%d warnings, want %d: %s", n, len(want), log.String())
+	}
+	for _, w := range want {
+		if !strings.Contains(log.String(), w) {
+			t.Errorf("no %q in %s", w, log.String())
+		}
+	}
 }

@@ -65,6 +65,7 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 	if err != nil {
 		return nil, err
 	}
+	warnOpen(log, dir.masterKeyPath(c.masterKeyFile), dir.credentials())
 	logger := slog.New(zerolog.NewSlogHandler(log))
 	meta, err := sqlite.Open(ctx, sqlite.Options{
 		Path: dir.metaFile(), Hook: hook, DropDamagedLog: c.dropLog, Log: logger,
