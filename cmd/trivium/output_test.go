@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -26,12 +27,15 @@ func execute(t *testing.T, args ...string) []byte {
 }
 
 func TestJSON(t *testing.T) {
-	want := versionReport{version(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
+	want := versionReport{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		want.Commit, want.Modified = commit(info.Settings)
+	}
 	var got versionReport
 	if err := json.Unmarshal(execute(t, "version", "--json"), &got); err != nil || got != want {
 		t.Errorf("version --json = %+v, %v, want %+v", got, err, want)
 	}
-	text := "trivium " + want.Version + " " + want.Go + " " + want.OS + "/" + want.Arch + "\n"
+	text := want.text() + "\n"
 	if got := string(execute(t, "version")); got != text {
 		t.Errorf("version = %q, want %q", got, text)
 	}
@@ -54,5 +58,15 @@ func TestJSON(t *testing.T) {
 	}
 	if got, want := string(execute(t, "gc", "--data", d.path)), "deleted 0 blobs and 0 orphaned shards (0 files)\n"; got != want {
 		t.Errorf("gc = %q, want %q", got, want)
+	}
+}
+
+func TestVersionNamesTheCommit(t *testing.T) {
+	v := versionReport{Version: "v1", Go: "go1.26", OS: "linux", Arch: "amd64"}
+	v.Commit, v.Modified = commit([]debug.BuildSetting{
+		{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.modified", Value: "true"},
+	})
+	if got, want := v.text(), "trivium v1 go1.26 linux/amd64 commit 0123456789abcdef modified"; got != want {
+		t.Errorf("version = %q, want %q", got, want)
 	}
 }
