@@ -20,7 +20,15 @@ func gcCommand() *cobra.Command {
 		Short: "Delete content that nothing refers to (with the server stopped)",
 		Long: `Delete content that nothing refers to. A running server does this by itself; this command does one round while
 none runs on the directory. Content stays for an hour after it was found unused, what a crash left behind
-for a day.`,
+for a day.
+
+The numbers of --json:
+  blobs    contents that were deleted: whole objects or parts
+  orphans  files that were deleted because nothing ever referred to them
+  files    all files that were deleted, orphans included
+  waiting  contents that stay for their hour, or while they are read
+  sighted  orphans that were found for the first time and stay for now
+  failed   steps that failed, of which the log says more; the next round tries again`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return offline(cmd, &c, func(ctx context.Context, st *store) error {
