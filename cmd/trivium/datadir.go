@@ -169,15 +169,23 @@ func (d *dataDir) masterKeyPath(named string) string {
 func (d *dataDir) hasMeta() (bool, error) { return exists(d.metaFile()) }
 
 // checkMeta refuses to begin metadata beside content that belongs to other: what is in it would be lost to everybody.
+// That other may be missing, or be a file without a byte; a first start that was cut off leaves such a one too, but has
+// not begun any content.
 func (d *dataDir) checkMeta() error {
-	old, err := d.hasMeta()
-	if err != nil || old {
+	what := "missing"
+	info, err := os.Stat(d.metaFile())
+	switch {
+	case err == nil && info.Size() > 0:
+		return nil
+	case err == nil:
+		what = "empty, which is damage"
+	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
 	used, err := exists(filepath.Join(d.path, spaceName, "trivium.json"))
 	if err == nil && used {
-		return fmt.Errorf("%s is missing, but %s holds the content of a store: restore meta from your copy, or name another --data",
-			d.metaFile(), d.join(spaceName))
+		return fmt.Errorf("%s is %s, but %s holds the content of a store: restore meta from your copy, or name another --data",
+			d.metaFile(), what, d.join(spaceName))
 	}
 	return err
 }

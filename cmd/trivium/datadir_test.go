@@ -306,3 +306,20 @@ func wantNoNamedKey(t *testing.T, d *dataDir, step string) {
 		t.Error("the named file was made")
 	}
 }
+
+// Empty metadata is damage where content was begun, and a first start that was cut off where none was.
+func TestEmptyMetadata(t *testing.T) {
+	d := open(t, filepath.Join(t.TempDir(), "data"))
+	if err := os.WriteFile(d.metaFile(), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.checkMeta(); err != nil {
+		t.Errorf("without content: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(d.path, spaceName, "trivium.json"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.checkMeta(); err == nil || !strings.Contains(err.Error(), "trivium.db is empty") {
+		t.Errorf("beside content: %v, want a refusal that says so", err)
+	}
+}

@@ -90,6 +90,11 @@ func TestRefusals(t *testing.T) {
 			}
 			return dir
 		}, want: []string{"trivium.db is missing", "space holds the content", "restore meta"}},
+		{name: "metadata is empty", prepare: func(t *testing.T, _ string) string {
+			dir := usedDir(t)
+			write(t, filepath.Join(dir, "meta", "trivium.db"), "")
+			return dir
+		}, want: []string{"trivium.db is empty, which is damage", "restore meta"}},
 		{name: "master key is gone", prepare: func(t *testing.T, _ string) string {
 			dir := usedDir(t)
 			if err := os.Remove(filepath.Join(dir, "master.key")); err != nil {
