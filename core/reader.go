@@ -67,7 +67,7 @@ type resolved struct {
 	found   bool // object holds a version, even when an error says that it cannot be served
 	inline  []byte
 	sum     uint64
-	parts   []Part   // when one of them was asked for
+	parts   []Part   // when one of them, or all, were asked for
 	extents []Extent // of a short list that was at hand, else nil
 	blob    *Blob    // of the only extent, if known
 }
@@ -86,7 +86,7 @@ func (se *Session) resolve(ctx context.Context, p Path, opts *GetOptions, withCo
 		}
 		r.object.Bucket = b
 		var epoch int64
-		if opts.VersionID == "" && opts.PartNumber == 0 {
+		if opts.VersionID == "" && opts.PartNumber == 0 && !opts.Parts {
 			epoch, err = se.s.lookup(ctx, r, p.Key, withContent)
 		} else {
 			epoch, err = se.s.lookupMore(ctx, r, p.Key, opts)
@@ -144,7 +144,7 @@ func (s *Service) lookupMore(ctx context.Context, r *resolved, key string, opts 
 			return err
 		}
 		r.object.Entry, r.object.Latest, r.found = e, latest, true
-		return r.load(ctx, tx, opts.PartNumber)
+		return r.load(ctx, tx, opts)
 	})
 	return epoch, err
 }
@@ -189,15 +189,15 @@ func findVersion(ctx context.Context, tx MetaTx, e *Entry, had bool, ref version
 	return v, false, err
 }
 
-// load reads the version's inline row, and what there is to know about the part of that number; 0 is none.
-func (r *resolved) load(ctx context.Context, tx MetaTx, part int) error {
+// load reads the version's inline row, and what there is to know about its parts when opts need it.
+func (r *resolved) load(ctx context.Context, tx MetaTx, opts *GetOptions) error {
 	v := &r.object.Entry.Version
 	var found bool
 	var err error
 	switch {
 	case v.Content.Kind == ContentInline:
 		r.inline, r.sum, found, err = tx.Inline(ctx, v.Content.ID)
-	case v.Content.Kind == ContentList && part > 0 && part <= v.PartCount:
+	case v.Content.Kind == ContentList && (opts.Parts || opts.PartNumber > 0 && opts.PartNumber <= v.PartCount):
 		var l List
 		l, found, err = tx.ListByID(ctx, v.Content.ID, ListRead{Parts: true})
 		r.parts = l.Parts
@@ -217,6 +217,12 @@ func (r *resolved) judge(opts *GetOptions) error {
 	o.Length = v.Size
 	if err := opts.Conditions.judgeRead(v); err != nil {
 		return err
+	}
+	if opts.Parts {
+		if len(r.parts) != v.PartCount {
+			return missing("parts of content", v.Content.ID)
+		}
+		o.Parts = r.parts
 	}
 	if opts.PartNumber != 0 {
 		return r.selectPart(opts)

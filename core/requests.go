@@ -87,6 +87,8 @@ type GetOptions struct {
 	// IfRange, when not nil, keeps Range for that content alone: of any other the whole is meant (RFC 9110 §13.1.5).
 	IfRange    *Validator
 	PartNumber int // S3: read this part of a completed upload; 0 is none
+	// Parts asks for the description of all parts of a completed upload.
+	Parts bool
 }
 
 // Object is one version of an object as a caller sees it.
@@ -99,6 +101,8 @@ type Object struct {
 	Ranged         bool
 	// Part is the one that PartNumber named, of a completed upload.
 	Part Part
+	// Parts are all of a completed upload, in the order of the content, when they were asked for.
+	Parts []Part
 }
 
 // Reader is an opened object. Body reads exactly Length verified bytes; it is an io.WriterTo as well. The

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 
 	"trivium/core"
@@ -185,6 +186,19 @@ func TestCompleteAnyOrder(t *testing.T) {
 	}
 	_, err = env.Admin.StatObject(t.Context(), "off", "k", core.GetOptions{PartNumber: 5})
 	wantCode(t, "StatObject of part 5", err, core.InvalidRange)
+	r, err = env.Admin.StatObject(t.Context(), "off", "k", core.GetOptions{Parts: true})
+	if sizes := []core.Part{{Size: 10}, {Size: 20_000}, {Size: 10}, {Size: 20_000}}; err != nil || !slices.Equal(r.Parts, sizes) || r.Length != 40_020 {
+		t.Errorf("all parts = %+v, %v", r, err)
+	}
+	e := upload(t, env, core.Path{Bucket: "off", Key: "none"}, [][]byte{nil})
+	r, err = env.Admin.StatObject(t.Context(), "off", "none", core.GetOptions{Parts: true, VersionID: e.Version.VersionID()})
+	if err != nil || !slices.Equal(r.Parts, []core.Part{{}}) {
+		t.Errorf("the only part, empty = %+v, %v", r.Parts, err)
+	}
+	put(t, env.Admin, "off", "plain")
+	if r, err = env.Admin.StatObject(t.Context(), "off", "plain", core.GetOptions{Parts: true}); err != nil || len(r.Parts) != 0 {
+		t.Errorf("parts of an object without = %+v, %v", r.Parts, err)
+	}
 }
 
 func TestPartsAndAbort(t *testing.T) {

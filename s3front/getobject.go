@@ -68,11 +68,20 @@ func headObject(w http.ResponseWriter, r *request, se *core.Session) error {
 	return nil
 }
 
-// readOptions reads which version and bytes are asked for, under which conditions.
-func readOptions(r *request) (core.GetOptions, error) {
+// versionOptions reads which version is asked for, under which conditions.
+func versionOptions(r *request) (core.GetOptions, error) {
 	o := core.GetOptions{VersionID: r.query.Get("versionId"), Conditions: conditions(r.Header, "")}
 	if o.VersionID == "" && r.query.Has("versionId") {
 		return o, badArgument("versionId", "", "Version id cannot be the empty string")
+	}
+	return o, nil
+}
+
+// readOptions reads which version and bytes are asked for, under which conditions.
+func readOptions(r *request) (core.GetOptions, error) {
+	o, err := versionOptions(r)
+	if err != nil {
+		return o, err
 	}
 	if r.principal.Anonymous {
 		for i := range r.query {
@@ -82,7 +91,6 @@ func readOptions(r *request) (core.GetOptions, error) {
 		}
 	}
 	if r.query.Has("partNumber") {
-		var err error
 		if o.PartNumber, err = partNumber(r); err != nil {
 			return o, err
 		}

@@ -159,6 +159,9 @@ func (c call) with(headers ...string) call {
 
 func (c call) as(key string) call { c.key = key; return c }
 
+// allAttributes asks GetObjectAttributes for everything.
+const allAttributes = "X-Amz-Object-Attributes: ETag,Checksum,ObjectParts,StorageClass,ObjectSize"
+
 // fivePart is a part of the least size that another may follow.
 func fivePart() string { return strings.Repeat("0123456789abcdef", 5<<20/16) }
 
@@ -219,6 +222,13 @@ func objectStory() []step {
 		{golden: "GetObject-missing", call: get("/bucket/nothing"), status: 404},
 		{golden: "HeadObject", call: head("/bucket/hello.txt"), status: 200},
 		{golden: "HeadObject-missing", call: head("/bucket/nothing"), status: 404},
+		{golden: "GetObjectAttributes", call: get("/bucket/hello.txt?attributes").with(allAttributes), status: 200},
+		{golden: "GetObjectAttributes-some", call: get("/bucket/sum?attributes").with("X-Amz-Object-Attributes: ObjectSize", "X-Amz-Object-Attributes: Checksum"), status: 200},
+		{golden: "GetObjectAttributes-none", call: get("/bucket/sum?attributes"), status: 400},
+		{golden: "GetObjectAttributes-unknown", call: get("/bucket/sum?attributes").with("X-Amz-Object-Attributes: Color"), status: 400},
+		{golden: "GetObjectAttributes-not-modified", call: get("/bucket/hello.txt?attributes").with(allAttributes, `If-None-Match: "e4d7f1b4ed2e42d15898f4b27b019da4"`), status: 304},
+		{golden: "GetObjectAttributes-precondition", call: get("/bucket/hello.txt?attributes").with(allAttributes, `If-Match: "0"`), status: 412},
+		{golden: "GetObjectAttributes-missing", call: get("/bucket/nothing?attributes").with(allAttributes), status: 404},
 		{golden: "CopyObject", call: put("/bucket/copy", "", "X-Amz-Copy-Source: /bucket/hello%2Etxt"), status: 200},
 		{golden: "CopyObject-replace", call: put("/bucket/copy", "", "X-Amz-Copy-Source: bucket/copy", "X-Amz-Metadata-Directive: REPLACE", "X-Amz-Meta-A: b"), status: 200},
 		{golden: "HeadObject-replaced", call: head("/bucket/copy"), status: 200},
@@ -264,6 +274,9 @@ func versionStory() []step {
 		{golden: "GetObject-marker", call: get("/bucket/k"), status: 404},
 		{golden: "GetObject-marker-version", call: get("/bucket/k?versionId=$MARKER"), status: 405},
 		{golden: "GetObject-version", call: get("/bucket/k?versionId=$ONE"), status: 200},
+		{golden: "GetObjectAttributes-version", call: get("/bucket/k?attributes&versionId=$ONE").with(allAttributes), status: 200},
+		{golden: "GetObjectAttributes-marker", call: get("/bucket/k?attributes").with(allAttributes), status: 404},
+		{golden: "GetObjectAttributes-marker-version", call: get("/bucket/k?attributes&versionId=$MARKER").with(allAttributes), status: 405},
 		{golden: "GetObject-no-version", call: get("/bucket/k?versionId=1"), status: 404},
 		{golden: "GetObject-bad-version", call: get("/bucket/k?versionId=x"), status: 400},
 		{golden: "ListObjectVersions", call: get("/bucket?versions"), status: 200},
@@ -292,6 +305,11 @@ func uploadStory() []step {
 		{golden: "CompleteMultipartUpload-again", call: post("/bucket/big?uploadId=$UPLOAD", two), status: 200},
 		{golden: "CompleteMultipartUpload-other", call: post("/bucket/big?uploadId=$UPLOAD", strings.ReplaceAll(two, "$P1", "$P3")), status: 404},
 		{golden: "CompleteMultipartUpload-unknown", call: post("/bucket/other?uploadId=$UPLOAD", two), status: 404},
+		{golden: "GetObjectAttributes-parts", call: get("/bucket/big?attributes").with(allAttributes), status: 200},
+		{golden: "GetObjectAttributes-page", call: get("/bucket/big?attributes").with("X-Amz-Object-Attributes: ObjectParts", "X-Amz-Max-Parts: 1"), status: 200},
+		{golden: "GetObjectAttributes-next", call: get("/bucket/big?attributes").with("X-Amz-Object-Attributes: ObjectParts", "X-Amz-Max-Parts: 1", "X-Amz-Part-Number-Marker: 1"), status: 200},
+		{golden: "GetObjectAttributes-behind", call: get("/bucket/big?attributes").with("X-Amz-Object-Attributes: ObjectParts", "X-Amz-Part-Number-Marker: 7"), status: 200},
+		{golden: "GetObjectAttributes-limit", call: get("/bucket/big?attributes").with("X-Amz-Object-Attributes: ObjectParts", "X-Amz-Max-Parts: many"), status: 400},
 		{golden: "HeadObject-part", call: head("/bucket/big?partNumber=2").with("X-Amz-Checksum-Mode: ENABLED"), status: 206},
 		{golden: "GetObject-part-behind", call: get("/bucket/big?partNumber=3"), status: 416},
 		{golden: "HeadObject-composed", call: head("/bucket/big").with("X-Amz-Checksum-Mode: ENABLED"), status: 200},

@@ -36,7 +36,7 @@ func refuseHeaders(r *request) error {
 // listHeader tells whether several lines of a header count together; of all others only one would be looked at.
 func listHeader(name string) bool {
 	switch name {
-	case "X-Amz-Trailer", "X-Amz-Copy-Source-If-Match", "X-Amz-Copy-Source-If-None-Match":
+	case "X-Amz-Object-Attributes", "X-Amz-Trailer", "X-Amz-Copy-Source-If-Match", "X-Amz-Copy-Source-If-None-Match":
 		return true
 	}
 	return strings.HasPrefix(name, metaPrefix)
@@ -76,6 +76,8 @@ func honoured(op, name string) bool {
 		return op == "CopyObject"
 	case "X-Amz-If-Match-Size", "X-Amz-If-Match-Last-Modified-Time":
 		return op == "DeleteObject"
+	case "X-Amz-Max-Parts", "X-Amz-Object-Attributes", "X-Amz-Part-Number-Marker":
+		return op == "GetObjectAttributes"
 	case "X-Amz-Mp-Object-Size":
 		return op == "CompleteMultipartUpload"
 	}

@@ -43,7 +43,8 @@ func cutPath(path string) (at place, ok bool) {
 type subs uint32
 
 const (
-	subDelete subs = 1 << iota
+	subAttributes subs = 1 << iota
+	subDelete
 	subListType
 	subLocation
 	subPartNumber
@@ -71,6 +72,7 @@ func routes() []route {
 	return []route{
 		{"GetObject", onObject, http.MethodGet, 0, subVersionID | subPartNumber, getObject},
 		{"HeadObject", onObject, http.MethodHead, 0, subVersionID | subPartNumber, headObject},
+		{"GetObjectAttributes", onObject, http.MethodGet, subAttributes, subVersionID, getAttributes},
 		{"PutObject", onObject, http.MethodPut, 0, 0, putObject},
 		{"DeleteObject", onObject, http.MethodDelete, 0, subVersionID, deleteObject},
 		{"CopyObject", onObject, http.MethodPut, subCopySource, 0, copyObject},
@@ -156,6 +158,8 @@ func subsOf(q sigv4.Query, method string) (set subs, other string) {
 // classify returns the bit of a sub-resource, or 0 for other parameters, and whether the name is known.
 func classify(name string) (subs, bool) {
 	switch name {
+	case "attributes":
+		return subAttributes, true
 	case "delete":
 		return subDelete, true
 	case "list-type":
@@ -178,7 +182,7 @@ func classify(name string) (subs, bool) {
 		"fetch-owner", "key-marker", "version-id-marker", "upload-id-marker", "max-uploads", "max-parts",
 		"part-number-marker", "max-buckets", "bucket-region":
 		return 0, true
-	case "accelerate", "acl", "abac", "analytics", "append", "attributes", "cors", "encryption", "id",
+	case "accelerate", "acl", "abac", "analytics", "append", "cors", "encryption", "id",
 		"intelligent-tiering", "inventory", "legal-hold", "lifecycle", "logging", "metadataConfiguration",
 		"metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "notification",
 		"object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock", "renameObject",

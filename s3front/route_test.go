@@ -104,7 +104,7 @@ func TestRoutesAgree(t *testing.T) {
 func routeQueries() []string {
 	return []string{
 		"", "?", "?acl", "?acl=", "?tagging", "?uploads", "?uploadId=x", "?uploadId=x&partNumber=1", "?partNumber=1",
-		"?versionId=null", "?versions", "?versioning", "?location", "?delete", "?list-type=2", "?list-type=2&prefix=a&acl",
+		"?versionId=null", "?attributes", "?versions", "?versioning", "?location", "?delete", "?list-type=2", "?list-type=2&prefix=a&acl",
 		"?nobody-knows", "?list-type=2&nobody-knows", "?nobody-knows=", "?x-id=GetObject", "?policy", "?a=%zz", "?response-expires=x",
 	}
 }
