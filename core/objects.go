@@ -175,13 +175,7 @@ func (s *Service) receive(ctx context.Context, b Bucket, body *countedBody, opts
 	if err != nil {
 		return nil, err
 	}
-	req := content.PutRequest{Target: target, Size: body.size, Digests: opts.digests | set, Verify: opts.verify}
-	if !b.Policy.NoMD5 {
-		req.Digests |= content.MD5
-	}
-	if !b.Policy.NoSHA256 {
-		req.Digests |= content.SHA256
-	}
+	req := content.PutRequest{Target: target, Size: body.size, Digests: opts.digests | set | b.digests(), Verify: opts.verify}
 	if opts.inline && target.Policy.Redundancy == content.None {
 		req.Inline = max(0, s.inlineMax)
 	}
@@ -199,6 +193,18 @@ func (s *Service) receive(ctx context.Context, b Bucket, body *countedBody, opts
 	}
 	n.etag, n.sum = etagOf(&w.Digests), checksumValue(opts.checksum, &w.Digests)
 	return n, nil
+}
+
+// digests are those that the bucket wants of its content.
+func (b *Bucket) digests() DigestSet {
+	var set DigestSet
+	if !b.Policy.NoMD5 {
+		set |= content.MD5
+	}
+	if !b.Policy.NoSHA256 {
+		set |= content.SHA256
+	}
+	return set
 }
 
 // prepare reserves the ids that the commit of w needs.

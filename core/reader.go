@@ -297,6 +297,11 @@ func (s *Service) openBody(ctx context.Context, r *resolved, pin *content.Pin) (
 	if err != nil {
 		return nil, err
 	}
+	return s.openAt(ctx, l, pin)
+}
+
+// openAt opens the pieces that l has found; for the pin see openBody.
+func (s *Service) openAt(ctx context.Context, l *locator, pin *content.Pin) (readBody, error) {
 	rd, err := s.content.Open(ctx, l.pieces, l.resolve)
 	if err != nil {
 		return nil, err

@@ -107,6 +107,13 @@ func (se *Session) putPart(
 	if err != nil {
 		return UploadPart{}, Digests{}, err
 	}
+	return se.storePart(ctx, b, &u, req)
+}
+
+// storePart stores a body as a part.
+func (se *Session) storePart(
+	ctx context.Context, b Bucket, u *Upload, req *PartRequest,
+) (UploadPart, Digests, error) {
 	n, err := se.s.receive(ctx, b, &countedBody{src: req.Body, size: req.Size}, receiveOptions{
 		digests: req.Digests, checksum: u.Checksum.Algorithm, verify: req.Verify,
 	})
@@ -114,7 +121,7 @@ func (se *Session) putPart(
 		return UploadPart{}, Digests{}, err
 	}
 	defer n.w.Close()
-	part, err := se.commitPart(ctx, b, &u, req.Number, n)
+	part, err := se.commitPart(ctx, b, u, req.Number, n)
 	if err != nil {
 		n.w.Abandon()
 		return UploadPart{}, Digests{}, err
