@@ -9,7 +9,7 @@ import (
 	"trivium/s3front/s3xml"
 )
 
-// copySource is where CopyObject reads.
+// copySource is where CopyObject and UploadPartCopy read.
 type copySource struct {
 	core.Path
 	version string // "" the current one

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"trivium/core"
 	"trivium/core/coretest"
 	"trivium/s3front/sigv4"
 )
@@ -76,8 +77,10 @@ func copyForms() []formed {
 		{"copy of a range", empty, "x-amz-copy-source: bucket/src|x-amz-copy-source-range: bytes=0-1", 501, "NotImplemented", ""},
 		{"copy of nothing", empty, "x-amz-copy-source: ", 400, "InvalidArgument", ""},
 		{"copy of two", empty, "x-amz-copy-source: bucket/src|x-amz-copy-source: bucket/dst", 400, "InvalidRequest", ""},
-		{"copied part", put(part, ""), "x-amz-copy-source: bucket/src", 501, "NotImplemented", ""},
-		{"copied part of a range", put(part, ""), "x-amz-copy-source: bucket/src|x-amz-copy-source-range: bytes=0-1", 501, "NotImplemented", ""},
+		{"copied part with a condition", put(part, ""), "x-amz-copy-source: bucket/src|x-amz-copy-source-if-none-match: *", 412, "PreconditionFailed", ""},
+		{"copied part of a range behind the end", put(part, ""), "x-amz-copy-source: bucket/src|x-amz-copy-source-range: bytes=0-6", 400, "InvalidArgument", ""},
+		{"copied part with a checksum", put(part, ""), "x-amz-copy-source: bucket/src|x-amz-checksum-crc32: AAAAAA==", 501, "NotImplemented", ""},
+		{"copied part of a bucket of somebody", put(part, ""), "x-amz-copy-source: bucket/src|x-amz-source-expected-bucket-owner: somebody", 403, "AccessDenied", ""},
 		{"range of no copy", put(part, ""), "x-amz-copy-source-range: bytes=0-1", 501, "NotImplemented", ""},
 		{"tags", dst, "x-amz-tagging: a=b", 501, "NotImplemented", ""},
 		{"private", dst, "x-amz-acl: private", 200, "", "new"},
@@ -154,6 +157,44 @@ func TestForms(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestCopiedPartForms: a copied part is one in every form, and its range is never lost.
+func TestCopiedPartForms(t *testing.T) {
+	e := newEnv(t)
+	e.must(put("/bucket", ""), put("/bucket/src", "source"))
+	for _, f := range forms() {
+		id := value(e.must(post("/bucket/big?uploads", "")).body, "UploadId")
+		c := put("/bucket/big?partNumber=1&uploadId="+id, "")
+		a := f.send(e, shaped{c, []string{"x-amz-copy-source: bucket/src", "x-amz-copy-source-range: bytes=1-2"}})
+		if a.StatusCode != 200 {
+			t.Errorf("%s = %d %s", f.name, a.StatusCode, a.body)
+		}
+		if parts := e.must(get("/bucket/big?uploadId=" + id)).body; value(parts, "Size") != "2" {
+			t.Errorf("%s left %s, want a part of 2 bytes", f.name, parts)
+		}
+	}
+}
+
+// TestCopyRange: of all spellings of a range only that of first and last byte is one.
+func TestCopyRange(t *testing.T) {
+	for s, want := range map[string]*core.Range{
+		"":           nil,
+		"bytes=0-0":  {First: 0, Last: 0},
+		"bytes=2-17": {First: 2, Last: 17},
+	} {
+		if got, err := copyRange(s); err != nil || (got == nil) != (want == nil) || got != nil && *got != *want {
+			t.Errorf("copyRange(%q) = %v, %v, want %v", s, got, err, want)
+		}
+	}
+	for _, s := range []string{
+		"0-2", "bytes=0", "bytes=hello-world", "bytes=0-bar", "bytes=hello-", "bytes=0-2,3-5", "bytes=-3", "bytes=3-", "bytes=2-1",
+		"bytes= 0-1", "bytes=0 -1", "bytes=0-1 ", "Bytes=0-1", "bytes=+0-1", "bytes=0--1", "bytes=", "bytes=-", "bytes",
+	} {
+		if got, err := copyRange(s); err == nil || translate(err).code != invalidArgument {
+			t.Errorf("copyRange(%q) = %v, %v, want InvalidArgument", s, got, err)
+		}
 	}
 }
 

@@ -73,7 +73,9 @@ func honoured(op, name string) bool {
 	case "X-Amz-Copy-Source", "X-Amz-Copy-Source-If-Match", "X-Amz-Copy-Source-If-None-Match",
 		"X-Amz-Copy-Source-If-Modified-Since", "X-Amz-Copy-Source-If-Unmodified-Since",
 		"X-Amz-Source-Expected-Bucket-Owner":
-		return op == "CopyObject"
+		return op == "CopyObject" || op == "UploadPartCopy"
+	case "X-Amz-Copy-Source-Range":
+		return op == "UploadPartCopy"
 	case "X-Amz-If-Match-Size", "X-Amz-If-Match-Last-Modified-Time":
 		return op == "DeleteObject"
 	case "X-Amz-Max-Parts", "X-Amz-Object-Attributes", "X-Amz-Part-Number-Marker":
@@ -81,7 +83,8 @@ func honoured(op, name string) bool {
 	case "X-Amz-Mp-Object-Size":
 		return op == "CompleteMultipartUpload"
 	}
-	return strings.HasPrefix(name, checksumHeader) || len(name) > len(metaPrefix) && strings.HasPrefix(name, metaPrefix)
+	// A copied part has no body that a checksum could speak of.
+	return strings.HasPrefix(name, checksumHeader) && op != "UploadPartCopy" || len(name) > len(metaPrefix) && strings.HasPrefix(name, metaPrefix)
 }
 
 // knownClass tells whether an object may be of that storage class. It is kept and shown; none changes where content

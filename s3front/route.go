@@ -77,6 +77,7 @@ func routes() []route {
 		{"DeleteObject", onObject, http.MethodDelete, 0, subVersionID, deleteObject},
 		{"CopyObject", onObject, http.MethodPut, subCopySource, 0, copyObject},
 		{"UploadPart", onObject, http.MethodPut, subUploadID | subPartNumber, 0, uploadPart},
+		{"UploadPartCopy", onObject, http.MethodPut, subUploadID | subPartNumber | subCopySource, 0, uploadPartCopy},
 		{"CreateMultipartUpload", onObject, http.MethodPost, subUploads, 0, createUpload},
 		{"CompleteMultipartUpload", onObject, http.MethodPost, subUploadID, 0, completeUpload},
 		{"AbortMultipartUpload", onObject, http.MethodDelete, subUploadID, 0, abortUpload},
@@ -124,8 +125,6 @@ func (d *door) find(r *request) (*route, error) {
 // noRoute says why nothing serves the request.
 func (d *door) noRoute(r *request, where scope, set subs) error {
 	switch {
-	case set == subUploadID|subPartNumber|subCopySource:
-		return notImplementedFor("UploadPartCopy")
 	case set != 0:
 		return notImplementedFor("this combination of method and sub-resources")
 	case where == onBucket && r.Method == http.MethodPost:

@@ -94,7 +94,7 @@ func TestRoutesAgree(t *testing.T) {
 		}
 	}
 	for _, rt := range routes() {
-		if !known[rt.op] && rt.op != "CopyObject" { // a header makes it one
+		if !known[rt.op] && rt.op != "CopyObject" && rt.op != "UploadPartCopy" { // a header makes it one
 			t.Errorf("nothing here is %s", rt.op)
 		}
 	}

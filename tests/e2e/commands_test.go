@@ -32,7 +32,12 @@ func TestAWSCommands(t *testing.T) {
 				t.Errorf("ls = %q, want the bucket", out)
 			}
 			c.do(t, "s3", "cp", file, "s3://walk/a")
-			// Above the client's threshold of 8 MiB a copy needs UploadPartCopy, which is not there yet.
+			// Above the client's threshold of 8 MiB it copies in parts, and asks for the tags.
+			c.do(t, "s3", "cp", "s3://walk/a", "s3://walk/parts")
+			c.do(t, "s3", "cp", "s3://walk/parts", filepath.Join(dir, "parts"))
+			if got := digestOf(t, filepath.Join(dir, "parts")); got != digest {
+				t.Errorf("content copied in parts has SHA-256 %s, want %s", got, digest)
+			}
 			c.do(t, "s3", "cp", filepath.Join(dir, "small"), "s3://walk/small")
 			c.do(t, "s3", "cp", "s3://walk/small", "s3://walk/b")
 			c.do(t, "s3", "mv", "s3://walk/b", "s3://walk/dir/c")
