@@ -24,7 +24,8 @@ const ConvertPrefix = "convert/"
 
 // CopyObject makes the content of a version of src the new current version of dst, without moving a byte
 // whatever its size (P5): a list of extents gets one more reference, inline content is duplicated. Metadata,
-// ETag, checksums and parts travel along; with opts.Replace the metadata, mtime and class come from opts.Put.
+// ETag, checksums and parts travel along; with opts.Replace the metadata, mtime and class come from opts.Put, with
+// opts.ReplaceTags the tags.
 // Conditions on the source that are false are PreconditionFailed; those of opts.Put are judged on dst. Content
 // of another class than dst's bucket asks for is converted later, by a job (status pending). src and dst may be
 // the same (S3 CopyObject).
@@ -73,9 +74,7 @@ func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *CopyOpti
 		if err != nil {
 			return err
 		}
-		if opts.Replace {
-			replaceMeta(&source, &opts.Put)
-		}
+		replaceMeta(&source, opts)
 		if e, err = c.install(ctx, m, source, place{&old, had, dst.Key}); err != nil {
 			return err
 		}
@@ -104,11 +103,8 @@ func (m *mutation) source(ctx context.Context, from Bucket, key string, opts *Co
 		if v, _, err = findVersion(ctx, m.tx, &e, had, ref); err != nil {
 			return v, err
 		}
-		if v.Marker {
-			return v, &Error{Code: IsDeleteMarker, Msg: "this version is a delete marker", VersionID: v.VersionID()}
-		}
-		if expired(&v, m.now) {
-			return v, noSuchVersion(key, opts.SourceVersionID)
+		if err = visibleVersion(key, opts.SourceVersionID, &v, m.now); err != nil {
+			return v, err
 		}
 	case had && v.Marker:
 		return v, hiddenKey(key, &v)
@@ -118,12 +114,19 @@ func (m *mutation) source(ctx context.Context, from Bucket, key string, opts *Co
 	return v, opts.SourceConditions.judgeSource(&v)
 }
 
-// replaceMeta gives v the metadata that opts ask for in place of the source's. What describes the content stays.
-func replaceMeta(v *Version, opts *PutOptions) {
-	sum := v.Attrs.Checksum
-	v.Attrs = opts.Attrs
-	v.Attrs.Checksum = sum
-	v.MTime, v.Class = opts.mtime(), opts.Class
+// replaceMeta gives v the metadata and tags that opts ask for in place of the source's. What describes the content
+// stays.
+func replaceMeta(v *Version, opts *CopyOptions) {
+	sum, tags := v.Attrs.Checksum, v.Attrs.Tags
+	if opts.Replace {
+		v.Attrs = opts.Put.Attrs
+		v.Attrs.Checksum = sum
+		v.MTime, v.Class = opts.Put.mtime(), opts.Put.Class
+	}
+	if opts.ReplaceTags {
+		tags = opts.Put.Attrs.Tags
+	}
+	v.Attrs.Tags = tags
 }
 
 // copying is what one copy into a bucket needs from outside the transaction.

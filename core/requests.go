@@ -135,11 +135,12 @@ type DeleteResult struct {
 	Err                   error // only in the results of DeleteObjects
 }
 
-// CopyOptions modify CopyObject. Metadata travels along unless Replace is set.
+// CopyOptions modify CopyObject. Metadata travels along unless Replace is set, tags unless ReplaceTags is.
 type CopyOptions struct {
 	SourceVersionID  string
 	SourceConditions Conditions
-	Replace          bool // take Put.Attrs, MTime, Class instead of the source's
+	Replace          bool // take Put.Attrs but for Tags, MTime, Class instead of the source's
+	ReplaceTags      bool // take Put.Attrs.Tags
 	Put              PutOptions
 }
 

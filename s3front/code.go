@@ -28,6 +28,7 @@ const (
 	invalidRange
 	invalidRequest
 	invalidStorageClass
+	invalidTag
 	invalidToken
 	invalidURI
 	keyTooLong
@@ -86,6 +87,7 @@ func (c code) reply() reply {
 		invalidRange:        {"InvalidRange", 416, "The requested range is not satisfiable"},
 		invalidRequest:      {"InvalidRequest", 400, "Invalid Request"},
 		invalidStorageClass: {"InvalidStorageClass", 400, "The storage class you specified is not valid"},
+		invalidTag:          {"InvalidTag", 400, "The tag provided was not a valid tag."},
 		invalidToken:        {"InvalidToken", 400, "The provided token is malformed or otherwise invalid."},
 		invalidURI:          {"InvalidURI", 400, "Couldn't parse the specified URI."},
 		keyTooLong:          {"KeyTooLongError", 400, "Your key is too long"},

@@ -25,7 +25,7 @@ func copyObject(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return err
 	}
-	if !opts.Replace && src.Path == r.path() && src.version == "" && opts.Put.Class == "" {
+	if !opts.Replace && !opts.ReplaceTags && src.Path == r.path() && src.version == "" && opts.Put.Class == "" {
 		return badRequest("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}
 	opts.SourceVersionID = src.version
@@ -83,8 +83,11 @@ func copyOptions(r *request) (core.CopyOptions, error) {
 	if o.Replace, err = directive(r, "X-Amz-Metadata-Directive"); err != nil {
 		return o, err
 	}
-	if _, err = directive(r, "X-Amz-Tagging-Directive"); err != nil {
+	if o.ReplaceTags, err = directive(r, "X-Amz-Tagging-Directive"); err != nil {
 		return o, err
+	}
+	if len(o.Put.Attrs.Tags) > 0 && !o.ReplaceTags {
+		return o, badRequest("The header x-amz-tagging needs x-amz-tagging-directive: REPLACE.")
 	}
 	// The copy keeps its source's checksum: another one would need the content to be read.
 	if a := r.Header.Get("X-Amz-Checksum-Algorithm"); a != "" && !strings.EqualFold(a, defaultSum) {

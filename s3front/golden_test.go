@@ -168,7 +168,7 @@ func fivePart() string { return strings.Repeat("0123456789abcdef", 5<<20/16) }
 func stories() map[string][]step {
 	return map[string][]step{
 		"buckets": bucketStory(), "objects": objectStory(), "listings": listingStory(), "versions": versionStory(),
-		"uploads": uploadStory(), "errors": errorStory(),
+		"uploads": uploadStory(), "errors": errorStory(), "tags": tagStory(),
 	}
 }
 
@@ -330,6 +330,49 @@ func uploadStory() []step {
 	}
 }
 
+func tagStory() []step {
+	const (
+		enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+		two     = "<Tagging><TagSet><Tag><Key>b c</Key><Value></Value></Tag><Tag><Key>a</Key><Value>\u00fcber/1</Value></Tag></TagSet></Tagging>"
+		parts   = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>$P1</ETag></Part></CompleteMultipartUpload>"
+	)
+	return []step{
+		{call: put("/bucket", ""), status: 200},
+		{call: put("/bucket/k", "x"), status: 200},
+		{golden: "GetObjectTagging-none", call: get("/bucket/k?tagging"), status: 200},
+		{golden: "PutObjectTagging", call: put("/bucket/k?tagging", two), status: 200},
+		{golden: "GetObjectTagging", call: get("/bucket/k?tagging"), status: 200},
+		{golden: "HeadObject-tags", call: head("/bucket/k"), status: 200},
+		{golden: "PutObjectTagging-twice", call: put("/bucket/k?tagging", strings.Replace(two, "b c", "a", 1)), status: 400},
+		{golden: "PutObjectTagging-missing", call: put("/bucket/nothing?tagging", two), status: 404},
+		{golden: "PutObjectTagging-xml", call: put("/bucket/k?tagging", "<Tagging><Tag><Key>a</Key></Tag></Tagging>"), status: 400},
+		{golden: "PutObjectTagging-forbidden", call: put("/bucket/k?tagging", two).as("alice"), status: 403},
+		{golden: "CopyObject-tags", call: put("/bucket/copy", "", "X-Amz-Copy-Source: bucket/k", "X-Amz-Metadata-Directive: REPLACE"), status: 200},
+		{golden: "GetObjectTagging-copy", call: get("/bucket/copy?tagging"), status: 200},
+		{golden: "CopyObject-replaced-tags", call: put("/bucket/copy", "", "X-Amz-Copy-Source: bucket/copy", "X-Amz-Tagging-Directive: REPLACE", "X-Amz-Tagging: n=1"), status: 200},
+		{golden: "GetObjectTagging-replaced", call: get("/bucket/copy?tagging"), status: 200},
+		{golden: "CopyObject-lost-tags", call: put("/bucket/copy", "", "X-Amz-Copy-Source: bucket/k", "X-Amz-Tagging: n=1"), status: 400},
+		{golden: "DeleteObjectTagging", call: del("/bucket/k?tagging"), status: 204},
+		{golden: "GetObjectTagging-deleted", call: get("/bucket/k?tagging"), status: 200},
+		{golden: "PutObject-tags", call: put("/bucket/t", "x", "X-Amz-Tagging: foo=b%20r&bar"), status: 200},
+		{golden: "GetObjectTagging-put", call: get("/bucket/t?tagging"), status: 200},
+		{golden: "PutObject-bad-tags", call: put("/bucket/t", "x", "X-Amz-Tagging: a=1&a=2"), status: 400},
+		{call: post("/bucket/m?uploads", "", "X-Amz-Tagging: m=1"), status: 200, save: "$UPLOAD", from: "UploadId"},
+		{call: put("/bucket/m?partNumber=1&uploadId=$UPLOAD", "part"), status: 200, save: "$P1", from: "Etag"},
+		{call: post("/bucket/m?uploadId=$UPLOAD", parts), status: 200},
+		{golden: "GetObjectTagging-upload", call: get("/bucket/m?tagging"), status: 200},
+		{call: put("/bucket?versioning", enabled), status: 200},
+		{call: put("/bucket/v", "one", "X-Amz-Tagging: v=1"), status: 200, save: "$ONE", from: "X-Amz-Version-Id"},
+		{call: put("/bucket/v", "two"), status: 200},
+		{golden: "PutObjectTagging-version", call: put("/bucket/v?tagging&versionId=$ONE", two), status: 200},
+		{golden: "GetObjectTagging-version", call: get("/bucket/v?tagging&versionId=$ONE"), status: 200},
+		{golden: "DeleteObjectTagging-version", call: del("/bucket/v?tagging&versionId=$ONE"), status: 204},
+		{call: del("/bucket/v"), status: 204, save: "$MARKER", from: "X-Amz-Version-Id"},
+		{golden: "GetObjectTagging-marker", call: get("/bucket/v?tagging"), status: 404},
+		{golden: "PutObjectTagging-marker", call: put("/bucket/v?tagging&versionId=$MARKER", two), status: 405},
+	}
+}
+
 func errorStory() []step {
 	return []step{
 		{call: put("/bucket", ""), status: 200},
@@ -340,7 +383,7 @@ func errorStory() []step {
 		{golden: "error-method", call: call{method: "PATCH", target: "/bucket/k"}, status: 405},
 		{golden: "error-form", call: post("/bucket", "x"), status: 501},
 		{golden: "error-header", call: put("/bucket/k", "x", "X-Amz-Server-Side-Encryption: AES256"), status: 501},
-		{golden: "error-tagging", call: put("/bucket/k", "x", "X-Amz-Tagging: a=b"), status: 501},
+		{golden: "error-tagging", call: put("/bucket?tagging", "<Tagging><TagSet></TagSet></Tagging>"), status: 501},
 		{golden: "error-key", call: put("/bucket/"+strings.Repeat("k", 1025), "x"), status: 400},
 		{golden: "error-uri", call: get("/bucket/%FF"), status: 400},
 		{golden: "error-path", call: get("//bucket/k"), status: 400},

@@ -74,6 +74,8 @@ func honoured(op, name string) bool {
 		"X-Amz-Copy-Source-If-Modified-Since", "X-Amz-Copy-Source-If-Unmodified-Since",
 		"X-Amz-Source-Expected-Bucket-Owner":
 		return op == "CopyObject" || op == "UploadPartCopy"
+	case "X-Amz-Tagging":
+		return op == "PutObject" || op == "CreateMultipartUpload" || op == "CopyObject"
 	case "X-Amz-Copy-Source-Range":
 		return op == "UploadPartCopy"
 	case "X-Amz-If-Match-Size", "X-Amz-If-Match-Last-Modified-Time":
@@ -112,6 +114,10 @@ func putOptions(r *request) (core.PutOptions, error) {
 		ContentType: h.Get("Content-Type"), CacheControl: h.Get("Cache-Control"),
 		ContentDisposition: h.Get("Content-Disposition"), ContentEncoding: contentEncoding(h["Content-Encoding"]),
 		ContentLanguage: h.Get("Content-Language"), Expires: h.Get("Expires"),
+	}
+	var err error
+	if o.Attrs.Tags, err = headerTags(h); err != nil {
+		return o, err
 	}
 	for name, values := range h {
 		if len(name) <= len(metaPrefix) || !strings.HasPrefix(name, metaPrefix) {
@@ -285,7 +291,7 @@ func objectHeaders(h http.Header, o *core.Object, fixed *fixedHeaders) {
 	v := &o.Entry.Version
 	a := &v.Attrs
 	// One array for the values of all headers: this is the hot path of GET and HEAD.
-	values := make([]string, 0, 12)
+	values := make([]string, 0, 13)
 	put := func(name, value string) {
 		values = append(values, value)
 		h[name] = values[len(values)-1 : len(values) : len(values)]
@@ -309,6 +315,9 @@ func objectHeaders(h http.Header, o *core.Object, fixed *fixedHeaders) {
 	set("Content-Encoding", a.ContentEncoding)
 	set("Content-Language", a.ContentLanguage)
 	set("Expires", a.Expires)
+	if n := len(a.Tags); n > 0 {
+		put("X-Amz-Tagging-Count", strconv.Itoa(n))
+	}
 	// Lower case on the wire, as AWS sends it: clients take the names of metadata from there as they are.
 	for key, value := range a.Metadata {
 		put("x-amz-meta-"+key, encodeMeta(value))

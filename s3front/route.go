@@ -48,6 +48,7 @@ const (
 	subListType
 	subLocation
 	subPartNumber
+	subTagging
 	subUploadID
 	subUploads
 	subVersionID
@@ -73,6 +74,9 @@ func routes() []route {
 		{"GetObject", onObject, http.MethodGet, 0, subVersionID | subPartNumber, getObject},
 		{"HeadObject", onObject, http.MethodHead, 0, subVersionID | subPartNumber, headObject},
 		{"GetObjectAttributes", onObject, http.MethodGet, subAttributes, subVersionID, getAttributes},
+		{"GetObjectTagging", onObject, http.MethodGet, subTagging, subVersionID, getTagging},
+		{"PutObjectTagging", onObject, http.MethodPut, subTagging, subVersionID, putTagging},
+		{"DeleteObjectTagging", onObject, http.MethodDelete, subTagging, subVersionID, deleteTagging},
 		{"PutObject", onObject, http.MethodPut, 0, 0, putObject},
 		{"DeleteObject", onObject, http.MethodDelete, 0, subVersionID, deleteObject},
 		{"CopyObject", onObject, http.MethodPut, subCopySource, 0, copyObject},
@@ -167,6 +171,8 @@ func classify(name string) (subs, bool) {
 		return subLocation, true
 	case "partNumber":
 		return subPartNumber, true
+	case "tagging":
+		return subTagging, true
 	case "uploadId":
 		return subUploadID, true
 	case "uploads":
@@ -185,7 +191,7 @@ func classify(name string) (subs, bool) {
 		"intelligent-tiering", "inventory", "legal-hold", "lifecycle", "logging", "metadataConfiguration",
 		"metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "notification",
 		"object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock", "renameObject",
-		"replication", "requestPayment", "restore", "retention", "select", "select-type", "session", "tagging",
+		"replication", "requestPayment", "restore", "retention", "select", "select-type", "session",
 		"torrent", "website":
 		return subOther, true
 	}

@@ -103,7 +103,7 @@ func TestRoutesAgree(t *testing.T) {
 // routeQueries are those of all operations, and others.
 func routeQueries() []string {
 	return []string{
-		"", "?", "?acl", "?acl=", "?tagging", "?uploads", "?uploadId=x", "?uploadId=x&partNumber=1", "?partNumber=1",
+		"", "?", "?acl", "?acl=", "?tagging", "?tagging&versionId=1", "?uploads", "?uploadId=x", "?uploadId=x&partNumber=1", "?partNumber=1",
 		"?versionId=null", "?attributes", "?versions", "?versioning", "?location", "?delete", "?list-type=2", "?list-type=2&prefix=a&acl",
 		"?nobody-knows", "?list-type=2&nobody-knows", "?nobody-knows=", "?x-id=GetObject", "?policy", "?a=%zz", "?response-expires=x",
 	}
