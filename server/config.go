@@ -34,6 +34,9 @@ type Doors struct {
 	Generic  http.Handler // below /generic
 	KooDrive http.Handler // below /koodrive
 	DAV      http.Handler // below /dav
+	// S3Host tells whether a Host header belongs to S3 alone, such as that of a bucket: every path is a key there. nil:
+	// none does.
+	S3Host func(host string) bool
 	// Ready returns nil when reads and writes work. Its error goes to the log, never to the client.
 	Ready func(ctx context.Context) error
 }

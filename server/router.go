@@ -7,11 +7,13 @@ import (
 	"strings"
 )
 
-// route finds the door of a request by the first segment of its path. A host name that belongs to a door or
-// to a bucket will be looked up before, since every path is a key there.
+// route finds the door of a request: by its host when that is a bucket's, since every path is a key there, else by the
+// first segment of its path.
 func (s *Server) route(r *http.Request) (door string, h http.Handler) {
 	d := s.doors.Load()
 	switch seg := firstSegment(r.URL); {
+	case d != nil && d.S3Host != nil && d.S3Host(r.Host):
+		return "s3", d.S3
 	case seg == "-":
 		return "server", http.HandlerFunc(s.ownPages)
 	case d == nil:

@@ -115,3 +115,22 @@ func TestHealth(t *testing.T) {
 	check(ready, 503, `{"status":"stopping"}`)
 	check(live, 200, `{"status":"live"}`)
 }
+
+// TestRouteByHost: on the host of a bucket every path is a key, also those that belong to other doors elsewhere.
+func TestRouteByHost(t *testing.T) {
+	s, _ := bare(t)
+	s.Open(Doors{S3: named("s3"), Native: named("native"), S3Host: func(host string) bool { return host == "bucket.s3.test" }})
+	for _, path := range []string{"/", "/k", "/v1/k", "/dav", "/-/metrics", "/-/health/live", "//", "/generic/x"} {
+		r := httptest.NewRequest(http.MethodGet, "http://bucket.s3.test"+path, nil)
+		r.Header.Set("Accept", "text/html")
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, r); w.Code != http.StatusOK || w.Body.String() != "s3" {
+			t.Errorf("%s on the bucket's host = %d %q, want the S3 door", path, w.Code, w.Body)
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "http://s3.test/v1/k", nil)
+	w := httptest.NewRecorder()
+	if s.ServeHTTP(w, r); w.Body.String() != "native" {
+		t.Errorf("/v1/k on another host = %d %q, want the native door", w.Code, w.Body)
+	}
+}
