@@ -22,6 +22,10 @@ type Config struct {
 	Service *core.Service
 	// Region is what GetBucketLocation and HeadBucket answer; "" is us-east-1. Requests may be signed for any.
 	Region string
+	// Domains are host names below which each bucket has one of its own (virtual-hosted style): of the domain
+	// s3.example.com the host bucket.s3.example.com, with every path as a key. nil: path style alone. Whoever routes
+	// requests to doors by their path asks BucketOfHost first.
+	Domains []string
 	// RequestID returns the id that the server gave to the request; nil, or "" from it: the door makes one.
 	RequestID func(ctx context.Context) string
 	// Note tells the access log who does what, once per request, before the operation runs; nil: nobody asks.
@@ -76,7 +80,8 @@ type fixedHeaders struct {
 	server, ranges, nosniff, sandbox, defaultType []string
 }
 
-// New returns the S3 door. It takes every path: / is the service, /bucket a bucket, /bucket/key an object.
+// New returns the S3 door. It takes every path: / is the service, /bucket a bucket, /bucket/key an object; on the host
+// of a bucket / is the bucket and /key an object.
 func New(cfg Config) http.Handler { return newDoor(cfg) }
 
 func newDoor(cfg Config) *door {
@@ -95,7 +100,6 @@ func newDoor(cfg Config) *door {
 	d.writers.New = func() any { return new(s3xml.Writer) }
 	// Keys are opaque: a//b, ../x and a%2Fb must arrive as they were sent.
 	d.router = mux.NewRouter().SkipClean(true).UseEncodedPath()
-	// Virtual-host style joins here: the same handler on router.Host("{bucket:[a-z0-9.-]+}." + domain).
 	for _, path := range []string{"/", "/{bucket}", "/{bucket}/", "/{bucket}/{key:.+}"} {
 		d.router.HandleFunc(path, d.routed)
 	}
@@ -106,6 +110,10 @@ func newDoor(cfg Config) *door {
 // ServeHTTP implements http.Handler. Paths of the usual form need no router: what the router would find is cut out of
 // them. Which operation runs is decided behind that, by the same whitelist for all.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if at, ok := d.hosted(r); ok {
+		d.serve(w, r, at)
+		return
+	}
 	if at, ok := cutPath(r.URL.EscapedPath()); ok {
 		d.serve(w, r, at)
 		return

@@ -95,6 +95,7 @@ type call struct {
 	method, target string
 	headers        string // "Name: value\n..."
 	body           string
+	host           string        // "": s3.test
 	key            string        // "": the administrator's; "anonymous"
 	payload        string        // x-amz-content-sha256; "": the body's hash
 	trailers       []sigv4.Param // of a streaming payload
@@ -139,6 +140,9 @@ func (e *env) request(c call) *http.Request {
 		e.tb.Fatal(err)
 	}
 	r := (&http.Request{Method: c.method, URL: u, Header: http.Header{}, Host: "s3.test"}).WithContext(e.tb.Context())
+	if c.host != "" {
+		r.Host = c.host
+	}
 	for line := range strings.SplitSeq(c.headers, "\n") {
 		if name, value, ok := strings.Cut(line, ": "); ok {
 			r.Header.Add(strings.TrimSpace(name), value)

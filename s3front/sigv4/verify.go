@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -148,7 +149,7 @@ func (v *Verifier) compare(r *http.Request, q Query, s *signing) (key [32]byte, 
 		}
 		return key, &Error{
 			Reason: Mismatch, Key: c.accessKey, Provided: c.signature,
-			Msg:          "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+			Msg:          mismatch(r.Host),
 			StringToSign: string(all[n+padSize:]), CanonicalRequest: string(all[:n]),
 		}
 	}
@@ -156,6 +157,13 @@ func (v *Verifier) compare(r *http.Request, q Query, s *signing) (key [32]byte, 
 		v.keys.put(c, s.secret, key)
 	}
 	return key, nil
+}
+
+// mismatch says that a signature is wrong, in AWS's words, and for which host it would have been right: a proxy on the
+// way that sets another one is the usual reason when key and clock are right.
+func mismatch(host string) string {
+	return fmt.Sprintf("The request signature we calculated does not match the signature you provided. Check your key and signing method. "+
+		"The signature was checked for the host %.255q.", host)
 }
 
 // checkSigned refuses a request whose host or x-amz-* headers are not all covered by the signature. Whoever
