@@ -114,7 +114,7 @@ func (se *Session) Bucket(ctx context.Context, name string) (Bucket, error) {
 // BucketListOptions select a page of buckets.
 type BucketListOptions struct {
 	Prefix, After string
-	Limit         int // 1..1000; 0 gives an empty page
+	Limit         int // 1..10,000; 0 gives an empty page
 	// Owned leaves out what belongs to somebody else, for administrators too (S3 ListBuckets).
 	Owned bool
 }

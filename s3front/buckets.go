@@ -9,16 +9,19 @@ import (
 
 const maxDocument = 64 << 10
 
-// listBuckets is S3 ListBuckets: the caller's own.
+// maxBuckets is how many buckets one answer shows: what a client that does not know of pages may own (S3 ListBuckets).
+const maxBuckets = 10_000
+
+// listBuckets is S3 ListBuckets: the caller's own. All of them lie in the door's region.
 func listBuckets(w http.ResponseWriter, r *request, se *core.Session) error {
-	limit, err := r.intParam("max-buckets", 1000)
+	limit, err := r.intParam("max-buckets", maxBuckets)
 	if err != nil {
 		return err
 	}
-	if limit < 1 || limit > 10_000 {
+	if limit < 1 || limit > maxBuckets {
 		return badArgument("max-buckets", r.query.Get("max-buckets"), "Argument max-buckets must be an integer between 1 and 10000")
 	}
-	opts := core.BucketListOptions{Prefix: r.query.Get("prefix"), Limit: min(limit, 1000), Owned: true}
+	opts := core.BucketListOptions{Prefix: r.query.Get("prefix"), Limit: limit, Owned: true}
 	if token, ok := r.query.Lookup("continuation-token"); ok {
 		cursor, err := readToken("", token)
 		if err != nil {
@@ -29,6 +32,9 @@ func listBuckets(w http.ResponseWriter, r *request, se *core.Session) error {
 	buckets, more, err := se.Buckets(r.Context(), opts)
 	if err != nil {
 		return err
+	}
+	if region := r.query.Get("bucket-region"); region != "" && region != r.door.cfg.Region {
+		buckets, more = nil, false
 	}
 	return r.writeXML(w, http.StatusOK, func(x *s3xml.Writer) {
 		x.Start("ListAllMyBucketsResult")

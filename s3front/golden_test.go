@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"trivium/core/coretest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -185,9 +187,20 @@ func bucketStory() []step {
 		{golden: "ListBuckets", call: get("/"), status: 200},
 		{golden: "ListBuckets-page", call: get("/?max-buckets=1"), status: 200, save: "$TOKEN", from: "ContinuationToken"},
 		{golden: "ListBuckets-next", call: get("/?max-buckets=1&continuation-token=$TOKEN"), status: 200},
+		{golden: "ListBuckets-prefix", call: get("/?prefix=se&bucket-region=us-east-1"), status: 200},
+		{golden: "ListBuckets-region", call: get("/?bucket-region=eu-central-1"), status: 200},
+		{golden: "ListBuckets-max", call: get("/?max-buckets=10001"), status: 400},
 		{golden: "HeadBucket", call: head("/bucket"), status: 200},
 		{golden: "HeadBucket-missing", call: head("/missing"), status: 404},
 		{golden: "GetBucketLocation", call: get("/bucket?location"), status: 200},
+		{golden: "GetBucketAcl", call: get("/bucket?acl"), status: 200},
+		{golden: "PutBucketAcl", call: put("/bucket?acl", "", "X-Amz-Acl: private"), status: 200},
+		{golden: "PutBucketAcl-document", call: put("/bucket?acl", "<AccessControlPolicy><AccessControlList><Grant><Grantee><ID>"+canonicalID(coretest.AdminID)+"</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant></AccessControlList></AccessControlPolicy>"), status: 200},
+		{golden: "PutBucketAcl-grant", call: put("/bucket?acl", "<AccessControlPolicy><AccessControlList><Grant><Grantee><URI>http://acs.amazonaws.com/groups/global/AllUsers</URI></Grantee><Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>"), status: 400},
+		{golden: "PutBucketAcl-public", call: put("/bucket?acl", "", "X-Amz-Acl: public-read"), status: 400},
+		{golden: "PutBucketAcl-unknown", call: put("/bucket?acl", "", "X-Amz-Acl: public-ready"), status: 400},
+		{golden: "PutBucketAcl-nothing", call: put("/bucket?acl", ""), status: 400},
+		{golden: "PutBucketAcl-forbidden", call: put("/bucket?acl", "", "X-Amz-Acl: private").as("alice"), status: 403},
 		{golden: "GetBucketVersioning", call: get("/bucket?versioning"), status: 200},
 		{golden: "PutBucketVersioning", call: put("/bucket?versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"), status: 200},
 		{golden: "GetBucketVersioning-enabled", call: get("/bucket?versioning"), status: 200},
@@ -234,6 +247,11 @@ func objectStory() []step {
 		{golden: "HeadObject-replaced", call: head("/bucket/copy"), status: 200},
 		{golden: "CopyObject-self", call: put("/bucket/copy", "", "X-Amz-Copy-Source: bucket/copy"), status: 400},
 		{golden: "CopyObject-missing", call: put("/bucket/copy", "", "X-Amz-Copy-Source: bucket/nothing"), status: 404},
+		{golden: "GetObjectAcl", call: get("/bucket/sum?acl"), status: 200},
+		{golden: "GetObjectAcl-missing", call: get("/bucket/nothing?acl"), status: 404},
+		{golden: "PutObjectAcl", call: put("/bucket/sum?acl", "", "X-Amz-Acl: bucket-owner-full-control"), status: 200},
+		{golden: "PutObjectAcl-missing", call: put("/bucket/nothing?acl", "", "X-Amz-Acl: private"), status: 404},
+		{golden: "PutObjectAcl-public", call: put("/bucket/sum?acl", "", "X-Amz-Acl: public-read"), status: 400},
 		{golden: "DeleteObject", call: del("/bucket/copy"), status: 204},
 		{golden: "DeleteObject-missing", call: del("/bucket/copy"), status: 204},
 		{golden: "DeleteObjects", call: post("/bucket?delete", "<Delete><Object><Key>sum</Key></Object><Object><Key>no &lt;such&gt;</Key></Object></Delete>",

@@ -45,7 +45,9 @@ func listHeader(name string) bool {
 // refuseValue refuses headers of which only some values are honoured.
 func refuseValue(name, value string) error {
 	switch {
-	case name == "X-Amz-Acl" && value != "private" && value != "bucket-owner-full-control":
+	case name == "X-Amz-Acl":
+		return refuseACL(value)
+	case strings.HasPrefix(name, "X-Amz-Grant-"):
 		return &apiError{code: aclNotSupported}
 	case name == "X-Amz-Object-Ownership" && value != "BucketOwnerEnforced",
 		name == "X-Amz-Bucket-Object-Lock-Enabled" && !strings.EqualFold(value, "false"):

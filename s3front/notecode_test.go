@@ -26,7 +26,7 @@ func TestNoteCode(t *testing.T) {
 		{get("/b%2Fk/k"), "InvalidBucketName"},
 		{get("/bucket/k").as("AKIANOBODY"), "SignatureDoesNotMatch"},
 		{get("/bucket/k").as("alice"), "AccessDenied"},
-		{get("/bucket?acl"), "NotImplemented"},
+		{get("/bucket?cors"), "NotImplemented"},
 		{get("/bucket/absent"), "NoSuchKey"},
 		{call{method: "HEAD", target: "/bucket/absent"}, "NoSuchKey"},
 		{call{method: "GET", target: "/bucket/k", headers: "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\n"}, "NotModified"},

@@ -192,7 +192,7 @@ func requestRefusals() []refusal {
 		{"version of a PUT", put("/bucket/k?versionId=1", "x"), 501, "NotImplemented"},
 		{"encryption", put("/bucket/k", "x", "X-Amz-Server-Side-Encryption-Customer-Algorithm: AES256"), 501, "NotImplemented"},
 		{"lock", put("/bucket/k", "x", "X-Amz-Object-Lock-Mode: GOVERNANCE"), 501, "NotImplemented"},
-		{"grant", put("/bucket/k", "x", "X-Amz-Grant-Read: id=1"), 501, "NotImplemented"},
+		{"grant", put("/bucket/k", "x", "X-Amz-Grant-Read: id=1"), 400, "AccessControlListNotSupported"},
 		{"public ACL", put("/bucket/k", "x", "X-Amz-Acl: public-read"), 400, "AccessControlListNotSupported"},
 		{"append", put("/bucket/k", "x", "X-Amz-Write-Offset-Bytes: 0"), 501, "NotImplemented"},
 		{"redirect", put("/bucket/k", "x", "X-Amz-Website-Redirect-Location: /a"), 501, "NotImplemented"},
@@ -543,7 +543,7 @@ func TestEvents(t *testing.T) {
 	})
 	e.do(put("/bucket", ""))
 	e.do(get("/bucket/k%2F").as("alice"))
-	e.do(get("/bucket?acl"))
+	e.do(get("/bucket?cors"))
 	e.do(get("/bucket/k").as("anonymous"))
 	e.do(get("/").as("AKIANOBODY"))
 	want := []Event{

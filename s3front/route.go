@@ -43,7 +43,8 @@ func cutPath(path string) (at place, ok bool) {
 type subs uint32
 
 const (
-	subAttributes subs = 1 << iota
+	subACL subs = 1 << iota
+	subAttributes
 	subDelete
 	subListType
 	subLocation
@@ -77,6 +78,8 @@ func routes() []route {
 		{"GetObjectTagging", onObject, http.MethodGet, subTagging, subVersionID, getTagging},
 		{"PutObjectTagging", onObject, http.MethodPut, subTagging, subVersionID, putTagging},
 		{"DeleteObjectTagging", onObject, http.MethodDelete, subTagging, subVersionID, deleteTagging},
+		{"GetObjectAcl", onObject, http.MethodGet, subACL, subVersionID, getObjectACL},
+		{"PutObjectAcl", onObject, http.MethodPut, subACL, subVersionID, putObjectACL},
 		{"PutObject", onObject, http.MethodPut, 0, 0, putObject},
 		{"DeleteObject", onObject, http.MethodDelete, 0, subVersionID, deleteObject},
 		{"CopyObject", onObject, http.MethodPut, subCopySource, 0, copyObject},
@@ -95,6 +98,8 @@ func routes() []route {
 		{"CreateBucket", onBucket, http.MethodPut, 0, 0, createBucket},
 		{"DeleteBucket", onBucket, http.MethodDelete, 0, 0, deleteBucket},
 		{"GetBucketLocation", onBucket, http.MethodGet, subLocation, 0, getLocation},
+		{"GetBucketAcl", onBucket, http.MethodGet, subACL, 0, getBucketACL},
+		{"PutBucketAcl", onBucket, http.MethodPut, subACL, 0, putBucketACL},
 		{"GetBucketVersioning", onBucket, http.MethodGet, subVersioning, 0, getVersioning},
 		{"PutBucketVersioning", onBucket, http.MethodPut, subVersioning, 0, putVersioning},
 		{"ListBuckets", onService, http.MethodGet, 0, 0, listBuckets},
@@ -161,6 +166,8 @@ func subsOf(q sigv4.Query, method string) (set subs, other string) {
 // classify returns the bit of a sub-resource, or 0 for other parameters, and whether the name is known.
 func classify(name string) (subs, bool) {
 	switch name {
+	case "acl":
+		return subACL, true
 	case "attributes":
 		return subAttributes, true
 	case "delete":
@@ -187,7 +194,7 @@ func classify(name string) (subs, bool) {
 		"fetch-owner", "key-marker", "version-id-marker", "upload-id-marker", "max-uploads", "max-parts",
 		"part-number-marker", "max-buckets", "bucket-region":
 		return 0, true
-	case "accelerate", "acl", "abac", "analytics", "append", "cors", "encryption", "id",
+	case "accelerate", "abac", "analytics", "append", "cors", "encryption", "id",
 		"intelligent-tiering", "inventory", "legal-hold", "lifecycle", "logging", "metadataConfiguration",
 		"metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "notification",
 		"object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock", "renameObject",
