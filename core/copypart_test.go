@@ -67,8 +67,12 @@ func TestCopyPart(t *testing.T) {
 	upload(t, env, core.Path{Bucket: "off", Key: "joined"}, parts)
 	p := core.Path{Bucket: "ver", Key: "copy"}
 	for _, sum := range []core.Checksum{
-		{}, {Algorithm: "CRC64NVME"}, {Algorithm: "CRC32C"}, {Algorithm: "CRC32"},
-		{Algorithm: "SHA256", Composite: true}, {Algorithm: "SHA1", Composite: true},
+		{},
+		{Algorithm: "CRC64NVME"},
+		{Algorithm: "CRC32C"},
+		{Algorithm: "CRC32"},
+		{Algorithm: "SHA256", Composite: true},
+		{Algorithm: "SHA1", Composite: true},
 	} {
 		for key, data := range sources {
 			for _, x := range []*core.Range{nil, {First: 0, Last: int64(len(data)) - 1}, {First: 10, Last: 99}, {First: 60_000, Last: 130_000}} {

@@ -171,7 +171,7 @@ func TestCopiedPartForms(t *testing.T) {
 		id := value(e.must(post("/bucket/big?uploads", "")).body, "UploadId")
 		c := put("/bucket/big?partNumber=1&uploadId="+id, "")
 		a := f.send(e, shaped{c, []string{"x-amz-copy-source: bucket/src", "x-amz-copy-source-range: bytes=1-2"}})
-		if a.StatusCode != 200 {
+		if a.StatusCode != http.StatusOK {
 			t.Errorf("%s = %d %s", f.name, a.StatusCode, a.body)
 		}
 		if parts := e.must(get("/bucket/big?uploadId=" + id)).body; value(parts, "Size") != "2" {
