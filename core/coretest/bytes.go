@@ -7,9 +7,11 @@ import (
 	"encoding/hex"
 )
 
-// Chunk stands for Size bytes that follow from Seed, so that a model of many objects needs no memory for them.
+// Chunk stands for Size bytes that follow from Seed behind the first Skip ones, so that a model of many objects needs
+// no memory for them.
 type Chunk struct {
 	Seed uint64
+	Skip int
 	Size int
 }
 
@@ -20,7 +22,7 @@ type Content []Chunk
 func (c Content) Bytes() []byte {
 	out := make([]byte, 0, c.Size())
 	for _, k := range c {
-		out = append(out, Bytes(k.Seed, k.Size)...)
+		out = append(out, Bytes(k.Seed, k.Skip+k.Size)[k.Skip:]...)
 	}
 	return out
 }
@@ -32,6 +34,19 @@ func (c Content) Size() int64 {
 		n += k.Size
 	}
 	return int64(n)
+}
+
+// Cut returns the content of the length bytes from offset, which lie in c.
+func (c Content) Cut(offset, length int64) Content {
+	var out Content
+	for _, k := range c {
+		from, to := min(max(offset, 0), int64(k.Size)), min(max(offset+length, 0), int64(k.Size))
+		if from < to {
+			out = append(out, Chunk{Seed: k.Seed, Skip: k.Skip + int(from), Size: int(to - from)})
+		}
+		offset -= int64(k.Size)
+	}
+	return out
 }
 
 // Bytes returns size bytes that follow from seed; those of different seeds differ from the first on.

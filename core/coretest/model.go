@@ -144,6 +144,7 @@ func (m *Model) step(ctx context.Context, i int) error {
 		{8, m.move},
 		{4, m.createUpload},
 		{8, m.putPart},
+		{4, m.copyPart},
 		{4, m.complete},
 		{1, m.abort},
 		{3, m.setAttrs},

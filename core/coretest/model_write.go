@@ -401,6 +401,38 @@ func (m *Model) putPart(ctx context.Context) error {
 	return nil
 }
 
+// copyPart makes a part of the whole of a version, or of a range of it: of a large one always, or copies of copies would
+// grow.
+func (m *Model) copyPart(ctx context.Context) error {
+	from, b := m.bucket(), m.bucket()
+	u := m.upload(b)
+	if u == nil {
+		return nil
+	}
+	src, opts := m.existing(from), core.CopyOptions{}
+	v, want, fails := m.source(from, src, &opts)
+	req := core.PartCopy{
+		Number: 1 + m.rnd.IntN(6), Source: core.Path{Bucket: from.name, Key: src}, SourceVersionID: opts.SourceVersionID,
+	}
+	content := v.content
+	if size := int(content.Size()); size > m.opts.MaxSize || size > 0 && m.rnd.IntN(2) == 0 {
+		first := m.rnd.IntN(size)
+		length := 1 + m.rnd.IntN(min(size-first, m.opts.MaxSize))
+		req.Range = &core.Range{First: int64(first), Last: int64(first + length - 1)}
+		content = content.Cut(int64(first), int64(length))
+	}
+	m.begin("copy part %d of %s %q from %s %q version %q, %+v", req.Number, b.name, u.key, from.name, src, req.SourceVersionID, req.Range)
+	part, err := m.env.Admin.CopyPart(ctx, core.Path{Bucket: b.name, Key: u.key}, u.id, req)
+	if done, err := m.outcome(err, want, fails); done {
+		return err
+	}
+	if part.Size != content.Size() || part.Algorithm != "CRC32C" || part.ETag != md5Hex(content.Bytes()) {
+		return m.differ("part is %+v, want %d bytes", part, content.Size())
+	}
+	u.parts[req.Number] = modelPart{content: content, etag: part.ETag}
+	return nil
+}
+
 func (m *Model) complete(ctx context.Context) error {
 	b := m.bucket()
 	u := m.upload(b)
