@@ -14,20 +14,9 @@ const maxBuckets = 10_000
 
 // listBuckets is S3 ListBuckets: the caller's own. All of them lie in the door's region.
 func listBuckets(w http.ResponseWriter, r *request, se *core.Session) error {
-	limit, err := r.intParam("max-buckets", maxBuckets)
+	opts, err := bucketPage(r)
 	if err != nil {
 		return err
-	}
-	if limit < 1 || limit > maxBuckets {
-		return badArgument("max-buckets", r.query.Get("max-buckets"), "Argument max-buckets must be an integer between 1 and 10000")
-	}
-	opts := core.BucketListOptions{Prefix: r.query.Get("prefix"), Limit: limit, Owned: true}
-	if token, ok := r.query.Lookup("continuation-token"); ok {
-		cursor, err := readToken("", token)
-		if err != nil {
-			return err
-		}
-		opts.After = cursor.key
 	}
 	buckets, more, err := se.Buckets(r.Context(), opts)
 	if err != nil {
@@ -57,6 +46,25 @@ func listBuckets(w http.ResponseWriter, r *request, se *core.Session) error {
 		}
 		x.Close("ListAllMyBucketsResult")
 	})
+}
+
+// bucketPage reads which buckets are asked for.
+func bucketPage(r *request) (core.BucketListOptions, error) {
+	opts := core.BucketListOptions{Prefix: r.query.Get("prefix"), Owned: true}
+	var err error
+	if opts.Limit, err = r.intParam("max-buckets", maxBuckets); err != nil {
+		return opts, err
+	}
+	if opts.Limit < 1 || opts.Limit > maxBuckets {
+		return opts, badArgument("max-buckets", r.query.Get("max-buckets"), "Argument max-buckets must be an integer between 1 and 10000")
+	}
+	token, ok := r.query.Lookup("continuation-token")
+	if !ok {
+		return opts, nil
+	}
+	at, err := readToken("", token)
+	opts.After = at.key
+	return opts, err
 }
 
 // createBucket is S3 CreateBucket. Any region is accepted.

@@ -32,11 +32,7 @@ func completeUpload(w http.ResponseWriter, r *request, se *core.Session) error {
 	if uploadErr != nil && core.CodeOf(uploadErr) != core.NoSuchUpload {
 		return uploadErr
 	}
-	root, err := readXMLOf(r, maxCompleteBody)
-	if err != nil {
-		return err
-	}
-	parts, err := completeParts(root)
+	parts, err := readParts(r)
 	if err != nil {
 		return err
 	}
@@ -46,11 +42,7 @@ func completeUpload(w http.ResponseWriter, r *request, se *core.Session) error {
 	if opts.Checksum, err = matchChecksums(r.Header, u.Checksum, parts); err != nil {
 		return err
 	}
-	named := make([]core.CompletePart, len(parts))
-	for i := range parts {
-		named[i] = parts[i].CompletePart
-	}
-	res, err := se.CompleteUpload(r.Context(), r.path(), id, named, opts)
+	res, err := se.CompleteUpload(r.Context(), r.path(), id, named(parts), opts)
 	switch {
 	case core.CodeOf(err) == core.NoSuchUpload: // another completion was faster
 		return answerAgain(w, r, se, completed{parts, err})
@@ -143,6 +135,24 @@ func readXMLOf(r *request, limit int64) (*s3xml.Node, error) {
 type namedPart struct {
 	core.CompletePart
 	algorithm string
+}
+
+// named are the parts as core takes them.
+func named(parts []namedPart) []core.CompletePart {
+	out := make([]core.CompletePart, len(parts))
+	for i := range parts {
+		out[i] = parts[i].CompletePart
+	}
+	return out
+}
+
+// readParts reads the document of a completion.
+func readParts(r *request) ([]namedPart, error) {
+	root, err := readXMLOf(r, maxCompleteBody)
+	if err != nil {
+		return nil, err
+	}
+	return completeParts(root)
 }
 
 func completeParts(root *s3xml.Node) ([]namedPart, error) {

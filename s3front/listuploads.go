@@ -27,15 +27,11 @@ func listParts(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return err
 	}
-	owner := canonicalID(u.Owner)
 	return r.writeXML(w, http.StatusOK, func(x *s3xml.Writer) {
 		x.Start("ListPartsResult")
 		x.Text("Bucket", r.bucket)
 		l.text(x, "Key", r.key)
-		x.Text("UploadId", id)
-		writeInitiator(x, owner)
-		writeOwner(x, owner)
-		x.Text("StorageClass", classOf(u.Class))
+		writeUpload(x, &u)
 		x.Int("PartNumberMarker", int64(after))
 		if len(parts) > 0 {
 			x.Int("NextPartNumberMarker", int64(parts[len(parts)-1].Number))
@@ -52,6 +48,15 @@ func listParts(w http.ResponseWriter, r *request, se *core.Session) error {
 		}
 		x.Close("ListPartsResult")
 	})
+}
+
+// writeUpload writes what both listings show of an upload.
+func writeUpload(x *s3xml.Writer, u *core.Upload) {
+	owner := canonicalID(u.Owner)
+	x.Text("UploadId", u.ID)
+	writeInitiator(x, owner)
+	writeOwner(x, owner)
+	x.Text("StorageClass", classOf(u.Class))
 }
 
 func writePart(x *s3xml.Writer, p *core.UploadPart, algorithm string) {
@@ -122,13 +127,9 @@ func listUploads(w http.ResponseWriter, r *request, se *core.Session) error {
 }
 
 func (l *listing) upload(x *s3xml.Writer, u *core.Upload) {
-	owner := canonicalID(u.Owner)
 	x.Open("Upload")
 	l.text(x, "Key", u.Key)
-	x.Text("UploadId", u.ID)
-	writeInitiator(x, owner)
-	writeOwner(x, owner)
-	x.Text("StorageClass", classOf(u.Class))
+	writeUpload(x, u)
 	x.Time("Initiated", u.CreateTime)
 	x.TextOpt("ChecksumAlgorithm", u.Checksum.Algorithm)
 	x.Text("ChecksumType", checksumType(u.Checksum))
