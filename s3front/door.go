@@ -68,7 +68,7 @@ type door struct {
 	cfg      Config
 	router   *mux.Router
 	verifier *sigv4.Verifier
-	routes   []route
+	routes   *whitelist
 	writers  sync.Pool // *s3xml.Writer
 	fixed    fixedHeaders
 	// documents is the memory for XML bodies and their trees: no number of requests may make the process grow.
@@ -91,7 +91,7 @@ func newDoor(cfg Config) *door {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	d := &door{cfg: cfg, verifier: sigv4.New(sigv4.Config{Now: cfg.Now}), routes: routes()}
+	d := &door{cfg: cfg, verifier: sigv4.New(sigv4.Config{Now: cfg.Now}), routes: newWhitelist(routes())}
 	d.documents = semaphore.NewWeighted(documentMemory)
 	d.fixed = fixedHeaders{
 		server: []string{"Trivium"}, ranges: []string{"bytes"}, nosniff: []string{"nosniff"},
@@ -164,7 +164,7 @@ func (d *door) handle(ctx context.Context, r *request, at place) error {
 		return err
 	}
 	authErr, hoistErr := d.authenticate(ctx, r), hoist(r)
-	rt, routeErr := d.find(r)
+	rt, routeErr := d.routes.find(r)
 	if rt != nil {
 		r.op = rt.op
 	}

@@ -40,75 +40,99 @@ func cutPath(path string) (at place, ok bool) {
 }
 
 // subs is a set of sub-resources: parameters that select another operation.
-type subs uint32
+type subs uint64
 
-const (
-	subACL subs = 1 << iota
-	subAttributes
-	subDelete
-	subListType
-	subLocation
-	subPartNumber
-	subTagging
-	subUploadID
-	subUploads
-	subVersionID
-	subVersioning
-	subVersions
-	subCopySource // x-amz-copy-source on a PUT, a header by the time when routes are looked for
-	subOther      // a sub-resource that no operation here knows
-)
+// subOther is a sub-resource that no operation here knows.
+const subOther subs = 1 << 63
+
+// bySource stands in a route for x-amz-copy-source on a PUT: a header by the time when routes are looked for.
+const bySource = "x-amz-copy-source"
 
 // route is one operation: it runs when the sub-resources of a request are all of need and nothing but need and
-// allow.
+// allow. Both are names of parameters, separated by spaces.
 type route struct {
 	op          string
 	scope       scope
 	method      string
-	need, allow subs
+	need, allow string
 	run         handler
 }
 
-// routes is the whitelist of operations. What is not in it is answered with 501 or 405.
+// routes are the operations there are. What is not among them is answered with 501 or 405.
 func routes() []route {
 	return []route{
-		{"GetObject", onObject, http.MethodGet, 0, subVersionID | subPartNumber, getObject},
-		{"HeadObject", onObject, http.MethodHead, 0, subVersionID | subPartNumber, headObject},
-		{"GetObjectAttributes", onObject, http.MethodGet, subAttributes, subVersionID, getAttributes},
-		{"GetObjectTagging", onObject, http.MethodGet, subTagging, subVersionID, getTagging},
-		{"PutObjectTagging", onObject, http.MethodPut, subTagging, subVersionID, putTagging},
-		{"DeleteObjectTagging", onObject, http.MethodDelete, subTagging, subVersionID, deleteTagging},
-		{"GetObjectAcl", onObject, http.MethodGet, subACL, subVersionID, getObjectACL},
-		{"PutObjectAcl", onObject, http.MethodPut, subACL, subVersionID, putObjectACL},
-		{"PutObject", onObject, http.MethodPut, 0, 0, putObject},
-		{"DeleteObject", onObject, http.MethodDelete, 0, subVersionID, deleteObject},
-		{"CopyObject", onObject, http.MethodPut, subCopySource, 0, copyObject},
-		{"UploadPart", onObject, http.MethodPut, subUploadID | subPartNumber, 0, uploadPart},
-		{"UploadPartCopy", onObject, http.MethodPut, subUploadID | subPartNumber | subCopySource, 0, uploadPartCopy},
-		{"CreateMultipartUpload", onObject, http.MethodPost, subUploads, 0, createUpload},
-		{"CompleteMultipartUpload", onObject, http.MethodPost, subUploadID, 0, completeUpload},
-		{"AbortMultipartUpload", onObject, http.MethodDelete, subUploadID, 0, abortUpload},
-		{"ListParts", onObject, http.MethodGet, subUploadID, 0, listParts},
-		{"ListObjects", onBucket, http.MethodGet, 0, 0, listObjects},
-		{"ListObjectsV2", onBucket, http.MethodGet, subListType, 0, listObjectsV2},
-		{"ListObjectVersions", onBucket, http.MethodGet, subVersions, 0, listVersions},
-		{"ListMultipartUploads", onBucket, http.MethodGet, subUploads, 0, listUploads},
-		{"DeleteObjects", onBucket, http.MethodPost, subDelete, 0, deleteObjects},
-		{"HeadBucket", onBucket, http.MethodHead, 0, 0, headBucket},
-		{"CreateBucket", onBucket, http.MethodPut, 0, 0, createBucket},
-		{"DeleteBucket", onBucket, http.MethodDelete, 0, 0, deleteBucket},
-		{"GetBucketLocation", onBucket, http.MethodGet, subLocation, 0, getLocation},
-		{"GetBucketAcl", onBucket, http.MethodGet, subACL, 0, getBucketACL},
-		{"PutBucketAcl", onBucket, http.MethodPut, subACL, 0, putBucketACL},
-		{"GetBucketVersioning", onBucket, http.MethodGet, subVersioning, 0, getVersioning},
-		{"PutBucketVersioning", onBucket, http.MethodPut, subVersioning, 0, putVersioning},
-		{"ListBuckets", onService, http.MethodGet, 0, 0, listBuckets},
+		{"GetObject", onObject, http.MethodGet, "", "versionId partNumber", getObject},
+		{"HeadObject", onObject, http.MethodHead, "", "versionId partNumber", headObject},
+		{"GetObjectAttributes", onObject, http.MethodGet, "attributes", "versionId", getAttributes},
+		{"GetObjectTagging", onObject, http.MethodGet, "tagging", "versionId", getTagging},
+		{"PutObjectTagging", onObject, http.MethodPut, "tagging", "versionId", putTagging},
+		{"DeleteObjectTagging", onObject, http.MethodDelete, "tagging", "versionId", deleteTagging},
+		{"GetObjectAcl", onObject, http.MethodGet, "acl", "versionId", getObjectACL},
+		{"PutObjectAcl", onObject, http.MethodPut, "acl", "versionId", putObjectACL},
+		{"PutObject", onObject, http.MethodPut, "", "", putObject},
+		{"DeleteObject", onObject, http.MethodDelete, "", "versionId", deleteObject},
+		{"CopyObject", onObject, http.MethodPut, bySource, "", copyObject},
+		{"UploadPart", onObject, http.MethodPut, "uploadId partNumber", "", uploadPart},
+		{"UploadPartCopy", onObject, http.MethodPut, "uploadId partNumber " + bySource, "", uploadPartCopy},
+		{"CreateMultipartUpload", onObject, http.MethodPost, "uploads", "", createUpload},
+		{"CompleteMultipartUpload", onObject, http.MethodPost, "uploadId", "", completeUpload},
+		{"AbortMultipartUpload", onObject, http.MethodDelete, "uploadId", "", abortUpload},
+		{"ListParts", onObject, http.MethodGet, "uploadId", "", listParts},
+		{"ListObjects", onBucket, http.MethodGet, "", "", listObjects},
+		{"ListObjectsV2", onBucket, http.MethodGet, "list-type", "", listObjectsV2},
+		{"ListObjectVersions", onBucket, http.MethodGet, "versions", "", listVersions},
+		{"ListMultipartUploads", onBucket, http.MethodGet, "uploads", "", listUploads},
+		{"DeleteObjects", onBucket, http.MethodPost, "delete", "", deleteObjects},
+		{"HeadBucket", onBucket, http.MethodHead, "", "", headBucket},
+		{"CreateBucket", onBucket, http.MethodPut, "", "", createBucket},
+		{"DeleteBucket", onBucket, http.MethodDelete, "", "", deleteBucket},
+		{"GetBucketLocation", onBucket, http.MethodGet, "location", "", getLocation},
+		{"GetBucketAcl", onBucket, http.MethodGet, "acl", "", getBucketACL},
+		{"PutBucketAcl", onBucket, http.MethodPut, "acl", "", putBucketACL},
+		{"GetBucketVersioning", onBucket, http.MethodGet, "versioning", "", getVersioning},
+		{"PutBucketVersioning", onBucket, http.MethodPut, "versioning", "", putVersioning},
+		{"ListBuckets", onService, http.MethodGet, "", "", listBuckets},
 	}
 }
 
-// find returns the route of r, or why there is none.
-func (d *door) find(r *request) (*route, error) {
-	set, other := subsOf(r.query, r.Method)
+// whitelist finds operations.
+type whitelist struct {
+	entries []entry
+	params  map[string]subs // sub-resources of routes, by name
+	source  subs            // of bySource
+}
+
+// entry is a route with its names as sets.
+type entry struct {
+	route
+	needs, allows subs
+}
+
+// newWhitelist makes the whitelist of these routes, whose names are at most 62.
+func newWhitelist(all []route) *whitelist {
+	l := &whitelist{params: make(map[string]subs)}
+	set := func(names string) (set subs) {
+		for name := range strings.FieldsSeq(names) {
+			bit, known := l.params[name]
+			if !known {
+				bit = 1 << len(l.params)
+				l.params[name] = bit
+			}
+			set |= bit
+		}
+		return set
+	}
+	for _, rt := range all {
+		l.entries = append(l.entries, entry{rt, set(rt.need), set(rt.allow)})
+	}
+	l.source = set(bySource)
+	delete(l.params, bySource) // no parameter
+	return l
+}
+
+// find returns the operation that r asks for, or why there is none.
+func (l *whitelist) find(r *request) (*entry, error) {
+	set, other := l.subsOf(r.query, r.Method)
 	if set&subOther != 0 {
 		return nil, notImplementedFor("sub-resource " + other)
 	}
@@ -120,19 +144,19 @@ func (d *door) find(r *request) (*route, error) {
 		where = onBucket
 	}
 	if where == onObject && r.Method == http.MethodPut && r.Header["X-Amz-Copy-Source"] != nil {
-		set |= subCopySource
+		set |= l.source
 	}
-	for i := range d.routes {
-		rt := &d.routes[i]
-		if rt.scope == where && rt.method == r.Method && set&rt.need == rt.need && set&^(rt.need|rt.allow) == 0 {
-			return rt, nil
+	for i := range l.entries {
+		e := &l.entries[i]
+		if e.scope == where && e.method == r.Method && set&e.needs == e.needs && set&^(e.needs|e.allows) == 0 {
+			return e, nil
 		}
 	}
-	return nil, d.noRoute(r, where, set)
+	return nil, noRoute(r, where, set)
 }
 
 // noRoute says why nothing serves the request.
-func (d *door) noRoute(r *request, where scope, set subs) error {
+func noRoute(r *request, where scope, set subs) error {
 	switch {
 	case set != 0:
 		return notImplementedFor("this combination of method and sub-resources")
@@ -148,9 +172,9 @@ func (s scope) String() string { return [...]string{"SERVICE", "BUCKET", "OBJECT
 // subsOf collects the sub-resources of a query and the name of one that is not known. Parameters that select
 // nothing are allowed everywhere, as AWS ignores them; a parameter nobody knows is taken for a sub-resource
 // unless it has a value and the request only reads.
-func subsOf(q sigv4.Query, method string) (set subs, other string) {
+func (l *whitelist) subsOf(q sigv4.Query, method string) (set subs, other string) {
 	for i := range q {
-		bit, known := classify(q[i].Name)
+		bit, known := l.classify(q[i].Name)
 		harmless := q[i].Value != "" && (method == http.MethodGet || method == http.MethodHead)
 		if !known && !harmless {
 			bit = subOther
@@ -164,42 +188,20 @@ func subsOf(q sigv4.Query, method string) (set subs, other string) {
 }
 
 // classify returns the bit of a sub-resource, or 0 for other parameters, and whether the name is known.
-func classify(name string) (subs, bool) {
+func (l *whitelist) classify(name string) (subs, bool) {
+	if bit, served := l.params[name]; served {
+		return bit, true
+	}
 	switch name {
-	case "acl":
-		return subACL, true
-	case "attributes":
-		return subAttributes, true
-	case "delete":
-		return subDelete, true
-	case "list-type":
-		return subListType, true
-	case "location":
-		return subLocation, true
-	case "partNumber":
-		return subPartNumber, true
-	case "tagging":
-		return subTagging, true
-	case "uploadId":
-		return subUploadID, true
-	case "uploads":
-		return subUploads, true
-	case "versionId":
-		return subVersionID, true
-	case "versioning":
-		return subVersioning, true
-	case "versions":
-		return subVersions, true
 	case "prefix", "delimiter", "marker", "max-keys", "encoding-type", "continuation-token", "start-after",
 		"fetch-owner", "key-marker", "version-id-marker", "upload-id-marker", "max-uploads", "max-parts",
 		"part-number-marker", "max-buckets", "bucket-region":
 		return 0, true
-	case "accelerate", "abac", "analytics", "append", "cors", "encryption", "id",
-		"intelligent-tiering", "inventory", "legal-hold", "lifecycle", "logging", "metadataConfiguration",
-		"metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "notification",
-		"object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock", "renameObject",
-		"replication", "requestPayment", "restore", "retention", "select", "select-type", "session",
-		"torrent", "website":
+	case "accelerate", "abac", "analytics", "append", "cors", "encryption", "id", "intelligent-tiering", "inventory",
+		"legal-hold", "lifecycle", "logging", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable",
+		"metadataTable", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus",
+		"publicAccessBlock", "renameObject", "replication", "requestPayment", "restore", "retention", "select",
+		"select-type", "session", "torrent", "website":
 		return subOther, true
 	}
 	// x-id names the operation, custom parameters begin with x- as well; x-amz-* are the signature's or headers.
