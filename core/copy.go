@@ -32,34 +32,33 @@ const ConvertPrefix = "convert/"
 //
 // Errors: as PutObject and StatObject on their sides; NotModified never.
 func (se *Session) CopyObject(ctx context.Context, src, dst Path, opts CopyOptions) (PutResult, error) {
-	e, err := se.copyObject(ctx, src, dst, &opts)
+	res, err := se.copyObject(ctx, src, dst, &opts)
 	if err != nil {
 		return PutResult{}, fail("copy object", src.String(), err)
 	}
 	se.s.hook("answer.before")
-	return PutResult{Entry: e}, nil
+	return res, nil
 }
 
-func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *CopyOptions) (Entry, error) {
+func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *CopyOptions) (res PutResult, err error) {
 	if err := CheckKey(src.Key); err != nil {
-		return Entry{}, err
+		return res, err
 	}
 	from, err := se.authorize(ctx, src.Bucket, AccessRead)
 	if err != nil {
-		return Entry{}, err
+		return res, err
 	}
 	to, err := se.writable(ctx, dst)
 	if err != nil {
-		return Entry{}, err
+		return res, err
 	}
 	if err := checkMetadata(&opts.Put.Attrs); err != nil {
-		return Entry{}, err
+		return res, err
 	}
 	c, err := se.s.newCopying(ctx, to)
 	if err != nil {
-		return Entry{}, err
+		return res, err
 	}
-	var e Entry
 	se.s.hook("put.commit.before")
 	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, to)
@@ -74,14 +73,23 @@ func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *CopyOpti
 		if err != nil {
 			return err
 		}
+		res.SourceVersionID = shownVersion(&from, &source)
 		replaceMeta(&source, opts)
-		if e, err = c.install(ctx, m, source, place{&old, had, dst.Key}); err != nil {
+		if res.Entry, err = c.install(ctx, m, source, place{&old, had, dst.Key}); err != nil {
 			return err
 		}
 		return m.finish(ctx)
 	})
 	se.s.hook("put.commit.after")
-	return e, err
+	return res, err
+}
+
+// shownVersion is how a version of b is shown; "" where b never kept versions.
+func shownVersion(b *Bucket, v *Version) string {
+	if !b.EverVersioned {
+		return ""
+	}
+	return v.VersionID()
 }
 
 // source finds the version to copy and judges the conditions on it.

@@ -18,10 +18,12 @@ type PartCopy struct {
 	Range *Range
 }
 
-// CopiedPart is a part with the algorithm of its Checksum: the upload's.
+// CopiedPart is a part with what it was made of.
 type CopiedPart struct {
 	UploadPart
-	Algorithm string
+	Algorithm string // of Checksum: the upload's
+	// SourceVersionID names the version that was copied; "" where the source's bucket never kept versions.
+	SourceVersionID string
 }
 
 // CopyPart makes a range of a version of req.Source a part of the upload to dst, in place of one of the same number,
@@ -50,9 +52,9 @@ func (se *Session) CopyPart(ctx context.Context, dst Path, uploadID string, req 
 		return CopiedPart{}, fail("copy part", dst.String(), err)
 	}
 	c := partCopying{se: se, into: b, upload: &u, req: &req}
-	var part UploadPart
+	part := CopiedPart{Algorithm: u.Checksum.Algorithm}
 	for try := 1; ; try++ {
-		if part, err = c.try(ctx); try == resolveTries || !errors.Is(err, errMoved) {
+		if part.UploadPart, err = c.try(ctx, &part.SourceVersionID); try == resolveTries || !errors.Is(err, errMoved) {
 			break
 		}
 	}
@@ -63,7 +65,7 @@ func (se *Session) CopyPart(ctx context.Context, dst Path, uploadID string, req 
 		return CopiedPart{}, fail("copy part", dst.String(), err)
 	}
 	se.s.hook("answer.before")
-	return CopiedPart{part, u.Checksum.Algorithm}, nil
+	return part, nil
 }
 
 // partCopying is one CopyPart.
@@ -74,8 +76,8 @@ type partCopying struct {
 	req    *PartCopy
 }
 
-// try copies what the source is now. errMoved: its rows were gone before they could be shared.
-func (c *partCopying) try(ctx context.Context) (UploadPart, error) {
+// try copies what the source is now, and tells its version. errMoved: its rows were gone before they could be shared.
+func (c *partCopying) try(ctx context.Context, version *string) (UploadPart, error) {
 	pin := c.se.s.pins.Begin()
 	defer pin.Release()
 	r, err := c.se.resolve(ctx, c.req.Source, &GetOptions{VersionID: c.req.SourceVersionID}, true)
@@ -85,6 +87,7 @@ func (c *partCopying) try(ctx context.Context) (UploadPart, error) {
 	if err != nil {
 		return UploadPart{}, err
 	}
+	*version = shownVersion(&r.object.Bucket, &r.object.Entry.Version)
 	if r.object.Entry.Version.Content.Kind != ContentList || r.object.Length == 0 {
 		body, err := c.se.s.openBody(ctx, r, pin)
 		return c.rewrite(ctx, r, body, err)

@@ -65,6 +65,8 @@ type PutOptions struct {
 type PutResult struct {
 	Entry   Entry // with its new current version
 	Digests Digests
+	// SourceVersionID names the version that CopyObject copied; "" where the source's bucket never kept versions.
+	SourceVersionID string
 }
 
 // Range is a byte range as asked for: First < 0 is a suffix of -First bytes; Last < 0 is to the end.

@@ -31,13 +31,13 @@ func copyObject(w http.ResponseWriter, r *request, se *core.Session) error {
 	opts.SourceVersionID = src.version
 	res, err := se.CopyObject(r.Context(), src.Path, r.path(), opts)
 	if err != nil {
-		return err
+		return sourceError(err)
 	}
 	v := &res.Entry.Version
 	if !v.Null {
 		w.Header()["X-Amz-Version-Id"] = []string{v.VersionID()}
 	}
-	setOpt(w.Header(), "X-Amz-Copy-Source-Version-Id", src.version)
+	setOpt(w.Header(), "X-Amz-Copy-Source-Version-Id", res.SourceVersionID)
 	return r.writeXML(w, http.StatusOK, func(x *s3xml.Writer) {
 		x.Start("CopyObjectResult")
 		x.Time("LastModified", v.UpdateTime)
@@ -71,6 +71,14 @@ func parseCopySource(s string) (copySource, error) {
 		return copySource{}, bad
 	}
 	return src, nil
+}
+
+// sourceError says in AWS's words that the source is a delete marker; all other errors are said as everywhere.
+func sourceError(err error) error {
+	if core.CodeOf(err) == core.IsDeleteMarker {
+		return badRequest("The source of a copy request may not specifically refer to a delete marker by version id.")
+	}
+	return err
 }
 
 func copyOptions(r *request) (core.CopyOptions, error) {

@@ -299,6 +299,10 @@ func versionStory() []step {
 		{golden: "GetObject-bad-version", call: get("/bucket/k?versionId=x"), status: 400},
 		{golden: "ListObjectVersions", call: get("/bucket?versions"), status: 200},
 		{golden: "ListObjectVersions-page", call: get("/bucket?versions&max-keys=1&key-marker=k&version-id-marker=$MARKER"), status: 200},
+		{golden: "CopyObject-version", call: put("/bucket/copy", "", "X-Amz-Copy-Source: bucket/k?versionId=$ONE"), status: 200, save: "$COPY", from: "X-Amz-Version-Id"},
+		{golden: "CopyObject-current-version", call: put("/bucket/again", "", "X-Amz-Copy-Source: bucket/copy"), status: 200, save: "$AGAIN", from: "X-Amz-Version-Id"},
+		{golden: "CopyObject-marker", call: put("/bucket/copy", "", "X-Amz-Copy-Source: bucket/k"), status: 404},
+		{golden: "CopyObject-marker-version", call: put("/bucket/copy", "", "X-Amz-Copy-Source: bucket/k?versionId=$MARKER"), status: 400},
 		{golden: "DeleteObject-version", call: del("/bucket/k?versionId=$MARKER"), status: 204},
 		{golden: "HeadObject-revived", call: head("/bucket/k"), status: 200},
 	}

@@ -29,7 +29,7 @@ func uploadPartCopy(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return copyPartError(r, err)
 	}
-	setOpt(w.Header(), "X-Amz-Copy-Source-Version-Id", src.version)
+	setOpt(w.Header(), "X-Amz-Copy-Source-Version-Id", part.SourceVersionID)
 	return r.writeXML(w, http.StatusOK, func(x *s3xml.Writer) {
 		x.Start("CopyPartResult")
 		x.Time("LastModified", part.UpdateTime)
@@ -69,5 +69,5 @@ func copyPartError(r *request, err error) error {
 		e.err = err
 		return e
 	}
-	return err
+	return sourceError(err)
 }
