@@ -73,7 +73,8 @@ func walls() []wall {
 	all := slices.Concat(web, sql, clouds)
 	return []wall{
 		{"pure packages know nothing of the rest", []string{
-			"core/digest", "core/erasure", "core/placement", "core/shardfile", "s3front/sigv4", "s3front/s3xml", "davfront/davxml",
+			"core/digest", "core/erasure", "core/nearest", "core/placement", "core/shardfile", "s3front/sigv4", "s3front/s3xml", "davfront/davxml",
+			"nativeapi/adminapi",
 		}, nil, slices.Concat(sql, clouds)},
 		{"tests reach everything", []string{"tests"}, []string{""}, nil},
 		{"coretest puts core on real parts", []string{"core/coretest"}, []string{"core", "drivers"}, all},
@@ -101,9 +102,15 @@ func walls() []wall {
 		{"the S3 door reaches everything through core", []string{"s3front"}, []string{"core!", "core/content!", "s3front"}, slices.Concat(sql, clouds)},
 		{"the WebDAV door reaches everything through core", []string{"davfront"}, []string{"core!", "core/content!", "davfront"}, slices.Concat(sql, clouds)},
 		{
+			"the client of the native API knows its documents alone",
+			[]string{"nativeapi/client"},
+			[]string{"nativeapi/adminapi"},
+			slices.Concat(sql, clouds),
+		},
+		{
 			"the native door reaches everything through core",
 			[]string{"nativeapi"},
-			[]string{"core!", "core/content!", "nativeapi"},
+			[]string{"core!", "core/content!", "core/nearest", "nativeapi"},
 			slices.Concat(sql, clouds),
 		},
 		{"the server hands requests to doors it does not know", []string{"server"}, []string{"core!"}, slices.Concat(sql, clouds)},
@@ -145,9 +152,9 @@ func checkImports(s source) []string {
 	return bad
 }
 
-// concrete tells whether the package is a driver, a store or a door.
+// concrete tells whether the package is a driver, a store or a door. Commands are clients of the native API.
 func concrete(own string) bool {
-	return own != "drivers" && under(own, "drivers", "core/meta", "s3front", "davfront", "nativeapi")
+	return own != "drivers" && !under(own, "nativeapi/client", "nativeapi/adminapi") && under(own, "drivers", "core/meta", "s3front", "davfront", "nativeapi")
 }
 
 // checkForm judges what no file may have.
@@ -292,6 +299,9 @@ func TestArchitectureRulesCanFail(t *testing.T) {
 		{"command names a driver", "cmd/trivium/serve.go", file("main", "trivium/drivers/local"), "only wire.go"},
 		{"command names a store", "cmd/trivium/serve.go", file("main", "trivium/core/meta/sqlite"), "only wire.go"},
 		{"command names a door", "cmd/trivium/serve.go", file("main", "trivium/s3front"), "only wire.go"},
+		{"command names the native door", "cmd/trivium/user.go", file("main", "trivium/nativeapi"), "only wire.go"},
+		{"client sees its server", "nativeapi/client/a.go", file("client", "trivium/nativeapi"), "documents alone"},
+		{"documents see core", "nativeapi/adminapi/a.go", file("adminapi", "trivium/core"), "pure packages"},
 		{"unknown folder", "stuff/a.go", file("stuff"), "no rule of this test"},
 		{"init", "core/a.go", file("core") + "func init() {}\n", "init()"},
 		{"init in a test", "core/a_test.go", file("core") + "func init() {}\n", "init()"},
@@ -326,6 +336,7 @@ func TestArchitectureAllows(t *testing.T) {
 		"drivers/s3/a.go":        "import _ \"github.com/aws/aws-sdk-go-v2/service/s3\"\nimport _ \"trivium/drivers\"\n",
 		"nativeapi/files/a.go":   "import _ \"trivium/nativeapi\"\n",
 		"cmd/trivium/wire.go":    "import _ \"trivium/drivers/local\"\nimport _ \"trivium/s3front\"\n",
+		"cmd/trivium/user.go":    "import _ \"trivium/nativeapi/client\"\nimport _ \"trivium/nativeapi/adminapi\"\n",
 		"cmd/trivium/serve.go":   "import _ \"trivium/server\"\nimport _ \"trivium/core/upkeep\"\nimport _ \"trivium/drivers\"\n",
 		"tests/e2e/some_test.go": "import _ \"trivium/drivers/local\"\n",
 	} {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+
+	"trivium/core/nearest"
 )
 
 // config is what `serve` is told.
@@ -131,7 +133,7 @@ func (c *config) readEnv(environ []string) (map[string]string, error) {
 			continue
 		}
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("unknown variable %s: %s", name, suggest(envPrefix, strings.TrimPrefix(name, envPrefix), bare(known)))
+			return nil, fmt.Errorf("unknown variable %s: %s", name, nearest.Suggest(envPrefix, strings.TrimPrefix(name, envPrefix), bare(known)))
 		}
 		env[name] = value
 		if target, ok := vars[name]; ok {

@@ -103,32 +103,6 @@ func TestConfigErrors(t *testing.T) {
 	}
 }
 
-func TestEdits(t *testing.T) {
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"listen", "lisen", 1}, {"kitten", "sitting", 3}, {"same", "same", 0}, {"ab", "ba", 2}} {
-		if got := edits(tt.a, tt.b); got != tt.want {
-			t.Errorf("edits(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	known := []string{"data", "listen", "now", "master-key-file"}
-	for name, want := range map[string]string{
-		"lisen": "listen", "listenn": "listen", "lsiten": "listen", "dat": "data", "date": "data", "nwo": "", "noww": "now",
-		"master-key": "master-key-file", "l": "", "": "", "prot": "", "x": "", "listening": "", "ma": "",
-	} {
-		if got := nearest(name, known); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
-		}
-	}
-	if got := nearest("x", nil); got != "" {
-		t.Errorf("nearest of nothing = %q", got)
-	}
-}
-
 func TestCommandErrors(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"bogus", "unknown command bogus: there are gc, help, serve, version"},

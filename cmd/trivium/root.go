@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"trivium/core/nearest"
 )
 
 // newRoot makes the command line.
@@ -38,7 +40,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 			known = append(known, c.Name())
 		}
 	}
-	return fmt.Errorf("unknown command %s: %s", args[0], suggest("", args[0], known))
+	return fmt.Errorf("unknown command %s: %s", args[0], nearest.Suggest("", args[0], known))
 }
 
 // noArguments is for commands that take flags alone.
@@ -63,12 +65,12 @@ func flagError(cmd *cobra.Command, err error) error {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	name := strings.TrimLeft(unknown.GetSpecifiedName(), "-")
 	if short := unknown.GetSpecifiedShortnames(); short != "" { // there are none: a dash is missing
-		return fmt.Errorf("unknown flag -%s: %s", short, suggest("--", short, known))
+		return fmt.Errorf("unknown flag -%s: %s", short, nearest.Suggest("--", short, known))
 	}
-	if meant := ofCommand(cmd, name); meant != "" && nearest(name, known) == "" {
+	if meant := ofCommand(cmd, name); meant != "" && nearest.Name(name, known) == "" {
 		return fmt.Errorf("unknown flag --%s: did you mean %s?", name, meant)
 	}
-	return fmt.Errorf("unknown flag --%s: %s", name, suggest("--", name, known))
+	return fmt.Errorf("unknown flag --%s: %s", name, nearest.Suggest("--", name, known))
 }
 
 // ofCommand returns the command below cmd with a flag of that name, or near it, such as "trivium serve --data"; "" when
@@ -78,55 +80,10 @@ func ofCommand(cmd *cobra.Command, name string) string {
 	for _, c := range cmd.Commands() {
 		var known []string
 		c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-		flag := nearest(name, known)
+		flag := nearest.Name(name, known)
 		if flag != "" && (best == "" || c.Name() == "serve") { // what is meant as a rule
 			best = c.CommandPath() + " --" + flag
 		}
 	}
 	return best
-}
-
-// suggest says which known name is meant by name, or lists them all. prefix stands before each.
-func suggest(prefix, name string, known []string) string {
-	if best := nearest(name, known); best != "" {
-		return "did you mean " + prefix + best + "?"
-	}
-	return "there are " + prefix + strings.Join(known, ", "+prefix)
-}
-
-// nearest returns the known name that name begins, or else the one that the fewest edits make of it; "" when that
-// takes more than a slip of the finger.
-func nearest(name string, known []string) string {
-	best, least := "", min(2, len(name)/2)+1
-	for _, k := range known {
-		d := edits(name, k)
-		if len(name) > 2 && strings.HasPrefix(k, name) {
-			d = 0
-		}
-		if d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance of a and b in bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			swap := diagonal
-			if a[i] != b[j] {
-				swap++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(swap, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }
