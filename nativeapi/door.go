@@ -1,0 +1,140 @@
+// Package nativeapi is the JSON door, /v1. What is there of it are the calls of administrators, /v1/admin/; their
+// documents are in adminapi.
+package nativeapi
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"trivium/core"
+	"trivium/nativeapi/adminapi"
+)
+
+// Config is what the door works with. Service, Status, Collect and Doctor are required.
+type Config struct {
+	Service *core.Service
+	// Status tells what the process is; the door adds what it knows of the store.
+	Status func() adminapi.Status
+	// Collect runs one round of the collector.
+	Collect func(ctx context.Context, now bool) (adminapi.Collected, error)
+	// Doctor examines the store.
+	Doctor func(ctx context.Context, deep bool) (adminapi.Examined, error)
+	// RequestID returns the id that the server gave to the request, or "".
+	RequestID func(ctx context.Context) string
+	// Note tells the access log who does what, once per request, before the call runs; nil: nobody asks.
+	Note func(ctx context.Context, principal, op string)
+	// NoteCode tells the access log the code of an error, before the reply; nil: nobody asks.
+	NoteCode func(ctx context.Context, code string)
+	// Observe hears of every error before its reply; nil: nobody asks. It must not block.
+	Observe func(ctx context.Context, e Event)
+}
+
+// Event is what Observe hears.
+type Event struct {
+	Op        string
+	RequestID string
+	Status    int
+	Code      string
+	Err       error
+}
+
+// handler serves one call for an authenticated caller. It returns an error only if it has not begun its reply.
+type handler func(w http.ResponseWriter, r *http.Request, se *core.Session) error
+
+// call is one row of the table of calls.
+type call struct {
+	method string
+	path   string // below adminapi.Prefix
+	op     string // for the log and metrics
+	run    handler
+}
+
+// door is the handler behind NewAdmin.
+type door struct {
+	cfg    Config
+	caller core.Principal
+	calls  []call
+}
+
+// NewAdmin returns the handler of /v1/admin/ for callers who are administrators because they got here: those of a
+// socket whose file is the operator's alone, and the process itself. It authenticates nobody, so it must not be
+// reached from a network.
+func NewAdmin(cfg Config) http.Handler {
+	caller := core.System("operator")
+	caller.Door = "admin"
+	d := &door{cfg: cfg, caller: caller}
+	d.calls = []call{
+		{http.MethodGet, adminapi.StatusCall, "Status", d.status},
+		{http.MethodGet, adminapi.UserListCall, "ListUsers", d.listUsers},
+		{http.MethodPost, adminapi.UserCreateCall, "CreateUser", d.createUser},
+		{http.MethodPost, adminapi.UserDisableCall, "SetUserDisabled", d.setUserDisabled},
+		{http.MethodPost, adminapi.UserPasswordCall, "SetUserPassword", d.setUserPassword},
+		{http.MethodGet, adminapi.KeyListCall, "ListKeys", d.listKeys},
+		{http.MethodPost, adminapi.KeyCreateCall, "CreateKey", d.createKey},
+		{http.MethodPost, adminapi.KeyRevokeCall, "RevokeKey", d.revokeKey},
+		{http.MethodGet, adminapi.BucketListCall, "ListBuckets", d.listBuckets},
+		{http.MethodPost, adminapi.BucketCreateCall, "CreateBucket", d.createBucket},
+		{http.MethodPost, adminapi.BucketDeleteCall, "DeleteBucket", d.deleteBucket},
+		{http.MethodPost, adminapi.CollectCall, "Collect", d.collect},
+		{http.MethodPost, adminapi.DoctorCall, "Doctor", d.doctor},
+	}
+	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	for _, c := range d.calls {
+		router.Handle(adminapi.Prefix+c.path, d.wrap(c))
+	}
+	router.NotFoundHandler = d.wrap(call{op: "Unknown", run: d.unknown})
+	return router
+}
+
+// wrap is around every call: it tells the log, makes the session and answers errors.
+func (d *door) wrap(c call) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		p := d.caller
+		if d.cfg.RequestID != nil {
+			p.RequestID = d.cfg.RequestID(ctx)
+		}
+		if d.cfg.Note != nil {
+			d.cfg.Note(ctx, p.Name, c.op)
+		}
+		err := wants(w, r, c.method)
+		if err == nil {
+			err = c.run(w, r, d.cfg.Service.Session(p))
+		}
+		if err != nil {
+			d.fail(w, r, Event{Op: c.op, RequestID: p.RequestID, Err: err})
+		}
+	})
+}
+
+// wants refuses other methods, and bodies that are said to be no JSON.
+func wants(w http.ResponseWriter, r *http.Request, method string) error {
+	if method != "" && r.Method != method {
+		w.Header().Set("Allow", method)
+		return &refusal{http.StatusMethodNotAllowed, "BadArgument", r.Method + ": this call is a " + method}
+	}
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if method == http.MethodPost && kind != "" && !strings.EqualFold(strings.TrimSpace(kind), "application/json") {
+		return &refusal{http.StatusUnsupportedMediaType, "BadArgument", "the body must be application/json"}
+	}
+	return nil
+}
+
+// unknown answers a path that is no call.
+func (d *door) unknown(_ http.ResponseWriter, r *http.Request, _ *core.Session) error {
+	path := r.URL.EscapedPath()
+	if len(path) > maxName {
+		path = path[:maxName] + "..."
+	}
+	known := make([]string, 0, len(d.calls))
+	for _, c := range d.calls {
+		known = append(known, c.path)
+	}
+	slices.Sort(known)
+	return &refusal{http.StatusNotFound, "DataNotFound", path + ": there is no such call: " +
+		suggest(adminapi.Prefix, strings.TrimPrefix(path, adminapi.Prefix), known)}
+}

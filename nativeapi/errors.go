@@ -1,0 +1,92 @@
+package nativeapi
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"trivium/core"
+	"trivium/nativeapi/adminapi"
+)
+
+// reply is how a core.Code looks on the wire (native API, "Envelope, errors, common rules").
+type reply struct {
+	status int
+	code   string
+}
+
+// replyOf translates a code.
+func replyOf(c core.Code) reply {
+	switch c {
+	case core.BadArgument, core.BadName, core.BadKey, core.KeyTooLong, core.TooSmall, core.BadDigest, core.BodySize,
+		core.BadBody, core.InvalidPart, core.InvalidPartOrder, core.MetadataTooLarge:
+		return reply{http.StatusBadRequest, "BadArgument"}
+	case core.Unauthorized:
+		return reply{http.StatusUnauthorized, "Unauthorized"}
+	case core.Forbidden, core.ReadOnly:
+		return reply{http.StatusForbidden, "Forbidden"}
+	case core.NoSuchBucket, core.NoSuchKey, core.NoSuchVersion, core.NoSuchUpload, core.NotFound, core.IsDeleteMarker:
+		return reply{http.StatusNotFound, "DataNotFound"}
+	case core.BucketExists, core.BucketOwned, core.Exists:
+		return reply{http.StatusConflict, "DataExists"}
+	case core.BucketNotEmpty, core.Conflict:
+		return reply{http.StatusConflict, "Conflict"}
+	case core.PreconditionFailed:
+		return reply{http.StatusPreconditionFailed, "Conflict"}
+	case core.NotModified:
+		return reply{http.StatusNotModified, "OK"}
+	case core.InvalidRange:
+		return reply{http.StatusRequestedRangeNotSatisfiable, "InvalidRange"}
+	case core.TooLarge:
+		return reply{http.StatusRequestEntityTooLarge, "TooLarge"}
+	case core.NotImplemented:
+		return reply{http.StatusNotImplemented, "NotImplemented"}
+	case core.Overloaded:
+		return reply{http.StatusTooManyRequests, "TooManyRequests"}
+	case core.Unavailable, core.Canceled:
+		return reply{http.StatusServiceUnavailable, "Unavailable"}
+	case core.NoSpace:
+		return reply{http.StatusInsufficientStorage, "OperationFailed"}
+	case core.Internal, core.Corrupt:
+	}
+	return reply{http.StatusInternalServerError, "OperationFailed"}
+}
+
+// refusal is an error of the protocol, which core knows nothing of.
+type refusal struct {
+	status        int
+	code, message string
+}
+
+// Error implements error.
+func (e *refusal) Error() string { return e.message }
+
+// badArgument refuses what a client sent.
+func badArgument(message string) error {
+	return &refusal{http.StatusBadRequest, "BadArgument", message}
+}
+
+// fail answers an error. What went wrong inside is for the log alone.
+func (d *door) fail(w http.ResponseWriter, r *http.Request, e Event) {
+	rep, message := replyOf(core.CodeOf(e.Err)), "internal error: the log says more under this request id"
+	if ref, ok := errors.AsType[*refusal](e.Err); ok {
+		rep, message = reply{ref.status, ref.code}, ref.message
+	} else if ce, ok := errors.AsType[*core.Error](e.Err); ok && ce.Msg != "" {
+		message = ce.Msg
+		if ce.Path != "" && !strings.Contains(message, ce.Path) {
+			message = ce.Path + ": " + message
+		}
+	}
+	e.Status, e.Code = rep.status, rep.code
+	ctx := r.Context()
+	if d.cfg.NoteCode != nil {
+		d.cfg.NoteCode(ctx, e.Code)
+	}
+	if d.cfg.Observe != nil {
+		d.cfg.Observe(ctx, e)
+	}
+	if rep.status == http.StatusTooManyRequests || rep.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	write(w, rep.status, adminapi.Answer[*adminapi.Nothing]{Code: rep.code, Message: message, RequestID: e.RequestID})
+}

@@ -1,0 +1,49 @@
+package nativeapi
+
+import (
+	"encoding/hex"
+	"net/http"
+
+	"trivium/core"
+	"trivium/nativeapi/adminapi"
+)
+
+// status is GET status.
+func (d *door) status(w http.ResponseWriter, r *http.Request, _ *core.Session) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	doc := d.cfg.Status()
+	id := d.cfg.Service.Stamp().StoreID
+	doc.StoreID, doc.Ready = hex.EncodeToString(id[:]), true
+	if err := d.cfg.Service.Ready(r.Context()); err != nil {
+		doc.Ready, doc.Reason = false, err.Error()
+	}
+	return answer(w, doc)
+}
+
+// collect is POST gc.
+func (d *door) collect(w http.ResponseWriter, r *http.Request, _ *core.Session) error {
+	var in adminapi.Collect
+	if err := read(w, r, &in); err != nil {
+		return err
+	}
+	done, err := d.cfg.Collect(r.Context(), in.Now)
+	if err != nil {
+		return err
+	}
+	return answer(w, done)
+}
+
+// doctor is POST doctor.
+func (d *door) doctor(w http.ResponseWriter, r *http.Request, _ *core.Session) error {
+	var in adminapi.Examine
+	if err := read(w, r, &in); err != nil {
+		return err
+	}
+	found, err := d.cfg.Doctor(r.Context(), in.Deep)
+	if err != nil {
+		return err
+	}
+	return answer(w, found)
+}
