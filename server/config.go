@@ -37,6 +37,9 @@ type Doors struct {
 	// S3Host tells whether a Host header belongs to S3 alone, such as that of a bucket: every path is a key there. nil:
 	// none does.
 	S3Host func(host string) bool
+	// Admin is what a socket serves below /v1/admin/, for a caller whom nobody authenticates; a listener does not
+	// serve it. A socket needs no other door.
+	Admin http.Handler
 	// Ready returns nil when reads and writes work. Its error goes to the log, never to the client.
 	Ready func(ctx context.Context) error
 }

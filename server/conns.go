@@ -18,6 +18,7 @@ type listener struct {
 	corks   sync.Pool // of *[corkSize]byte
 	closed  chan struct{}
 	once    sync.Once
+	local   bool // a Unix socket, whose clients do not close their sending side alone
 }
 
 // newListener wraps inner.

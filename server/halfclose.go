@@ -13,10 +13,11 @@ import (
 // client sends for its going away: it cancels the request. But a client may close its sending side and wait for the
 // answer (RFC 9112, section 9.6), so that Read ends when net/http takes it back, which it does after the answer, or
 // when the connection is closed. Who has gone altogether is noticed by the first Write that fails. Over TLS net/http
-// never reads here itself, and keeps its way.
+// never reads here itself, and keeps its way. On the operator's socket an end is one: what nobody waits for any more
+// should end.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n == 0 && len(p) == 1 && errors.Is(err, io.EOF) {
+	if !c.l.local && n == 0 && len(p) == 1 && errors.Is(err, io.EOF) {
 		return 0, c.half.wait()
 	}
 	return n, err

@@ -10,6 +10,9 @@ import (
 // route finds the door of a request: by its host when that is a bucket's, since every path is a key there, else by the
 // first segment of its path.
 func (s *Server) route(r *http.Request) (door string, h http.Handler) {
+	if s.socket {
+		return s.routeSocket(r)
+	}
 	d := s.doors.Load()
 	switch seg := firstSegment(r.URL); {
 	case d != nil && d.S3Host != nil && d.S3Host(r.Host):

@@ -34,6 +34,7 @@ type Server struct {
 	cfg      Config
 	ln       *listener
 	tls      *certFiles // nil: plain HTTP
+	socket   bool       // it is the operator's, on a Unix socket
 	http     *http.Server
 	watcher  *watcher
 	doors    atomic.Pointer[Doors]
