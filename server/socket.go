@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/http/pprof" //nolint:gosec // what it adds to the default mux is not served; routeSocket serves it on the socket
+	"net/http/pprof" // what it adds to the default mux is served nowhere
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +21,7 @@ const maxSocketPath = 100
 // administrator, so it is his alone, mode 0600. Where the path is too long, or its file system has no sockets, the
 // socket is made in a directory for temporary files, 0700, and path is a symbolic link to it. What a killed process
 // left at path is removed; the caller holds a lock that no running one does. cfg.Address and the TLS files are not
-// used. Below /v1/admin/ Serve hands requests to Doors.Admin; it answers /debug/pprof/ and what is below /-/ itself.
+// used. A copy of the directory has another place, so that a link in it leads nowhere. Below /v1/admin/ Serve hands requests to Doors.Admin; it answers /debug/pprof/ and what is below /-/ itself.
 func ListenSocket(ctx context.Context, path string, cfg Config) (*Server, error) {
 	if err := removeSocket(path); err != nil {
 		return nil, fmt.Errorf("remove what is left of socket %s: %w", path, err)
@@ -39,7 +39,8 @@ func ListenSocket(ctx context.Context, path string, cfg Config) (*Server, error)
 }
 
 // SocketPath returns where the socket that ListenSocket made at path can be reached: path, or what it links to. The
-// error is fs.ErrNotExist when there is none, and refuses a link to where somebody else may have put another.
+// error is fs.ErrNotExist when there is none, also where path is a copy of a link; a link to where somebody else may
+// have put another socket is refused.
 func SocketPath(path string) (string, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -51,6 +52,9 @@ func SocketPath(path string) (string, error) {
 	short, err := os.Readlink(path)
 	if err != nil {
 		return "", err
+	}
+	if !leadsFrom(path, short) {
+		return "", fmt.Errorf("%s links to the socket of another directory: %w", path, fs.ErrNotExist)
 	}
 	dir, err := os.Lstat(filepath.Dir(short))
 	if err != nil {
@@ -95,15 +99,38 @@ type linked struct {
 // Close ends the listening and removes the socket with all that led to it.
 func (l linked) Close() error { return errors.Join(l.Listener.Close(), removeSocket(l.path)) }
 
-// tempPrefix begins the names of directories that hold a socket.
-const tempPrefix = "trivium-"
+// placeOf names the directory that path lies in, however it is called: a copy of it has another name.
+func placeOf(path string) (string, error) {
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return "", err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "", errors.ErrUnsupported
+	}
+	return fmt.Sprintf("%x-%x", st.Dev, st.Ino), nil
+}
+
+// tempPrefix begins the name of the directory for a short path that path links to.
+func tempPrefix(place string) string { return "trivium-" + place + "-" }
+
+// leadsFrom tells whether the link at path to short was made for the directory that path lies in.
+func leadsFrom(path, short string) bool {
+	place, err := placeOf(path)
+	return err == nil && strings.HasPrefix(filepath.Base(filepath.Dir(short)), tempPrefix(place))
+}
 
 // bindElsewhere listens on a short path, to which path becomes a link.
 func bindElsewhere(ctx context.Context, path string) (net.Listener, error) {
-	dir, err := os.MkdirTemp("", tempPrefix)
+	place, err := placeOf(path)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", tempPrefix(place))
 	if err == nil && len(dir)+len("/admin.sock") > maxSocketPath {
 		_ = os.Remove(dir)
-		dir, err = os.MkdirTemp("/tmp", tempPrefix)
+		dir, err = os.MkdirTemp("/tmp", tempPrefix(place))
 	}
 	if err != nil {
 		return nil, err
@@ -122,7 +149,7 @@ func bindElsewhere(ctx context.Context, path string) (net.Listener, error) {
 // removeSocket removes a socket, or a link to one with the directory that was made for it. Nothing there is no error.
 func removeSocket(path string) error {
 	short, err := os.Readlink(path)
-	if err == nil && strings.HasPrefix(filepath.Base(filepath.Dir(short)), tempPrefix) {
+	if err == nil && leadsFrom(path, short) {
 		_ = os.Remove(short)
 		_ = os.Remove(filepath.Dir(short)) // not ours any more: what is left of it is harmless
 	}

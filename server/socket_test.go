@@ -64,7 +64,7 @@ func getSocket(t *testing.T, path, target string) (status int, body string) {
 // shortDir makes a directory with a short path.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "tv")
+	dir, err := os.MkdirTemp("/tmp", "tv") //nolint:usetesting // its paths are too long for sockets
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,17 +149,37 @@ func TestSocketOfAKilledProcess(t *testing.T) {
 	}
 }
 
-// TestSocketPathRefusals: a link does not lead to where others may have put a socket.
+// TestSocketPathRefusals: a link leads neither to where others may have put a socket, nor, copied with the whole
+// directory, to the server of the original.
 func TestSocketPathRefusals(t *testing.T) {
-	dir, open := shortDir(t), shortDir(t)
-	if err := os.Chmod(open, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "admin.sock")
+	t.Setenv("TMPDIR", shortDir(t))
+	path := filepath.Join(shortDir(t), "admin.sock")
 	if _, err := SocketPath(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("SocketPath of nothing = %v, want ErrNotExist", err)
 	}
-	if err := os.Symlink(filepath.Join(open, "admin.sock"), path); err != nil {
+	ln, err := bindElsewhere(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	short, err := SocketPath(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(shortDir(t), "admin.sock")
+	if err := os.Symlink(short, copied); err != nil {
+		t.Fatal(err)
+	}
+	if at, err := SocketPath(copied); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("SocketPath of a copied link = %q, %v, want ErrNotExist", at, err)
+	}
+	if err := removeSocket(copied); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(short); err != nil {
+		t.Errorf("after the copy of a link was removed: %v, want the socket of the original", err)
+	}
+	if err := os.Chmod(filepath.Dir(short), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if at, err := SocketPath(path); err == nil || !strings.Contains(err.Error(), "not for the owner of the link alone") {
