@@ -135,9 +135,9 @@ func (a *accounts) changes(ctx context.Context, res core.BootstrapResult) ([]str
 	switch older {
 	case 0:
 	case 1:
-		added += "; 1 older key stays valid (there is no command yet that revokes keys)"
+		added += "; 1 older key stays valid (`trivium key revoke` removes keys)"
 	default:
-		added += fmt.Sprintf("; %d older keys stay valid (there is no command yet that revokes keys)", older)
+		added += fmt.Sprintf("; %d older keys stay valid (`trivium key revoke` removes keys)", older)
 	}
 	return append(changed, added), err
 }

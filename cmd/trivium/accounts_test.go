@@ -210,7 +210,7 @@ func TestLaterAccountsTellWhatChanged(t *testing.T) {
 	}
 	addUsers(t, svc)
 	key := func(id, secret string) credentials { return credentials{AccessKey: id, SecretKey: secret} }
-	const revoke = " (there is no command yet that revokes keys)"
+	const revoke = " (`trivium key revoke` removes keys)"
 	for _, step := range []struct {
 		name string
 		env  credentials

@@ -105,7 +105,7 @@ func TestConfigErrors(t *testing.T) {
 
 func TestCommandErrors(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"bogus", "unknown command bogus: there are gc, help, serve, version"},
+		{"bogus", "unknown command bogus: there are bucket, gc, help, key, serve, user, version"},
 		{"serev", "unknown command serev: did you mean serve?"},
 		{"serve extra", `trivium serve takes no arguments, only flags: what is "extra"?`},
 		{"gc --noww", "unknown flag --noww: did you mean --now?"},
@@ -114,6 +114,12 @@ func TestCommandErrors(t *testing.T) {
 		{"--now", "unknown flag --now: did you mean trivium gc --now?"},
 		{"--versio", "unknown flag --versio: did you mean --version?"},
 		{"--bogus", "unknown flag --bogus: there are --help, --version"},
+		{"user ad ann --data x", "unknown command ad: did you mean add?"},
+		{"user ad", "unknown command ad: did you mean add?"},
+		{"user --dat x", "unknown flag --dat: did you mean trivium user add --data?"},
+		{"user add --data x", "trivium user add needs the name of a user: trivium user add NAME [flags]"},
+		{"key revoke A B", `trivium key revoke takes an access key and nothing else: what is "B"?`},
+		{"key create --access-key A", "--access-key and --secret-key go together: give both or none"},
 	} {
 		root := newRoot()
 		root.SetArgs(strings.Fields(tt.args))

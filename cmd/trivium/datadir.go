@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // dataDir is the data directory while this process holds its lock:
@@ -17,6 +19,7 @@ import (
 //	master.key       what everything secret hangs on, unless another file is named
 //	credentials      what the first start made
 //	lock             held by the running server: pid, host, address
+//	admin.sock       where it takes commands, or a link to that
 //	tmp/             files on their way to one of these places
 type dataDir struct {
 	path string
@@ -55,6 +58,26 @@ func openDataDir(path string) (*dataDir, error) {
 	return d, nil
 }
 
+// errInUse says that another process holds the lock.
+var errInUse = errors.New("in use")
+
+// inUse is an errInUse with who it is.
+type inUse struct{ dir, holder string }
+
+// Error says what to do.
+func (e *inUse) Error() string {
+	return fmt.Sprintf("data directory %s is in use by %s: stop that one or choose another --data", e.dir, e.holder)
+}
+
+// Unwrap returns errInUse.
+func (e *inUse) Unwrap() error { return errInUse }
+
+// server tells whether a server holds the lock, and will go on holding it.
+func (e *inUse) server() bool { return strings.HasPrefix(e.holder, serverHolds) }
+
+// serverHolds begins what a server writes into the lock.
+const serverHolds = "the server on "
+
 // refused says who holds the lock.
 func (d *dataDir) refused(err error) error {
 	if !errors.Is(err, syscall.EWOULDBLOCK) {
@@ -64,7 +87,23 @@ func (d *dataDir) refused(err error) error {
 	if b, err := os.ReadFile(d.join("lock")); err == nil && len(b) > 0 {
 		holder = strings.TrimSpace(string(b))
 	}
-	return fmt.Errorf("data directory %s is in use by %s: stop that one or choose another --data", d.path, holder)
+	return &inUse{d.path, holder}
+}
+
+// awaitDataDir is openDataDir for a server: it waits a while for a command that is just at work on the directory.
+func awaitDataDir(ctx context.Context, path string) (*dataDir, error) {
+	for end := time.Now().Add(startPatience); ; {
+		d, err := openDataDir(path)
+		taken, ok := errors.AsType[*inUse](err)
+		if !ok || taken.server() || time.Now().After(end) {
+			return d, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(startPause):
+		}
+	}
 }
 
 // wantStore returns an error unless there is a store in the directory. It makes nothing.
@@ -156,6 +195,7 @@ func (d *dataDir) join(name string) string { return filepath.Join(d.path, name) 
 func (d *dataDir) tmp() string         { return d.join("tmp") }
 func (d *dataDir) metaFile() string    { return filepath.Join(d.path, "meta", "trivium.db") }
 func (d *dataDir) credentials() string { return d.join("credentials") }
+func (d *dataDir) socket() string      { return d.join("admin.sock") }
 
 // masterKeyPath is where the master key is: the file named, or the one of the directory.
 func (d *dataDir) masterKeyPath(named string) string {

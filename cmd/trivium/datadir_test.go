@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -321,5 +322,43 @@ func TestEmptyMetadata(t *testing.T) {
 	}
 	if err := d.checkMeta(); err == nil || !strings.Contains(err.Error(), "trivium.db is empty") {
 		t.Errorf("beside content: %v, want a refusal that says so", err)
+	}
+}
+
+// TestAwaitDataDir: a server waits for a command, not for another server.
+func TestAwaitDataDir(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	d := open(t, path)
+	if err := d.hold(serverHolds + "127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := awaitDataDir(t.Context(), path); !errors.Is(err, errInUse) || !strings.Contains(err.Error(), "in use by the server on 127.0.0.1:1") {
+		t.Errorf("awaitDataDir beside a server = %v, want errInUse", err)
+	}
+	if err := d.hold("trivium gc"); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error, 1)
+	go func() {
+		d, err := awaitDataDir(t.Context(), path)
+		if err == nil {
+			err = d.close()
+		}
+		got <- err
+	}()
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-got; err != nil {
+		t.Errorf("awaitDataDir after a command has ended: %v", err)
+	}
+	d = open(t, path)
+	if err := d.hold("trivium gc"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := awaitDataDir(ctx, path); !errors.Is(err, errInUse) || !strings.Contains(err.Error(), "in use by trivium gc") {
+		t.Errorf("awaitDataDir that is given up = %v, want errInUse", err)
 	}
 }

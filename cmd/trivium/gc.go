@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"trivium/core/upkeep"
+	"trivium/nativeapi/adminapi"
+	"trivium/nativeapi/client"
 )
 
 // gcCommand collects garbage.
@@ -17,10 +18,10 @@ func gcCommand() *cobra.Command {
 	var now bool
 	cmd := &cobra.Command{
 		Use:   "gc",
-		Short: "Delete content that nothing refers to (with the server stopped)",
-		Long: `Delete content that nothing refers to. A running server does this by itself; this command does one round while
-none runs on the directory. Content stays for an hour after it was found unused, what a crash left behind
-for a day.
+		Short: "Delete content that nothing refers to",
+		Long: `Delete content that nothing refers to. A running server does this by itself; this command does one round, in
+the server, or by itself while none runs on the directory. Content stays for an hour after it was found unused, what a
+crash left behind for a day.
 
 The numbers of --json:
   blobs    contents that were deleted: whole objects or parts
@@ -31,64 +32,45 @@ The numbers of --json:
   failed   steps that failed, of which the log says more; the next round tries again`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return offline(cmd, &c, func(ctx context.Context, st *store) error {
-				rep, err := st.upkeep.All(ctx, upkeep.CollectOptions{Now: now})
+			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
+				done, err := a.Collect(ctx, now)
 				if err != nil {
 					return fmt.Errorf("collect garbage: %w", err)
 				}
-				return errors.Join(out.print(cmd, collection(rep), collected(rep, now)...), unfinished(rep))
+				return errors.Join(out.print(cmd, done, collected(done, now)...), unfinished(done))
 			})
 		},
 	}
-	c.addFlags(cmd, "data", "log-level", "master-key-file")
+	adminFlags(cmd, &c, &out)
 	c.addDropLog(cmd)
 	cmd.Flags().BoolVar(&now, "now", false, "do not wait: delete at once what otherwise stays for an hour or a day")
-	out.addFlag(cmd)
 	return cmd
 }
 
-// gcReport is what --json tells of a round.
-type gcReport struct {
-	Blobs   int `json:"blobs"`   // deleted
-	Orphans int `json:"orphans"` // orphaned shards deleted
-	Files   int `json:"files"`   // shards deleted, orphans included
-	Waiting int `json:"waiting"` // blobs that stay for their hour, or while they are read
-	Sighted int `json:"sighted"` // orphaned shards found for the first time
-	Failed  int `json:"failed"`  // steps that the next round tries again
-}
-
-// collection is the report for programs.
-func collection(rep upkeep.Report) gcReport {
-	return gcReport{
-		Blobs: rep.Blobs, Orphans: rep.Orphans, Files: rep.Shards,
-		Waiting: rep.Waiting, Sighted: rep.Sighted, Failed: rep.Failed,
-	}
-}
-
 // collected says what a round has deleted, and of what it has not, why not and until when.
-func collected(rep upkeep.Report, now bool) []string {
+func collected(done adminapi.Collected, now bool) []string {
 	lines := []string{fmt.Sprintf("deleted %s and %s (%s)",
-		count(rep.Blobs, "blob"), count(rep.Orphans, "orphaned shard"), count(rep.Shards, "file"))}
+		count(done.Blobs, "blob"), count(done.Orphans, "orphaned shard"), count(done.Files, "file"))}
 	switch {
-	case rep.Waiting > 0 && now:
-		lines = append(lines, count(rep.Waiting, "blob")+" left: being read")
-	case rep.Waiting > 0:
-		lines = append(lines, count(rep.Waiting, "blob")+" left: content stays for an hour after it was found unused, "+
+	case done.Waiting > 0 && now:
+		lines = append(lines, count(done.Waiting, "blob")+" left: being read")
+	case done.Waiting > 0:
+		lines = append(lines, count(done.Waiting, "blob")+" left: content stays for an hour after it was found unused, "+
 			"so a round in an hour deletes all of this, and `trivium gc --now` at once")
 	}
-	if rep.Sighted > 0 {
-		lines = append(lines, count(rep.Sighted, "orphaned shard")+" left: found for the first time, "+
+	if done.Sighted > 0 {
+		lines = append(lines, count(done.Sighted, "orphaned shard")+" left: found for the first time, "+
 			"deleted a day after it was written and an hour after this at the earliest, or by `trivium gc --now` at once")
 	}
 	return lines
 }
 
 // unfinished is the error of a round in which steps failed; nil: none did.
-func unfinished(rep upkeep.Report) error {
-	if rep.Failed == 0 {
+func unfinished(done adminapi.Collected) error {
+	if done.Failed == 0 {
 		return nil
 	}
-	return errors.New(count(rep.Failed, "step") + " failed: the log says why, the next round tries again")
+	return errors.New(count(done.Failed, "step") + " failed: the log says why, the next round tries again")
 }
 
 // count is n of what a noun names.

@@ -4,25 +4,25 @@ import (
 	"strings"
 	"testing"
 
-	"trivium/core/upkeep"
+	"trivium/nativeapi/adminapi"
 )
 
 func TestCollected(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		rep  upkeep.Report
+		rep  adminapi.Collected
 		now  bool
 		want []string // the lines begin so
 	}{
-		{"nothing", upkeep.Report{}, false, []string{"deleted 0 blobs and 0 orphaned shards (0 files)"}},
-		{"all", upkeep.Report{Blobs: 1, Orphans: 1, Shards: 7}, true, []string{"deleted 1 blob and 1 orphaned shard (7 files)"}},
+		{"nothing", adminapi.Collected{}, false, []string{"deleted 0 blobs and 0 orphaned shards (0 files)"}},
+		{"all", adminapi.Collected{Blobs: 1, Orphans: 1, Files: 7}, true, []string{"deleted 1 blob and 1 orphaned shard (7 files)"}},
 		{
 			"all of it waits",
-			upkeep.Report{Waiting: 3, Sighted: 1},
+			adminapi.Collected{Waiting: 3, Sighted: 1},
 			false,
 			[]string{"deleted 0 ", "3 blobs left: content stays for an hour", "1 orphaned shard left: found for the first time"},
 		},
-		{"readers", upkeep.Report{Waiting: 1}, true, []string{"deleted 0 ", "1 blob left: being read"}},
+		{"readers", adminapi.Collected{Waiting: 1}, true, []string{"deleted 0 ", "1 blob left: being read"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := collected(tt.rep, tt.now)
@@ -39,10 +39,10 @@ func TestCollected(t *testing.T) {
 }
 
 func TestUnfinished(t *testing.T) {
-	if err := unfinished(upkeep.Report{Blobs: 1}); err != nil {
+	if err := unfinished(adminapi.Collected{Blobs: 1}); err != nil {
 		t.Errorf("unfinished of a whole round = %v, want nil", err)
 	}
-	if err := unfinished(upkeep.Report{Failed: 2}); err == nil || !strings.HasPrefix(err.Error(), "2 steps failed: ") {
+	if err := unfinished(adminapi.Collected{Failed: 2}); err == nil || !strings.HasPrefix(err.Error(), "2 steps failed: ") {
 		t.Errorf("unfinished of two failed steps = %v, want an error that counts them", err)
 	}
 }

@@ -3,26 +3,19 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/spf13/cobra"
 )
 
-// offline runs work on the store of a data directory on which no server runs, under its lock. A directory without
-// a store is an error: a mistyped name must not make one.
+// offline runs work on the store of a data directory on which no server runs, under its lock; errInUse when somebody
+// else has that. c is loaded, and the directory has a store: a mistyped name must not make one.
 func offline(cmd *cobra.Command, c *config, work func(ctx context.Context, st *store) error) (err error) {
-	if err := c.load(cmd, os.Environ()); err != nil {
-		return err
-	}
 	ctx := cmd.Context()
 	log, endLog, err := startLog(ctx, c, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	defer endLog()
-	if err := (&dataDir{path: c.data}).wantStore(); err != nil {
-		return err
-	}
 	dir, err := openDataDir(c.data)
 	if err != nil {
 		return err

@@ -25,11 +25,19 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), gcCommand(), versionCommand())
+	root.AddCommand(serveCommand(), userCommand(), keyCommand(), bucketCommand(), gcCommand(), versionCommand())
 	return root
 }
 
-// knownCommand is reached when the first argument of the program is none of its commands.
+// groupCommand makes a command that is only there for those below it.
+func groupCommand(name, short, long string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: short, Long: long, Args: knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+}
+
+// knownCommand is reached when the first argument of the program, or of a group, is none of its commands.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -41,6 +49,19 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		}
 	}
 	return fmt.Errorf("unknown command %s: %s", args[0], nearest.Suggest("", args[0], known))
+}
+
+// oneArgument is for commands that take what is named, and nothing else.
+func oneArgument(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0 || args[0] == "":
+			return fmt.Errorf("%s needs %s: %s", cmd.CommandPath(), what, cmd.UseLine())
+		case len(args) > 1:
+			return fmt.Errorf("%s takes %s and nothing else: what is %q?", cmd.CommandPath(), what, args[1])
+		}
+		return nil
+	}
 }
 
 // noArguments is for commands that take flags alone.
@@ -60,6 +81,9 @@ func flagError(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
 		return err
+	}
+	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 { // the flag belongs to a command that is none
+		return knownCommand(cmd, args)
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -77,7 +78,7 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 		log.Warn().Strs("variables", c.notRead).
 			Msg("variables of a credentials file are set and not read: TRIVIUM_ROOT_* set user, password and access key")
 	}
-	dir, err := openDataDir(c.data)
+	dir, err := awaitDataDir(ctx, c.data)
 	if err != nil {
 		return err
 	}
@@ -88,10 +89,10 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 	if err != nil {
 		return cannotListen(err, c.name("listen"))
 	}
-	if err := dir.hold("the server on " + srv.Addr()); err != nil {
+	if err := dir.hold(serverHolds + srv.Addr()); err != nil {
 		return errors.Join(err, srv.Close())
 	}
-	return run(ctx, &process{c: c, dir: dir, srv: srv, log: log, out: out})
+	return run(ctx, &process{c: c, dir: dir, srv: srv, admin: listenAdmin(ctx, dir, log), log: log, out: out})
 }
 
 // cannotListen adds the next step to what the system says of the address that option gave. server has done so when the
@@ -107,6 +108,17 @@ func cannotListen(err error, option string) error {
 		return fmt.Errorf("%w: give host:port in %s, such as 127.0.0.1:7070", err, option)
 	}
 	return err
+}
+
+// listenAdmin opens the way in of commands; nil where the system refuses it: the server works without, and they say
+// that it has none.
+func listenAdmin(ctx context.Context, dir *dataDir, log zerolog.Logger) *server.Server {
+	srv, err := server.ListenSocket(ctx, dir.socket(), server.Config{Log: log})
+	if err != nil {
+		log.Warn().Err(err).Msg("there is no socket for commands: users, keys and buckets can be changed with the server stopped alone")
+		return nil
+	}
+	return srv
 }
 
 // slowClient lets content cut off the client of a request when others wait for the memory that he holds.
@@ -139,8 +151,10 @@ type process struct {
 	c   *config
 	dir *dataDir
 	srv *server.Server
-	log zerolog.Logger
-	out io.Writer
+	// admin is the socket of commands; nil: there is none.
+	admin *server.Server
+	log   zerolog.Logger
+	out   io.Writer
 }
 
 // run answers at once (not ready), opens the store meanwhile, then the doors. At the end it stops in the reverse
@@ -153,11 +167,20 @@ func run(ctx context.Context, p *process) error {
 	})()
 	ended := make(chan error, 1)
 	go func() { ended <- p.srv.Serve(serving) }()
+	var commands sync.WaitGroup
+	if p.admin != nil {
+		commands.Go(func() {
+			if err := p.admin.Serve(serving); err != nil {
+				p.log.Error().Err(err).Msg("the socket of commands failed")
+			}
+		})
+	}
 
 	st, err := p.open(serving)
 	if err != nil {
 		stop()
 		served := <-ended
+		commands.Wait()
 		if ctx.Err() != nil {
 			return served // told to stop while starting
 		}
@@ -166,6 +189,7 @@ func run(ctx context.Context, p *process) error {
 	upkeep := st.startUpkeep(serving)
 	err = <-ended
 	stop()
+	commands.Wait()
 	upkeep.Wait()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
@@ -197,6 +221,9 @@ func (p *process) open(ctx context.Context) (_ *store, err error) {
 		return nil, err
 	}
 	p.srv.Open(doors)
+	if p.admin != nil {
+		p.admin.Open(server.Doors{Admin: newAdmin(st, p.srv.Addr()), Ready: st.service.Ready})
+	}
 	hello := welcome{
 		url: p.srv.URL(), addr: p.srv.Addr(), dir: p.dir, masterKey: p.dir.masterKeyPath(p.c.masterKeyFile),
 		accounts: accounts, terminal: isTerminal(p.out), trouble: st.service.Ready(ctx),

@@ -39,15 +39,21 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := versionReport{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
-			if info, ok := debug.ReadBuildInfo(); ok {
-				v.Commit, v.Modified = commit(info.Settings)
-			}
+			v := programVersion()
 			return out.print(cmd, v, v.text())
 		},
 	}
 	out.addFlag(cmd)
 	return cmd
+}
+
+// programVersion is what was built, and for what.
+func programVersion() versionReport {
+	v := versionReport{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v.Commit, v.Modified = commit(info.Settings)
+	}
+	return v
 }
 
 // version is the module's version, or the commit it was built from.

@@ -19,6 +19,8 @@ import (
 	"trivium/core/upkeep"
 	"trivium/drivers"
 	"trivium/drivers/local"
+	"trivium/nativeapi"
+	"trivium/nativeapi/adminapi"
 	"trivium/s3front"
 	"trivium/server"
 )
@@ -98,6 +100,40 @@ func newDoors(st *store) (server.Doors, error) {
 		NoteReason: server.NoteReason, Observe: st.observeS3,
 	})
 	return server.Doors{S3: answering(s3, st.hook), Ready: st.service.Ready}, nil
+}
+
+// newAdmin makes the administration of the store, for the operator alone. addr is where the doors are, "" without a
+// server.
+func newAdmin(st *store, addr string) http.Handler {
+	started := time.Now()
+	return nativeapi.NewAdmin(nativeapi.Config{
+		Service: st.service,
+		Status: func() adminapi.Status {
+			v := programVersion()
+			return adminapi.Status{Version: v.Version, Go: v.Go, OS: v.OS, Arch: v.Arch, Address: addr, StartTime: started.UTC()}
+		},
+		Collect: st.collect, Doctor: st.doctor,
+		RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
+		Observe: func(ctx context.Context, e nativeapi.Event) {
+			if e.Status >= http.StatusInternalServerError {
+				st.log.ErrorContext(ctx, "request failed", "req", e.RequestID, "op", e.Op, "status", e.Status, "error", e.Err)
+			}
+		},
+	})
+}
+
+// collect runs one round of the collector.
+func (st *store) collect(ctx context.Context, now bool) (adminapi.Collected, error) {
+	rep, err := st.upkeep.All(ctx, upkeep.CollectOptions{Now: now})
+	return adminapi.Collected{
+		Blobs: rep.Blobs, Orphans: rep.Orphans, Files: rep.Shards,
+		Waiting: rep.Waiting, Sighted: rep.Sighted, Failed: rep.Failed,
+	}, err
+}
+
+// doctor examines the store.
+func (st *store) doctor(context.Context, bool) (adminapi.Examined, error) {
+	return adminapi.Examined{}, &core.Error{Code: core.NotImplemented, Msg: "the doctor is not built yet"}
 }
 
 // observeS3 logs what went wrong inside; what the client did wrong is in its answer and the request log.

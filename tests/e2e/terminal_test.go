@@ -13,6 +13,13 @@ import (
 // line ends of terminals (CR LF).
 func openTerminal(t *testing.T, out io.Writer) *os.File {
 	t.Helper()
+	_, program := newTerminal(t, out)
+	return program
+}
+
+// newTerminal returns both sides of a terminal: where a person types, and what a program has.
+func newTerminal(t *testing.T, out io.Writer) (person, program *os.File) {
+	t.Helper()
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Skipf("there are no terminals here: %v", err)
@@ -26,7 +33,7 @@ func openTerminal(t *testing.T, out io.Writer) *os.File {
 		_ = screen.Close()
 		t.Skipf("there are no terminals here: %v", err)
 	}
-	program, err := os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
+	program, err = os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		_ = screen.Close()
 		t.Skipf("there are no terminals here: %v", err)
@@ -41,5 +48,5 @@ func openTerminal(t *testing.T, out io.Writer) *os.File {
 		<-done
 		_ = screen.Close()
 	})
-	return program
+	return screen, program
 }

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"trivium/nativeapi/adminapi"
+	"trivium/nativeapi/client"
+)
+
+// userCommand administers users.
+func userCommand() *cobra.Command {
+	cmd := groupCommand("user", "Administer users", `Administer users, beside a running server or without one.
+Passwords are read from the terminal, or as a line from stdin; never from the command line, which others can see.`)
+	cmd.AddCommand(userAdd(), userList(), userState(true), userState(false), userPassword())
+	return cmd
+}
+
+// userAdd makes a user.
+func userAdd() *cobra.Command {
+	var c config
+	var out printer
+	var admin, none bool
+	cmd := &cobra.Command{
+		Use: "add NAME", Short: "Make a user", Args: oneArgument("the name of a user"),
+		Example: `  trivium user add ann
+  trivium user add backup --no-password && trivium key create --user backup`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			u := adminapi.NewUser{Name: args[0], Admin: admin}
+			if !none {
+				var err error
+				if u.Password, err = readSecret(cmd, "password"); err != nil {
+					return err
+				}
+			}
+			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
+				made, err := a.CreateUser(ctx, u)
+				if err != nil {
+					return err
+				}
+				return out.print(cmd, made, "user "+made.Name+" added: `trivium key create --user "+quote(made.Name)+"` makes an access key for S3")
+			})
+		},
+	}
+	adminFlags(cmd, &c, &out)
+	cmd.Flags().BoolVar(&admin, "admin", false, "an administrator, who may do everything")
+	cmd.Flags().BoolVar(&none, "no-password", false, "a user who has only access keys")
+	return cmd
+}
+
+// userList lists users.
+func userList() *cobra.Command {
+	var c config
+	var out printer
+	cmd := &cobra.Command{
+		Use: "list", Short: "List users", Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
+				users, err := a.Users(ctx)
+				if err != nil {
+					return err
+				}
+				rows := [][]string{{"NAME", "ADMIN", "STATE", "SINCE"}}
+				for _, u := range users {
+					rows = append(rows, []string{u.Name, yes(u.Admin), state(u.Disabled), u.CreateTime.Format(time.DateTime)})
+				}
+				return out.table(cmd, users, rows)
+			})
+		},
+	}
+	adminFlags(cmd, &c, &out)
+	return cmd
+}
+
+// yes is "yes", or nothing.
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "-"
+}
+
+// state is that of a user or key.
+func state(disabled bool) string {
+	if disabled {
+		return "disabled"
+	}
+	return "enabled"
+}
+
+// userState locks users out, or lets them in again.
+func userState(disabled bool) *cobra.Command {
+	var c config
+	var out printer
+	use, short, done := "enable NAME", "Let a disabled user in again", "enabled"
+	if disabled {
+		use, short, done = "disable NAME", "Lock a user out, access keys included; what is his stays", "disabled"
+	}
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: oneArgument("the name of a user"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
+				if err := a.SetUserDisabled(ctx, args[0], disabled); err != nil {
+					return err
+				}
+				return out.print(cmd, adminapi.UserState{Name: args[0], Disabled: disabled}, "user "+args[0]+" "+done)
+			})
+		},
+	}
+	adminFlags(cmd, &c, &out)
+	return cmd
+}
+
+// userPassword sets passwords.
+func userPassword() *cobra.Command {
+	var c config
+	var out printer
+	cmd := &cobra.Command{
+		Use: "passwd NAME", Short: "Set a user's password", Args: oneArgument("the name of a user"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			password, err := readSecret(cmd, "password")
+			if err != nil {
+				return err
+			}
+			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
+				if err := a.SetUserPassword(ctx, args[0], password); err != nil {
+					return err
+				}
+				return out.print(cmd, struct {
+					Name string `json:"name"`
+				}{args[0]}, "password of "+args[0]+" set")
+			})
+		},
+	}
+	adminFlags(cmd, &c, &out)
+	return cmd
+}
+
+// onlyUser returns the name of the one user that a store has who is not disabled, for commands that name none with
+// flag.
+func onlyUser(ctx context.Context, a *client.Client, flag string) (string, error) {
+	users, err := a.Users(ctx)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, u := range users {
+		if !u.Disabled {
+			names = append(names, u.Name)
+		}
+	}
+	switch {
+	case len(names) == 1:
+		return names[0], nil
+	case len(names) == 0:
+		return "", errors.New("the store has no user who is not disabled: `trivium user add` makes one")
+	}
+	return "", fmt.Errorf("for which user? Name one with %s: there are %s", flag, some(names))
+}

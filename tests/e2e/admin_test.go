@@ -1,0 +1,172 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// admin runs commands of trivium on a data directory.
+type admin struct {
+	tool
+	dir string
+}
+
+func newAdmin(dir string) admin {
+	return admin{tool{program: binary, env: []string{"PATH=/usr/bin:/bin"}}, dir}
+}
+
+// do runs a command that succeeds.
+func (a admin) do(t *testing.T, args ...string) string {
+	t.Helper()
+	return a.run(t, append(args, "--data", a.dir)...)
+}
+
+// refuse runs a command that fails and says want.
+func (a admin) refuse(t *testing.T, want string, args ...string) {
+	t.Helper()
+	if out, err := a.try(t, "", append(args, "--data", a.dir)...); err == nil || !strings.Contains(out, want) {
+		t.Errorf("trivium %q = %v %q, want an error with %q", args, err, out, want)
+	}
+}
+
+// TestAdministration gives the same commands beside a server and without one.
+func TestAdministration(t *testing.T) {
+	s := start(t, startOptions{})
+	a := newAdmin(s.dir)
+	for i, where := range []string{"beside a server", "without a server"} {
+		if i == 1 {
+			if code := s.stop(syscall.SIGTERM); code != 0 {
+				t.Fatalf("exit code %d", code)
+			}
+		}
+		name := fmt.Sprintf("ann%d", i)
+		if out, err := a.try(t, "password of ann\n", "user", "add", name, "--data", s.dir); err != nil {
+			t.Fatalf("%s: user add: %v %s", where, err, out)
+		}
+		a.refuse(t, "there is a user of this name already", "user", "add", name, "--no-password")
+		a.refuse(t, "stdin has no password: type it on a terminal, or pipe it in", "user", "passwd", name)
+		a.refuse(t, "nobody: there is no such user", "user", "disable", "nobody")
+		a.do(t, "key", "create", "--user", name, "--access-key", "KEY"+name, "--secret-key", "secret of ann")
+		a.refuse(t, "for which user? Name one with --user: there are ", "key", "create")
+		a.do(t, "bucket", "create", "bucket-"+name, "--owner", name)
+		a.refuse(t, "lower-case", "bucket", "create", "Bucket", "--owner", name)
+		if out := a.do(t, "bucket", "list"); !strings.Contains(out, "bucket-"+name+"  "+name) {
+			t.Errorf("%s: bucket list = %s", where, out)
+		}
+		var users []struct {
+			Name            string
+			Admin, Disabled bool
+		}
+		if err := json.Unmarshal([]byte(a.do(t, "user", "list", "--json")), &users); err != nil || len(users) != i+2 || users[i+1].Name != name || users[i+1].Admin {
+			t.Errorf("%s: user list --json = %+v, %v", where, users, err)
+		}
+		if out := a.do(t, "gc", "--now"); out != "deleted 0 blobs and 0 orphaned shards (0 files)\n" {
+			t.Errorf("%s: gc --now = %q", where, out)
+		}
+	}
+
+	s = start(t, startOptions{dir: s.dir})
+	for i := range 2 {
+		name := fmt.Sprintf("ann%d", i)
+		k := keys{"KEY" + name, "secret of ann"}
+		if status, body := s.call(t, k, http.MethodPut, "/bucket-"+name+"/key", "content"); status != http.StatusOK {
+			t.Errorf("PUT by %s: %d %s", name, status, body)
+		}
+		a.refuse(t, "is not empty (request ", "bucket", "delete", "bucket-"+name)
+		a.do(t, "user", "disable", name)
+		if status, _ := s.call(t, k, http.MethodGet, "/bucket-"+name+"/key", ""); status != http.StatusForbidden {
+			t.Errorf("GET by a disabled user: %d, want 403", status)
+		}
+		a.do(t, "user", "enable", name)
+		if status, _ := s.call(t, k, http.MethodGet, "/bucket-"+name+"/key", ""); status != http.StatusOK {
+			t.Errorf("GET by a user who is let in again: %d", status)
+		}
+		a.do(t, "key", "revoke", "KEY"+name)
+		if status, _ := s.call(t, k, http.MethodGet, "/bucket-"+name+"/key", ""); status != http.StatusForbidden {
+			t.Errorf("GET with a revoked key: %d, want 403", status)
+		}
+		a.do(t, "bucket", "delete", "bucket-"+name, "--force")
+	}
+	if strings.Contains(s.stderr.String(), "secret of ann") || strings.Contains(s.stderr.String(), "password of ann") {
+		t.Error("the log shows a secret")
+	}
+}
+
+// TestCommandsAfterAKill: what a killed server has left stands in nobody's way.
+func TestCommandsAfterAKill(t *testing.T) {
+	for name, dir := range map[string]string{
+		"data": "", "data with a long name": filepath.Join(t.TempDir(), strings.Repeat("long", 30)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			temp := t.TempDir()
+			s := start(t, startOptions{dir: dir, env: append(rootEnv(), "TMPDIR="+temp)})
+			a := newAdmin(s.dir)
+			a.do(t, "user", "list")
+			if code := s.stop(syscall.SIGKILL); code != -1 {
+				t.Fatalf("exit code %d", code)
+			}
+			if out := a.do(t, "key", "list"); !strings.Contains(out, accessKey) {
+				t.Errorf("key list = %s", out)
+			}
+			s = start(t, startOptions{dir: s.dir, env: append(rootEnv(), "TMPDIR="+temp)})
+			a.do(t, "bucket", "list")
+			s.stop(syscall.SIGTERM)
+			if left, err := filepath.Glob(filepath.Join(temp, "trivium-*")); err != nil || len(left) != 0 {
+				t.Errorf("left behind: %q, %v", left, err)
+			}
+		})
+	}
+}
+
+// TestCommandWhileStarting waits for a server that begins at the same time.
+func TestCommandWhileStarting(t *testing.T) {
+	s := start(t, startOptions{})
+	s.stop(syscall.SIGTERM)
+	a := newAdmin(s.dir)
+	for range 3 {
+		s = start(t, startOptions{dir: s.dir, noReady: true})
+		if out := a.do(t, "user", "list"); !strings.Contains(out, rootUser) {
+			t.Errorf("user list = %s", out)
+		}
+		s.waitReady()
+		s.stop(syscall.SIGTERM)
+	}
+}
+
+// TestPasswordPrompt types a password on a terminal.
+func TestPasswordPrompt(t *testing.T) {
+	s := start(t, startOptions{})
+	screen := &output{}
+	person, program := newTerminal(t, screen)
+	cmd := exec.Command(binary, "user", "passwd", rootUser, "--data", s.dir)
+	cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for _, prompt := range []string{"password: ", "password again: "} {
+		s.poll(prompt, func() bool { return strings.Contains(screen.String(), prompt) })
+		if _, err := person.WriteString("typed password\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Errorf("user passwd: %v %s", err, screen)
+		}
+	case <-time.After(startLimit):
+		_ = cmd.Process.Kill()
+		t.Fatalf("user passwd does not end: %s", screen)
+	}
+	s.poll("the answer", func() bool { return strings.Contains(screen.String(), "password of "+rootUser+" set") })
+}
