@@ -181,3 +181,42 @@ func TestHeaderLimit(t *testing.T) {
 		t.Errorf("a header of 72 KiB = %d, want 431", resp.StatusCode)
 	}
 }
+
+func TestReloadTLS(t *testing.T) {
+	cert, key := writeCert(t, t.TempDir(), 1)
+	otherCert, otherKey := writeCert(t, t.TempDir(), 2)
+	s := start(t, Config{CertFile: cert, KeyFile: key}, func(http.ResponseWriter, *http.Request) {})
+	serial := func() int64 {
+		c, err := tls.Dial("tcp", s.Addr(), &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return c.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+	}
+	for _, tt := range []struct {
+		name, cert, key string
+		ok              bool
+		want            int64
+	}{
+		{"as it was", cert, key, true, 1},
+		{"missing file", otherCert + "x", otherKey, false, 1},
+		{"key of another", otherCert, key, false, 1},
+		{"other files", otherCert, otherKey, true, 2},
+		{"TLS off", "", "", false, 2},
+	} {
+		if err := s.ReloadTLS(tt.cert, tt.key); (err == nil) != tt.ok {
+			t.Errorf("%s: ReloadTLS = %v, want success: %v", tt.name, err, tt.ok)
+		}
+		if got := serial(); got != tt.want {
+			t.Errorf("%s: certificate %d, want %d", tt.name, got, tt.want)
+		}
+	}
+	plain := start(t, Config{}, func(http.ResponseWriter, *http.Request) {})
+	if err := plain.ReloadTLS(cert, key); err == nil {
+		t.Error("ReloadTLS switches TLS on")
+	}
+	if err := plain.ReloadTLS("", ""); err != nil {
+		t.Errorf("ReloadTLS of nothing = %v", err)
+	}
+}

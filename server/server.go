@@ -99,6 +99,18 @@ func (s *Server) newHTTP() *http.Server {
 	return h
 }
 
+// ReloadTLS takes the certificate for new connections from these files. On an error the one before stays in use. TLS
+// cannot be switched on or off: that is an error, too.
+func (s *Server) ReloadTLS(certFile, keyFile string) error {
+	if (s.tls == nil) != (certFile == "") {
+		return errors.New("TLS is switched on and off by a restart")
+	}
+	if s.tls == nil {
+		return nil
+	}
+	return s.tls.replace(certFile, keyFile)
+}
+
 // Addr returns the address that is bound.
 func (s *Server) Addr() string { return s.ln.Addr().String() }
 

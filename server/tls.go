@@ -40,6 +40,19 @@ func loadCert(cert, key string, log zerolog.Logger) (*certFiles, error) {
 	return c, c.load(stamp)
 }
 
+// replace takes the certificate from other files from now on. On an error all stays as it is.
+func (c *certFiles) replace(cert, key string) error {
+	next, err := loadCert(cert, key, c.log)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cert, c.key = cert, key
+	c.loaded, c.stamp, c.checked = next.loaded, next.stamp, next.checked
+	return nil
+}
+
 // config returns the TLS settings of the listener.
 func (c *certFiles) config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}

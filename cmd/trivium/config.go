@@ -26,16 +26,19 @@ type config struct {
 	logLevel      string
 	masterKeyFile string // absolute; "": master.key in the data directory
 	root          credentials
-	notRead       []string        // variables of a credentials file that the environment holds
-	fromEnv       map[string]bool // by flag: the variable gave the value
-	dropLog       bool            // give up the damaged part of the metadata's log
+	notRead       []string          // variables of a credentials file that the environment holds
+	file          string            // the configuration file; "": none
+	given         map[string]string // by flag: what the command line says
+	from          map[string]string // by flag: what gave the value, when that was not the command line
+	dropLog       bool              // give up the damaged part of the metadata's log
 	crash         crashPlan
 }
 
 // envPrefix begins the names of all variables.
 const envPrefix = "TRIVIUM_"
 
-// option is one setting: a flag, and the variable that stands for it when the flag is not given.
+// option is one setting: a flag, the variable that stands for it when the flag is not given, and the key of the
+// configuration file that does when there is no variable either. The key is the flag's name.
 type option struct {
 	flag, value, help string
 	target            *string
@@ -70,7 +73,7 @@ func variables(c *config) map[string]*string {
 	}
 }
 
-// addFlags declares the named options on cmd, without names all of them.
+// addFlags declares --config and the named options on cmd, without names all of them.
 func (c *config) addFlags(cmd *cobra.Command, names ...string) {
 	for _, o := range options(c) {
 		*o.target = o.value
@@ -79,6 +82,7 @@ func (c *config) addFlags(cmd *cobra.Command, names ...string) {
 		}
 		cmd.Flags().StringVar(o.target, o.flag, o.value, o.help+" ($"+o.env()+")")
 	}
+	cmd.Flags().StringVar(&c.file, configFlag, "", "configuration file (YAML) with options under the names of their flags ($"+configVariable+")")
 }
 
 // addDropLog declares --drop-damaged-log on cmd. It has no variable: it is for one start, not for every one.
@@ -87,26 +91,55 @@ func (c *config) addDropLog(cmd *cobra.Command) {
 		"give up the commits of a damaged log of the metadata that cannot be read any more, and keep the log beside")
 }
 
-// load completes c from the environment ("NAME=value") after the flags of cmd were parsed, and checks it.
+// The file cannot name itself.
+const (
+	configFlag     = "config"
+	configVariable = envPrefix + "CONFIG"
+)
+
+// load completes c after the flags of cmd were parsed, and checks it: a flag goes before its variable in the
+// environment ("NAME=value"), that before the configuration file, and that before the default.
 func (c *config) load(cmd *cobra.Command, environ []string) error {
+	c.given = make(map[string]string)
+	for _, o := range options(c) {
+		if cmd.Flags().Changed(o.flag) {
+			c.given[o.flag] = *o.target
+		}
+	}
+	return c.resolve(environ)
+}
+
+// resolve gives every option its value and checks them.
+func (c *config) resolve(environ []string) error {
 	env, err := c.readEnv(environ)
 	if err != nil {
 		return err
 	}
-	c.fromEnv = make(map[string]bool)
+	if c.file == "" {
+		c.file = env[configVariable]
+	}
+	file, err := readConfigFile(c.file, options(c))
+	if err != nil {
+		return err
+	}
+	c.from = make(map[string]string)
 	for _, o := range options(c) {
-		if v := env[o.env()]; v != "" && !cmd.Flags().Changed(o.flag) {
+		*o.target = o.value
+		if v, ok := c.given[o.flag]; ok {
 			*o.target = v
-			c.fromEnv[o.flag] = true
+		} else if v := env[o.env()]; v != "" {
+			*o.target, c.from[o.flag] = v, o.env()
+		} else if v := file[o.flag]; v != "" {
+			*o.target, c.from[o.flag] = v, o.flag+" in "+c.file
 		}
 	}
 	return c.validate()
 }
 
-// name is what the user has set an option by: the flag, or its variable.
+// name is what the user has set an option by: the flag, its variable, or the file.
 func (c *config) name(flag string) string {
-	if c.fromEnv[flag] {
-		return option{flag: flag}.env()
+	if from := c.from[flag]; from != "" {
+		return from
 	}
 	return "--" + flag
 }
@@ -114,7 +147,7 @@ func (c *config) name(flag string) string {
 // readEnv takes the variables of Trivium out of environ; an unknown one is an error that names the nearest.
 func (c *config) readEnv(environ []string) (map[string]string, error) {
 	vars := variables(c)
-	known := make([]string, 0, len(vars))
+	known := []string{configVariable}
 	for name := range vars {
 		known = append(known, name)
 	}
@@ -200,7 +233,7 @@ func (c *config) checkListen() error {
 
 // absolute makes the paths that are told to people absolute.
 func (c *config) absolute() error {
-	for _, path := range []*string{&c.data, &c.masterKeyFile} {
+	for _, path := range []*string{&c.data, &c.masterKeyFile, &c.file} {
 		if *path == "" {
 			continue
 		}

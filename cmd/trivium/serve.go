@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -74,6 +75,12 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 		return err
 	}
 	defer endLog()
+	// SIGHUP changes the level, which a logger cannot: this one writes all that the program's level lets through.
+	zerolog.SetGlobalLevel(log.GetLevel())
+	log = log.Level(zerolog.DebugLevel)
+	hup := make(chan os.Signal, 1) // from the beginning: one that nobody takes ends the process
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	if len(c.notRead) > 0 {
 		log.Warn().Strs("variables", c.notRead).
 			Msg("variables of a credentials file are set and not read: TRIVIUM_ROOT_* set user, password and access key")
@@ -92,7 +99,7 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 	if err := dir.hold(serverHolds + srv.Addr()); err != nil {
 		return errors.Join(err, srv.Close())
 	}
-	return run(ctx, &process{c: c, dir: dir, srv: srv, admin: listenAdmin(ctx, dir, log), log: log, out: out})
+	return run(ctx, &process{c: c, dir: dir, srv: srv, admin: listenAdmin(ctx, dir, log), hup: hup, log: log, out: out})
 }
 
 // cannotListen adds the next step to what the system says of the address that option gave. server has done so when the
@@ -153,6 +160,7 @@ type process struct {
 	srv *server.Server
 	// admin is the socket of commands; nil: there is none.
 	admin *server.Server
+	hup   <-chan os.Signal
 	log   zerolog.Logger
 	out   io.Writer
 }
@@ -161,13 +169,15 @@ type process struct {
 // order: no more requests, no more upkeep, the store.
 func run(ctx context.Context, p *process) error {
 	serving, stop := context.WithCancel(ctx)
+	var commands sync.WaitGroup
+	defer commands.Wait()
 	defer stop()
 	defer context.AfterFunc(ctx, func() {
 		p.log.Info().Msg("stopping: a second signal ends the process at once")
 	})()
 	ended := make(chan error, 1)
 	go func() { ended <- p.srv.Serve(serving) }()
-	var commands sync.WaitGroup
+	commands.Go(func() { (&reloader{now: *p.c, srv: p.srv, log: p.log}).watch(serving, p.hup) })
 	if p.admin != nil {
 		commands.Go(func() {
 			if err := p.admin.Serve(serving); err != nil {
@@ -180,7 +190,6 @@ func run(ctx context.Context, p *process) error {
 	if err != nil {
 		stop()
 		served := <-ended
-		commands.Wait()
 		if ctx.Err() != nil {
 			return served // told to stop while starting
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -169,4 +170,36 @@ func TestPasswordPrompt(t *testing.T) {
 		t.Fatalf("user passwd does not end: %s", screen)
 	}
 	s.poll("the answer", func() bool { return strings.Contains(screen.String(), "password of "+rootUser+" set") })
+}
+
+// TestConfigFile starts from a file and changes it under the server.
+func TestConfigFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "trivium.yaml")
+	write := func(level string) {
+		t.Helper()
+		text := "data: " + filepath.Join(dir, "data") + "\nlisten: 127.0.0.1:1\nlog-level: " + level + "\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("error")
+	s := start(t, startOptions{dir: filepath.Join(dir, "data")}, "--config", file)
+	if log := s.stderr.String(); log != "" {
+		t.Errorf("the log at level error: %s", log)
+	}
+	write("info")
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.poll("the reload", func() bool { return strings.Contains(s.stderr.String(), `"changed":["log-level"]`) })
+	s.get("/-/health/live")
+	s.poll("a line per request", func() bool { return strings.Contains(s.stderr.String(), `"path":"/-/health/live"`) })
+	out := tool{program: binary, env: []string{"TRIVIUM_CONFIG=" + file}}.run(t, "user", "list")
+	if !strings.Contains(out, rootUser) {
+		t.Errorf("user list by the file of the variable = %s", out)
+	}
+	if code := s.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
 }
