@@ -120,6 +120,8 @@ func (s *Store) emptyLog() bool {
 // copyLog runs a checkpoint and returns the length of the WAL in use, in bytes; that of its file when the checkpoint
 // failed. Damage that it meets ends the store.
 func (s *Store) copyLog(mode string) (length int64) {
+	s.copying.Lock()
+	defer s.copying.Unlock()
 	done, err := s.checkpointer.checkpoint(mode)
 	s.tellCheckpoint(err)
 	if err != nil {

@@ -25,7 +25,9 @@ type Store struct {
 	writing sync.Mutex
 
 	checkpointer *conn
-	wake         chan struct{} // tells the checkpointer that something was written
+	// copying is held while pages are moved into the database's file, and while CheckPages reads them there.
+	copying sync.Mutex
+	wake    chan struct{} // tells the checkpointer that something was written
 	// walRest and walBlock are the constants, less in tests.
 	walRest, walBlock int64
 	checkpointFails   bool // the last one did
