@@ -25,7 +25,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), userCommand(), keyCommand(), bucketCommand(), gcCommand(), versionCommand())
+	root.AddCommand(serveCommand(), userCommand(), keyCommand(), bucketCommand(), gcCommand(), doctorCommand(), versionCommand())
 	return root
 }
 

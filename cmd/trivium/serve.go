@@ -229,6 +229,7 @@ func (p *process) open(ctx context.Context) (_ *store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	st.serving = true
 	p.srv.Open(doors)
 	if p.admin != nil {
 		p.admin.Open(server.Doors{Admin: newAdmin(st, p.srv.Addr()), Ready: st.service.Ready})

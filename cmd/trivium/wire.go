@@ -33,6 +33,13 @@ type store struct {
 	hook    func(point string)
 	upkeep  *upkeep.Runner
 	often   time.Duration // tests: collect without waits at this interval; 0: never
+
+	dir     *dataDir
+	keys    *core.MasterKeys
+	keyFile string
+	serving bool // doors are open: others use the store
+	// pages compares all pages of the metadata with their checksums and returns how many there are, and the damaged.
+	pages func(ctx context.Context) (all int64, damaged []int64, err error)
 }
 
 // kinds are the sorts of storage of this binary.
@@ -80,7 +87,13 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 			err = errors.Join(err, meta.Close())
 		}
 	}()
-	st := &store{meta: meta, log: logger, hook: hook, often: often}
+	st := &store{
+		meta: meta, log: logger, hook: hook, often: often, dir: dir, keys: keys, keyFile: dir.masterKeyPath(c.masterKeyFile),
+		pages: func(ctx context.Context) (int64, []int64, error) {
+			rep, err := meta.CheckPages(ctx)
+			return rep.Pages, rep.Damaged, err
+		},
+	}
 	st.service, err = core.Open(ctx, core.Config{
 		Meta: meta, Keys: keys, Kinds: kinds(dir), Hook: hook, Log: st.log, FreeSpace: dir.freeSpace,
 		Spaces: []core.SpaceSeed{{Name: "local", Kind: local.Kind().Name, Config: drivers.Config{"path": spaceName}}},
@@ -129,11 +142,6 @@ func (st *store) collect(ctx context.Context, now bool) (adminapi.Collected, err
 		Blobs: rep.Blobs, Orphans: rep.Orphans, Files: rep.Shards,
 		Waiting: rep.Waiting, Sighted: rep.Sighted, Failed: rep.Failed,
 	}, err
-}
-
-// doctor examines the store.
-func (st *store) doctor(context.Context, bool) (adminapi.Examined, error) {
-	return adminapi.Examined{}, &core.Error{Code: core.NotImplemented, Msg: "the doctor is not built yet"}
 }
 
 // observeS3 logs what went wrong inside; what the client did wrong is in its answer and the request log.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"slices"
 
 	"trivium/core"
@@ -132,12 +131,4 @@ func (f *pageFile) free(some []int64) map[int64]bool {
 		list = int64(binary.BigEndian.Uint32(page))
 	}
 	return found
-}
-
-// String names the damaged pages, for people.
-func (r PageReport) String() string {
-	if len(r.Damaged) == 0 {
-		return fmt.Sprintf("%d pages match their checksums", r.Pages)
-	}
-	return fmt.Sprintf("of %d pages these do not match their checksums: %v", r.Pages, r.Damaged)
 }
