@@ -5,13 +5,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
-
-	"github.com/rs/zerolog"
 )
 
 func main() {
@@ -31,20 +27,5 @@ func main() {
 	if err := newRoot().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "trivium:", err)
 		os.Exit(1)
-	}
-}
-
-// sayEnded writes the last line of the log of a process that a second signal ends. That nobody reads it must not keep
-// the process.
-func sayEnded(w io.Writer) {
-	said := make(chan struct{})
-	go func() {
-		defer close(said)
-		log := zerolog.New(w).With().Timestamp().Logger()
-		log.Warn().Msg("ended at once by a second signal: running requests are cut")
-	}()
-	select {
-	case <-said:
-	case <-time.After(logTime):
 	}
 }

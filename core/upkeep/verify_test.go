@@ -15,8 +15,8 @@ import (
 	"trivium/drivers"
 )
 
-// spoil replaces the n-th shard that is stored in any space by one with another byte.
-func (h *house) spoil(n int) (name string) {
+// spoilShard replaces the n-th shard that is stored in any space by one with another byte.
+func (h *house) spoilShard(n int) (name string) {
 	h.t.Helper()
 	name = h.stored()[n]
 	for _, sp := range h.Service.Maintenance().Spaces.All() {
@@ -64,7 +64,7 @@ func TestVerify(t *testing.T) {
 				h.put(string(rune('A'+i)), coretest.Bytes(uint64(i), size))
 			}
 			for range tt.spoiled {
-				h.spoil(7)
+				h.spoilShard(7)
 			}
 			got, err := h.runner().Verify(t.Context(), true)
 			if err != nil {
