@@ -7,13 +7,10 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/rs/zerolog"
 )
 
 // Limits of the HTTP layer.
@@ -86,7 +83,7 @@ func (s *Server) newHTTP() *http.Server {
 		ConnState:                    s.ln.idle.state,
 		ConnContext:                  withConn,
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     log.New(httpLog{s.cfg.Log}, "", 0),
+		ErrorLog:                     log.New(&httpLog{log: s.cfg.Log}, "", 0),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          h2Streams,
 			MaxReceiveBufferPerConnection: h2ConnBuffer,
@@ -193,18 +190,3 @@ func (s *Server) waitHandlers() {
 
 // Close frees the address of a server that never served.
 func (s *Server) Close() error { return s.ln.Close() }
-
-// httpLog turns the http.Server's own lines into warnings. Handshakes that fail are everyday noise of open
-// ports.
-type httpLog struct{ log zerolog.Logger }
-
-// Write logs one line.
-func (h httpLog) Write(p []byte) (int, error) {
-	line := strings.TrimSpace(string(p))
-	if strings.HasPrefix(line, "http: TLS handshake error") {
-		h.log.Debug().Msg(line)
-	} else {
-		h.log.Warn().Msg(line)
-	}
-	return len(p), nil
-}
