@@ -1,6 +1,7 @@
 package s3front
 
 import (
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,12 +21,12 @@ func TestBucketNotEmptyWords(t *testing.T) {
 	for bucket, want := range map[string]string{"/objects": plain, "/marker": versions, "/upload": ""} {
 		a := e.do(del(bucket))
 		if want == "" {
-			if a.StatusCode != 204 {
+			if a.StatusCode != http.StatusNoContent {
 				t.Errorf("DELETE %s = %d %s, want 204", bucket, a.StatusCode, a.body)
 			}
 			continue
 		}
-		if got := value(a.body, "Message"); a.StatusCode != 409 || a.code() != "BucketNotEmpty" || got != want {
+		if got := value(a.body, "Message"); a.StatusCode != http.StatusConflict || a.code() != "BucketNotEmpty" || got != want {
 			t.Errorf("DELETE %s = %d %s %q, want 409 BucketNotEmpty %q", bucket, a.StatusCode, a.code(), got, want)
 		}
 	}
@@ -41,7 +42,7 @@ func TestFullDiskWords(t *testing.T) {
 	e.now.Add(int64(10e9))
 	a := e.do(put("/bucket/k", "x"))
 	msg := value(a.body, "Message")
-	if a.StatusCode != 503 || a.code() != "SlowDown" || !strings.Contains(msg, "disk of the metadata is nearly full") {
+	if a.StatusCode != http.StatusServiceUnavailable || a.code() != "SlowDown" || !strings.Contains(msg, "disk of the metadata is nearly full") {
 		t.Errorf("PUT on a full disk = %d %s %q, want 503 SlowDown and why", a.StatusCode, a.code(), msg)
 	}
 }

@@ -106,6 +106,7 @@ func TestDiskFullOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	s.afterBatch()
 	if err := s.ballast.fill(); err != nil || allocated(t, o.Path+".ballast") < ballastSize || !s.emptyLog() {
 		t.Fatalf("fill() = %v, %d bytes in the log", err, s.walSize())
 	}
@@ -157,5 +158,45 @@ func TestDiskFullOfOthers(t *testing.T) {
 		if err == nil {
 			_ = s.Close()
 		}
+	}
+}
+
+// TestFullLogIsUsedAgain deletes on a full disk until the log has taken the last room: the checkpoint after that makes
+// the log start over, so that deleting goes on however often it is tried.
+func TestFullLogIsUsedAgain(t *testing.T) {
+	dir := smallDisk(t, 64<<20)
+	s := quietStoreAt(t, filepath.Join(dir, "meta.db")) // whose log only this test moves
+	for id := range int64(600) {
+		if err := s.Update(t.Context(), putInline(id+1, 5000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.afterBatch()
+	if !s.emptyLog() || s.walSize() != 0 {
+		t.Fatalf("%d bytes are left in the log", s.walSize())
+	}
+	others := fillUp(t, dir)
+	info, err := os.Stat(others)
+	if err := errors.Join(err, os.Truncate(others, info.Size()-512<<10)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, starved := core.MakingRoom(t.Context()), 0
+	for id := range int64(600) {
+		remove := func() error {
+			return s.Update(ctx, func(ctx context.Context, tx core.MetaTx) error { return tx.DeleteInline(ctx, id+1) })
+		}
+		err := remove()
+		if core.CodeOf(err) == core.NoSpace {
+			starved++
+			s.afterBatch()
+			s.checkpoint()
+			err = remove()
+		}
+		if err != nil {
+			t.Fatalf("delete %d, %d checkpoints before: %v", id, starved, err)
+		}
+	}
+	if starved == 0 || s.walSize() >= walCopy {
+		t.Errorf("the log was full %d times and has %d bytes: nothing was tested", starved, s.walSize())
 	}
 }

@@ -83,14 +83,15 @@ func (s *Store) walSize() int64 {
 }
 
 // checkpoint does what was written to the WAL since the last one asks for. The length of its file says nothing: a WAL that
-// starts over keeps it.
+// starts over keeps it. On a full disk the WAL starts over whatever its length: then it has the room that it takes up.
 func (s *Store) checkpoint() {
-	if log := s.checkpointer.log(); log != nil && log.uncopied() < walCopy {
+	full := s.full.Swap(false)
+	if log := s.checkpointer.log(); log != nil && log.uncopied() < walCopy && !full {
 		return
 	}
 	// Most of the work is done beside the writer; only the rest is done while it waits.
 	length := s.copyLog("PASSIVE")
-	if length < s.walRest {
+	if length < s.walRest && !full {
 		return
 	}
 	if length >= s.walBlock {

@@ -36,6 +36,7 @@ type Store struct {
 	ended atomic.Pointer[error]
 
 	ballast *ballast
+	full    atomic.Bool // a batch found no room since the last look at the WAL
 
 	closeMu sync.RWMutex // held for reading while a call is queued or runs
 	closed  bool

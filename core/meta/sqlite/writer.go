@@ -214,6 +214,9 @@ func (s *Store) runAlone(m *member) {
 	if err != nil {
 		m.err, m.panic = err, nil
 	}
+	if core.CodeOf(err) == core.NoSpace {
+		s.full.Store(true)
+	}
 }
 
 // runOnce is one try of runAlone. An error is that of the transaction, not of the member's function.
