@@ -16,7 +16,8 @@ type Config struct {
 	// Log gets one line per request at level info, and what went wrong at warn and error. The zero value
 	// writes nothing.
 	Log zerolog.Logger
-	// MaxConns bounds open connections; 0: 2048. Further ones wait until one ends; idle ones make room.
+	// MaxConns bounds open connections; 0: 2048. Further ones wait until one ends; those that no handler
+	// serves, idle or silent, make room.
 	MaxConns int
 	// Progress is how long a client may take for its next byte of a body, or to take ours; 0: 60 s.
 	Progress time.Duration

@@ -29,9 +29,13 @@ func newListener(inner net.Listener, limit int, w *watcher) *listener {
 	}
 }
 
-// Accept waits for a free slot, then for a connection. With no slot free the connection that is idle for
-// longest is closed.
+// Accept waits for a connection, then for a free slot. With no slot free the connection that no handler serves and
+// that did nothing for longest is closed: whoever opens many and is silent keeps nobody out.
 func (l *listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
 	select {
 	case l.slots <- struct{}{}:
 	default:
@@ -40,13 +44,9 @@ func (l *listener) Accept() (net.Conn, error) {
 		case l.slots <- struct{}{}:
 			l.idle.keep()
 		case <-l.closed:
+			_ = c.Close()
 			return nil, net.ErrClosed
 		}
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
 	}
 	wc := &conn{Conn: c, l: l, half: halfOpen{changed: make(chan struct{})}}
 	l.watcher.add(&wc.writes, func() { _ = c.SetWriteDeadline(time.Unix(1, 0)) })
@@ -110,7 +110,8 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// idleConns are the connections between two requests, the one that is idle for longest first.
+// idleConns are the connections that no handler serves: silent ones, those with a part of a request, and those between
+// two. The one that did nothing for longest is first.
 type idleConns struct {
 	mu      sync.Mutex
 	order   *list.List
@@ -122,21 +123,33 @@ type idleConns struct {
 func (ic *idleConns) state(c net.Conn, s http.ConnState) {
 	ic.mu.Lock()
 	defer ic.mu.Unlock()
-	if e, ok := ic.at[c]; ok {
-		ic.order.Remove(e)
-		delete(ic.at, c)
-	}
-	if s != http.StateIdle {
+	ic.remove(c)
+	if s != http.StateNew && s != http.StateActive && s != http.StateIdle {
 		return
 	}
 	ic.at[c] = ic.order.PushBack(c)
-	if ic.waiting {
+	if ic.waiting && s == http.StateIdle {
 		ic.waiting = false
 		ic.closeOldest()
 	}
 }
 
-// evict closes the connection that is idle for longest, or the next that falls idle.
+// serves says that a handler begins to serve c: it stays open until c is idle again.
+func (ic *idleConns) serves(c net.Conn) {
+	ic.mu.Lock()
+	defer ic.mu.Unlock()
+	ic.remove(c)
+}
+
+// remove takes c off the list, if it is there. The caller holds the lock.
+func (ic *idleConns) remove(c net.Conn) {
+	if e, ok := ic.at[c]; ok {
+		ic.order.Remove(e)
+		delete(ic.at, c)
+	}
+}
+
+// evict closes the first connection, or the next that falls idle.
 func (ic *idleConns) evict() {
 	ic.mu.Lock()
 	defer ic.mu.Unlock()
@@ -156,12 +169,11 @@ func (ic *idleConns) closeOldest() bool {
 	if e == nil {
 		return false
 	}
-	ic.order.Remove(e)
 	c, ok := e.Value.(net.Conn)
 	if !ok {
 		return false
 	}
-	delete(ic.at, c)
+	ic.remove(c)
 	_ = c.Close()
 	return true
 }

@@ -79,12 +79,9 @@ func (c *conn) send(p []byte) (int, error) {
 
 type connKey struct{}
 
-// withConn is the http.Server's ConnContext hook. Below TLS there is no use for a cork.
+// withConn is the http.Server's ConnContext hook: a request knows its connection as the ConnState hook does.
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	if own, ok := c.(*conn); ok {
-		return context.WithValue(ctx, connKey{}, own)
-	}
-	return ctx
+	return context.WithValue(ctx, connKey{}, c)
 }
 
 // first sends the head and p, the first piece of the body, together. If p is the whole body it sends the end of p too,

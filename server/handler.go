@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -30,8 +31,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r = r.WithContext(ctx)
 	answer := &response{ResponseWriter: w, x: x}
+	c, _ := ctx.Value(connKey{}).(net.Conn)
+	s.ln.idle.serves(c)
 	if r.ProtoMajor == 1 {
-		answer.conn, _ = r.Context().Value(connKey{}).(*conn)
+		answer.conn, _ = c.(*conn) // below TLS there is no use for a cork
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		s.watcher.add(&x.reads, cutBody)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,46 @@ func TestConnectionLimit(t *testing.T) {
 	}
 	if n := len(s.ln.slots); n > 2 {
 		t.Errorf("%d connections are open, want at most 2", n)
+	}
+}
+
+// TestSilentConnectionsMakeRoom: who opens connections and sends no request keeps nobody out. In fake time nothing
+// may pass before the answer; a connection with a running request stays.
+func TestSilentConnectionsMakeRoom(t *testing.T) {
+	for _, sent := range []string{"", "GET /b/k HT", "GET /b/k HTTP/1.1\r\nHost: h\r\n"} {
+		t.Run(strconv.Quote(sent), func(t *testing.T) {
+			release := make(chan struct{})
+			bubble(t, func(_ http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/b/wait" {
+					<-release
+				}
+			}, func(dial func() net.Conn) {
+				busy := dial()
+				_, _ = io.WriteString(busy, "GET /b/wait HTTP/1.1\r\nHost: h\r\n\r\n")
+				var silent []net.Conn
+				for range 2048 { // more than fit beside the busy one
+					c := dial()
+					if sent != "" {
+						_, _ = io.WriteString(c, sent)
+					}
+					silent = append(silent, c)
+				}
+				begin := time.Now()
+				c := dial()
+				_, _ = io.WriteString(c, "GET /b/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+				answer, err := io.ReadAll(c)
+				if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") || time.Since(begin) != 0 {
+					t.Errorf("answer %.20q, %v after %v, want 200 at once", answer, err, time.Since(begin))
+				}
+				close(release)
+				if _, err := busy.Read(make([]byte, 12)); err != nil {
+					t.Errorf("the answer to the running request: %v", err)
+				}
+				for _, c := range append(silent, busy) {
+					_ = c.Close()
+				}
+			})
+		})
 	}
 }
 

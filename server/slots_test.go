@@ -40,21 +40,33 @@ func TestIdleConnectionStaysOnceTheSlotIsFound(t *testing.T) {
 			}
 		}
 		one, two := accept(), accept()
-		open(2) // a third Accept waits for one of them
-		_ = one.Close()
-		open(2) // it has the slot, and waits for a client
 		l.idle.state(two, http.StateIdle)
 		open(2)
-		l.idle.state(two, http.StateActive)
-
-		three := accept()
-		open(2) // again one waits
-		l.idle.state(two, http.StateIdle)
+		if len(l.idle.at) != 1 {
+			t.Error("a connection that is idle is closed while nobody waits")
+		}
+		three := accept() // in place of the idle one
+		open(2)
+		waiting := pipes.dial(t) // nobody is idle
+		t.Cleanup(func() { _ = waiting.Close() })
+		open(2)
+		_ = one.Close()
+		four := <-conns
+		l.idle.state(four, http.StateIdle)
+		open(2)
+		if len(l.idle.at) != 1 {
+			t.Error("a connection that fell idle is closed for an Accept that has found its slot")
+		}
+		l.idle.serves(four)
+		again := pipes.dial(t)
+		t.Cleanup(func() { _ = again.Close() })
+		open(2)
+		l.idle.state(three, http.StateIdle)
+		<-conns
 		open(2)
 		if len(l.idle.at) > 0 {
 			t.Error("a connection that fell idle is kept while an Accept waits")
 		}
-		_ = three.Close()
 		_ = l.Close()
 		<-conns
 	})
