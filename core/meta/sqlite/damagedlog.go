@@ -18,7 +18,7 @@ import (
 
 // checkLog looks at the log before SQLite does, which would end at the first bad frame without a word: behind it may
 // be acknowledged commits that have no second copy.
-func checkLog(o *Options) error {
+func checkLog(ctx context.Context, o *Options) error {
 	if err := takeBack(o.walPath()); err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func checkLog(o *Options) error {
 	}
 	switch {
 	case st.damaged && o.DropDamagedLog:
-		return dropLog(o, st)
+		return dropLog(ctx, o, st)
 	case st.damaged:
 		return core.Errorf(core.Corrupt, o.Path, "its log %s is damaged at byte %d: at least %d commits lie there and "+
 			"behind, %d before: restore the data directory from a copy of yours, or start once with --drop-damaged-log, "+
@@ -87,7 +87,7 @@ func takeBack(wal string) error {
 // dropLog keeps a damaged log beside and puts in its place what can be used of it: the commits before the damage, or,
 // when a checkpoint has copied all later ones already, nothing. Where a checkpoint was cut off in between there is no
 // whole state, and the log stays as it is.
-func dropLog(o *Options, st walState) (err error) {
+func dropLog(ctx context.Context, o *Options, st walState) (err error) {
 	wal := o.walPath()
 	v, err := compareLog(o.Path, st)
 	if err != nil {
@@ -95,10 +95,13 @@ func dropLog(o *Options, st walState) (err error) {
 	}
 	var lengths []int64
 	if v.all {
-		lengths = append(lengths, 0)
+		lengths, st.lost = append(lengths, 0), 0
 	}
 	if !v.mixed {
 		lengths = append(lengths, st.good)
+	}
+	if len(lengths) == 0 {
+		return noWholeState(o, st)
 	}
 	if err := errors.Join(os.Rename(wal, wal+asideSuffix), syncDir(filepath.Dir(wal))); err != nil {
 		return fmt.Errorf("set the damaged log aside: %w", err)
@@ -109,7 +112,7 @@ func dropLog(o *Options, st walState) (err error) {
 			return fmt.Errorf("copy the start of the damaged log: %w", err)
 		}
 		o.hook("log.cut")
-		whole, err := intact(o.Path)
+		whole, err := intact(ctx, o.Path)
 		if err != nil {
 			return fmt.Errorf("check the metadata store without its damaged log: %w", err)
 		}
@@ -124,14 +127,19 @@ func dropLog(o *Options, st walState) (err error) {
 			"commitsLost", st.lost, "commitsBefore", st.commits, "bytesUsed", length, "framesUnknown", v.unknown)
 		return nil
 	}
-	return core.Errorf(core.Corrupt, o.Path, "its log %s is damaged at byte %d, and it cannot be told that the database "+
-		"is whole without what lies behind, a part of which it has: restore the data directory from a copy of yours",
-		wal, st.damage)
+	return noWholeState(o, st)
+}
+
+// noWholeState refuses a store of which neither the start of the log nor the database alone is known to be whole.
+func noWholeState(o *Options, st walState) error {
+	return core.Errorf(core.Corrupt, o.Path, "its log %s is damaged at byte %d, and the database may have a part of what "+
+		"lies behind, so that it is whole neither with it nor without: restore the data directory from a copy of yours",
+		o.walPath(), st.damage)
 }
 
 // intact tells whether the store is whole with the log as it is. It then notes in the log that commits were lost, durably,
 // and copies nothing into the database.
-func intact(path string) (ok bool, err error) {
+func intact(ctx context.Context, path string) (ok bool, err error) {
 	c, err := openConn(path, sqlite3.SQLITE_OPEN_READWRITE)
 	if err != nil {
 		return false, err
@@ -147,11 +155,11 @@ func intact(path string) (ok bool, err error) {
 	if err != nil || answer != "ok" {
 		return false, err
 	}
-	return true, c.noteLoss()
+	return true, c.noteLoss(ctx)
 }
 
 // noteLoss sets core.SettingLostCommits, without a checkpoint.
-func (c *conn) noteLoss() error {
+func (c *conn) noteLoss(ctx context.Context) error {
 	tables, err := c.number("SELECT count(*) FROM sqlite_schema WHERE name = 'settings'")
 	if err != nil || tables == 0 { // the store was never used
 		return err
@@ -161,7 +169,7 @@ func (c *conn) noteLoss() error {
 			return err
 		}
 	}
-	return sqlmeta.New(c, dialect(), nil).PutSetting(context.Background(), core.SettingLostCommits, []byte{1})
+	return sqlmeta.New(c, dialect(), nil).PutSetting(ctx, core.SettingLostCommits, []byte{1})
 }
 
 // copyStart makes the file to of the first bytes of another, durably.

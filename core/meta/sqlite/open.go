@@ -35,7 +35,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	o.Path = path
 	s := newStore(o) // gives the ballast up if need be
-	if err := checkLog(&o); err != nil {
+	if err := checkLog(ctx, &o); err != nil {
 		return nil, err
 	}
 	files, err := migrations()

@@ -80,7 +80,7 @@ func TestDamagedLog(t *testing.T) {
 				return err
 			})
 			damaged := damagedOr(t, "Inline()", err)
-			if need := needed[i]; damaged != need.by(id+1) && !(damaged && need.newest) {
+			if need := needed[i]; damaged != need.by(id+1) && (!damaged || !need.newest) {
 				t.Errorf("row %d while frame %d is damaged, which it needs: %v: %v", id+1, i+1, need.by(id+1), err)
 			}
 			if damaged {
