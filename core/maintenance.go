@@ -55,6 +55,9 @@ func (m *Maintenance) CheckMarkers(ctx context.Context) error {
 // Hook marks a named point for crash and fault tests.
 func (m *Maintenance) Hook(point string) { m.s.hook(point) }
 
+// Budget describes the memory of transfers.
+func (m *Maintenance) Budget() content.BudgetStats { return m.s.budget.Stats() }
+
 // Reserve returns NoSpace when the metadata disk has less than its reserve left (S20).
 func (m *Maintenance) Reserve() error { return m.s.checkReserve() }
 

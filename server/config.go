@@ -16,6 +16,8 @@ type Config struct {
 	// Log gets one line per request at level info, and what went wrong at warn and error. The zero value
 	// writes nothing.
 	Log zerolog.Logger
+	// Metrics count the requests and are the page /-/metrics; nil: there is none.
+	Metrics *Metrics
 	// MaxConns bounds open connections; 0: 2048. Further ones wait until one ends; those that no handler
 	// serves, idle or silent, make room.
 	MaxConns int

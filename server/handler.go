@@ -19,6 +19,7 @@ const drainShare = 6
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.running.Add(1)
 	defer s.running.Add(-1)
+	s.cfg.Metrics.begin()
 	x := &exchange{id: newID(), start: time.Now()}
 	rc := http.NewResponseController(w)
 	past := time.Unix(1, 0)
@@ -81,6 +82,7 @@ func (s *Server) guard(w *response, r *http.Request, h http.Handler) {
 				writeText(w, http.StatusInternalServerError, "internal error, request "+w.x.id+"\n")
 			}
 		}
+		s.cfg.Metrics.end(w.x, aborted)
 		s.logLine(w.x, r, aborted)
 		if aborted {
 			panic(http.ErrAbortHandler)

@@ -32,13 +32,19 @@ type question struct {
 // ownPages answers below /-/.
 func (s *Server) ownPages(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
-	if path != "/-/health/live" && path != "/-/health/ready" {
+	measured := path == "/-/metrics" && s.cfg.Metrics != nil
+	if path != "/-/health/live" && path != "/-/health/ready" && !measured {
 		writeText(w, http.StatusNotFound, "no such page\n")
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		writeText(w, http.StatusMethodNotAllowed, "only GET and HEAD\n")
+		return
+	}
+	if measured {
+		w.Header().Set("Cache-Control", "no-store")
+		s.cfg.Metrics.page.ServeHTTP(w, r)
 		return
 	}
 	state, status := "live", http.StatusOK

@@ -90,8 +90,9 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.close()) }()
+	metrics := server.NewMetrics()
 	srv, err := server.Listen(ctx, server.Config{
-		Address: c.listen, CertFile: c.tlsCert, KeyFile: c.tlsKey, Log: log, Client: slowClient,
+		Address: c.listen, CertFile: c.tlsCert, KeyFile: c.tlsKey, Log: log, Metrics: metrics, Client: slowClient,
 	})
 	if err != nil {
 		return cannotListen(err, c.name("listen"))
@@ -99,7 +100,9 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 	if err := dir.hold(serverHolds + srv.Addr()); err != nil {
 		return errors.Join(err, srv.Close())
 	}
-	return run(ctx, &process{c: c, dir: dir, srv: srv, admin: listenAdmin(ctx, dir, log), hup: hup, log: log, out: out})
+	return run(ctx, &process{
+		c: c, dir: dir, srv: srv, admin: listenAdmin(ctx, dir, metrics, log), metrics: metrics, hup: hup, log: log, out: out,
+	})
 }
 
 // cannotListen adds the next step to what the system says of the address that option gave. server has done so when the
@@ -119,8 +122,8 @@ func cannotListen(err error, option string) error {
 
 // listenAdmin opens the way in of commands; nil where the system refuses it: the server works without, and they say
 // that it has none.
-func listenAdmin(ctx context.Context, dir *dataDir, log zerolog.Logger) *server.Server {
-	srv, err := server.ListenSocket(ctx, dir.socket(), server.Config{Log: log})
+func listenAdmin(ctx context.Context, dir *dataDir, m *server.Metrics, log zerolog.Logger) *server.Server {
+	srv, err := server.ListenSocket(ctx, dir.socket(), server.Config{Log: log, Metrics: m})
 	if err != nil {
 		log.Warn().Err(err).Msg("there is no socket for commands: users, keys and buckets can be changed with the server stopped alone")
 		return nil
@@ -159,10 +162,11 @@ type process struct {
 	dir *dataDir
 	srv *server.Server
 	// admin is the socket of commands; nil: there is none.
-	admin *server.Server
-	hup   <-chan os.Signal
-	log   zerolog.Logger
-	out   io.Writer
+	admin   *server.Server
+	metrics *server.Metrics
+	hup     <-chan os.Signal
+	log     zerolog.Logger
+	out     io.Writer
 }
 
 // run answers at once (not ready), opens the store meanwhile, then the doors. At the end it stops in the reverse
@@ -224,6 +228,9 @@ func (p *process) open(ctx context.Context) (_ *store, err error) {
 	}
 	if len(accounts.changed) > 0 {
 		p.log.Info().Strs("changed", accounts.changed).Msg("accounts were changed by TRIVIUM_ROOT_*")
+	}
+	if err := st.measure(p.metrics); err != nil {
+		return nil, err
 	}
 	doors, err := newDoors(st)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"trivium/core/upkeep"
 	"trivium/drivers"
 	"trivium/drivers/local"
+	"trivium/drivers/meter"
 	"trivium/nativeapi"
 	"trivium/nativeapi/adminapi"
 	"trivium/s3front"
@@ -38,12 +39,47 @@ type store struct {
 	keys    *core.MasterKeys
 	keyFile string
 	serving bool // doors are open: others use the store
+	commits *commits
+	meters  meters
 	// pages compares all pages of the metadata with their checksums and returns how many there are, and the damaged.
 	pages func(ctx context.Context) (all int64, damaged []int64, err error)
 }
 
-// kinds are the sorts of storage of this binary.
-func kinds(dir *dataDir) []drivers.Kind {
+// meters counts the calls of spaces, by their names.
+type meters struct {
+	mu     sync.Mutex
+	byName map[string]*meter.Driver
+}
+
+// count puts a meter on a space that was opened. The counters of one that is opened again begin anew.
+func (m *meters) count(space string, d drivers.Driver) drivers.Driver {
+	counted := meter.New(d)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.byName == nil {
+		m.byName = make(map[string]*meter.Driver)
+	}
+	m.byName[space] = counted
+	return counted
+}
+
+// calls are the figures of all spaces.
+func (m *meters) calls() []spaceCalls {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []spaceCalls
+	for space, d := range m.byName {
+		for op, c := range d.Snapshot() {
+			all = append(all, spaceCalls{
+				space: space, op: op.String(), calls: c.Calls, inFlight: c.InFlight, bytes: c.Bytes, latency: c.Latency, errors: c.Errors,
+			})
+		}
+	}
+	return all
+}
+
+// kinds are the sorts of storage of this binary; the calls of their spaces are counted.
+func kinds(dir *dataDir, m *meters) []drivers.Kind {
 	disk := local.Kind()
 	open := disk.Open
 	disk.Open = func(ctx context.Context, name string, cfg drivers.Config) (drivers.Driver, error) {
@@ -52,7 +88,11 @@ func kinds(dir *dataDir) []drivers.Kind {
 		if !filepath.IsAbs(cfg["path"]) {
 			cfg["path"] = dir.join(cfg["path"])
 		}
-		return open(ctx, name, cfg)
+		d, err := open(ctx, name, cfg)
+		if err != nil {
+			return nil, err
+		}
+		return m.count(name, d), nil
 	}
 	return []drivers.Kind{disk}
 }
@@ -76,8 +116,9 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 	}
 	warnOpen(log, dir.masterKeyPath(c.masterKeyFile), dir.credentials())
 	logger := slog.New(zerolog.NewSlogHandler(log))
+	figures := newCommits()
 	meta, err := sqlite.Open(ctx, sqlite.Options{
-		Path: dir.metaFile(), Hook: hook, DropDamagedLog: c.dropLog, Log: logger,
+		Path: dir.metaFile(), Hook: hook, DropDamagedLog: c.dropLog, Log: logger, Committed: figures.committed,
 	})
 	if err != nil {
 		return nil, err
@@ -88,14 +129,14 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 		}
 	}()
 	st := &store{
-		meta: meta, log: logger, hook: hook, often: often, dir: dir, keys: keys, keyFile: dir.masterKeyPath(c.masterKeyFile),
+		meta: meta, commits: figures, log: logger, hook: hook, often: often, dir: dir, keys: keys, keyFile: dir.masterKeyPath(c.masterKeyFile),
 		pages: func(ctx context.Context) (int64, []int64, error) {
 			rep, err := meta.CheckPages(ctx)
 			return rep.Pages, rep.Damaged, err
 		},
 	}
 	st.service, err = core.Open(ctx, core.Config{
-		Meta: meta, Keys: keys, Kinds: kinds(dir), Hook: hook, Log: st.log, FreeSpace: dir.freeSpace,
+		Meta: meta, Keys: keys, Kinds: kinds(dir, &st.meters), Hook: hook, Log: st.log, FreeSpace: dir.freeSpace,
 		Spaces: []core.SpaceSeed{{Name: "local", Kind: local.Kind().Name, Config: drivers.Config{"path": spaceName}}},
 		Holder: fmt.Sprintf("%s:%d", hostName(), os.Getpid()),
 	})
@@ -104,6 +145,14 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 	}
 	st.upkeep = upkeep.New(st.service.Maintenance())
 	return st, nil
+}
+
+// measure adds what the store counts to the metrics.
+func (st *store) measure(m *server.Metrics) error {
+	g := newGauges()
+	g.budget, g.queues = st.service.Maintenance().Budget, st.upkeep.Queues
+	g.spaces, g.free = st.meters.calls, st.dir.freeSpace
+	return errors.Join(m.Register(st.commits), m.Register(g))
 }
 
 // newDoors makes the doors on the store.

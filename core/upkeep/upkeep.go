@@ -7,6 +7,7 @@ package upkeep
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -84,6 +85,20 @@ func (r *Runner) Run(ctx context.Context) {
 		return err
 	})
 	wg.Wait()
+}
+
+// Queues returns how many rows wait in the queues of garbage and of repairs; limit stands for it and more.
+func (r *Runner) Queues(ctx context.Context, limit int) (garbage, repairs int, err error) {
+	err = r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		g, err := tx.Garbage(ctx, core.GarbageQuery{Due: math.MaxInt64, AfterID: math.MinInt64, Limit: limit})
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Repairs(ctx, core.RepairQuery{Due: math.MaxInt64, Limit: limit})
+		garbage, repairs = len(g), len(rows)
+		return err
+	})
+	return garbage, repairs, err
 }
 
 // makeRoom collects without the wait of an hour while the disk is below its reserve (S20): deleting must help.

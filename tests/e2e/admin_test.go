@@ -203,3 +203,31 @@ func TestConfigFile(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// TestMetrics reads what a server counts.
+func TestMetrics(t *testing.T) {
+	s := start(t, startOptions{})
+	s.call(t, goodKeys(), http.MethodPut, "/first", "")
+	s.call(t, goodKeys(), http.MethodPut, "/first/key", strings.Repeat("x", 100<<10))
+	newAdmin(s.dir).do(t, "bucket", "list")
+	status, page := s.get("/-/metrics")
+	if status != http.StatusOK {
+		t.Fatalf("GET /-/metrics = %d", status)
+	}
+	for _, want := range []string{
+		`trivium_requests_total{door="s3",op="PutObject",status="200"} 1`,
+		`trivium_requests_total{door="admin",op="ListBuckets",status="200"} 1`,
+		`trivium_request_bytes_total{direction="in",door="s3",op="PutObject"} 102400`,
+		`trivium_space_calls_total{op="put",space="local"} `,
+		`trivium_budget_bytes{what="total"} `, "trivium_commit_updates_count ", "trivium_commit_seconds_sum ",
+		`trivium_queue_length{queue="gc"} 0`, `trivium_queue_length{queue="repair"} 0`, "trivium_metadata_free_bytes ",
+		"trivium_build_info{", "go_goroutines ",
+	} {
+		if !strings.Contains(page, "\n"+want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if status, _ := s.get("/debug/pprof/"); status == http.StatusOK {
+		t.Error("the listener serves profiles")
+	}
+}

@@ -19,6 +19,9 @@ type Options struct {
 	// Hook is called by the writer at named points, "commit.before" and "commit.after", and by Open at "log.cut", before
 	// what is left of a damaged log is judged. nil in production.
 	Hook func(point string)
+	// Committed hears of each commit after it: how many Updates were in it, and how long it took to make them durable.
+	// The writer calls it and waits. nil: nobody asks.
+	Committed func(updates int, took time.Duration)
 	// DropDamagedLog opens a store whose log is damaged, without the commits that cannot be read any more. The log is
 	// kept beside, and core.SettingLostCommits is set.
 	DropDamagedLog bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"time"
 
 	"trivium/core"
 	"trivium/core/meta/sqlmeta"
@@ -135,7 +136,7 @@ func (s *Store) runBatch() error {
 	if second == nil {
 		ok, err := s.call(s.batch[0])
 		if err == nil && ok {
-			return s.commit()
+			return s.commit(1)
 		}
 		s.rollback()
 		return err
@@ -159,7 +160,7 @@ func (s *Store) runBatch() error {
 		s.rollback()
 		return nil
 	}
-	return s.commit()
+	return s.commit(kept)
 }
 
 // next takes somebody off the queue; nil when nobody waits.
@@ -228,7 +229,7 @@ func (s *Store) runOnce(m *member) error {
 	if ok, err := s.call(m); err != nil || !ok {
 		return err
 	}
-	return s.commit()
+	return s.commit(1)
 }
 
 // call runs a member's function and tells whether it ended well. An error means that the transaction is lost.
@@ -265,14 +266,18 @@ func (s *Store) begin() error {
 	return s.writer.exec("BEGIN IMMEDIATE")
 }
 
-// commit makes the transaction durable.
-func (s *Store) commit() error {
+// commit makes the transaction of so many Updates durable.
+func (s *Store) commit(updates int) error {
 	if err := s.deltas.Write(context.Background(), s.writer); err != nil {
 		return err
 	}
 	s.opts.hook("commit.before")
+	start := time.Now()
 	if err := s.writer.exec("COMMIT"); err != nil {
 		return err
+	}
+	if s.opts.Committed != nil {
+		s.opts.Committed(updates, time.Since(start))
 	}
 	s.opts.hook("commit.after")
 	return nil
