@@ -83,8 +83,7 @@ func (b welcome) firstStart(s *strings.Builder) {
 func (b welcome) tryIt(s *strings.Builder) {
 	load := fmt.Sprintf(". %s; export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY", quote(b.dir.credentials()))
 	if b.accounts.creds.AccessKey == "" {
-		fmt.Fprintf(s, "No access key is kept in %s. To get one: start with\n", b.dir.credentials())
-		s.WriteString("TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY set to values of your choice.\n")
+		fmt.Fprintf(s, "No access key is kept in %s. To get one:\n  trivium key create --data %s\n", b.dir.credentials(), quote(b.dir.path))
 		load = "export AWS_ACCESS_KEY_ID=KEY AWS_SECRET_ACCESS_KEY=SECRET"
 	}
 	url := quote(b.url) // brackets of an IPv6 address are a pattern to some shells

@@ -64,7 +64,7 @@ func TestBanner(t *testing.T) {
 		{
 			"later start without a file",
 			welcome{trouble: errors.New("space is down")},
-			[]string{"No access key is kept in /some where/credentials", "TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY", "\n  export AWS_ACCESS_KEY_ID=KEY "},
+			[]string{"No access key is kept in /some where/credentials", "  trivium key create --data '/some where'\n", "\n  export AWS_ACCESS_KEY_ID=KEY "},
 			[]string{". '/some"},
 		},
 		{

@@ -83,7 +83,22 @@ func (c *config) addFlags(cmd *cobra.Command, names ...string) {
 		cmd.Flags().StringVar(o.target, o.flag, o.value, o.help+" ($"+o.env()+")")
 	}
 	cmd.Flags().StringVar(&c.file, configFlag, "", "configuration file (YAML) with options under the names of their flags ($"+configVariable+")")
+	complete(cmd)
 }
+
+// complete tells shells what the flags of cmd may be. Those that it does not have are left out.
+func complete(cmd *cobra.Command) {
+	levels := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return logLevels(), cobra.ShellCompDirectiveNoFileComp
+	}
+	_ = cmd.RegisterFlagCompletionFunc("log-level", levels)
+	_ = cmd.RegisterFlagCompletionFunc("listen", cobra.NoFileCompletions)
+	_ = cmd.MarkFlagDirname("data")
+	_ = cmd.MarkFlagFilename(configFlag, "yaml", "yml")
+}
+
+// logLevels are the values of log-level.
+func logLevels() []string { return []string{"debug", "info", "warn", "error"} }
 
 // addDropLog declares --drop-damaged-log on cmd. It has no variable: it is for one start, not for every one.
 func (c *config) addDropLog(cmd *cobra.Command) {
@@ -248,9 +263,8 @@ func (c *config) absolute() error {
 
 // level is the least level that is logged.
 func (c *config) level() (zerolog.Level, error) {
-	levels := []string{"debug", "info", "warn", "error"}
-	if !slices.Contains(levels, c.logLevel) {
-		return 0, fmt.Errorf("%s %q: use %s", c.name("log-level"), c.logLevel, strings.Join(levels, ", "))
+	if !slices.Contains(logLevels(), c.logLevel) {
+		return 0, fmt.Errorf("%s %q: use %s", c.name("log-level"), c.logLevel, strings.Join(logLevels(), ", "))
 	}
 	return zerolog.ParseLevel(c.logLevel)
 }

@@ -24,9 +24,17 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(serveCommand(), userCommand(), keyCommand(), bucketCommand(), gcCommand(), doctorCommand(), versionCommand())
+	noFiles(root)
 	return root
+}
+
+// noFiles keeps shells from offering files as arguments: no command takes one.
+func noFiles(cmd *cobra.Command) {
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	for _, c := range cmd.Commands() {
+		noFiles(c)
+	}
 }
 
 // groupCommand makes a command that is only there for those below it.
