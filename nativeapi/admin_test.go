@@ -222,6 +222,9 @@ func TestUpkeepCalls(t *testing.T) {
 	if got, err := s.client.Status(ctx); err != nil || got.Version != "v1" || len(got.StoreID) != 32 || !got.Ready {
 		t.Errorf("Status = %+v, %v", got, err)
 	}
+	if err := s.client.Ping(ctx); err != nil {
+		t.Errorf("Ping = %v", err)
+	}
 	s.failed = errors.New("a detail for the log")
 	_, err := s.client.Collect(ctx, false)
 	if !isCode(err, http.StatusInternalServerError, "OperationFailed") || strings.Contains(err.Error(), "detail") {

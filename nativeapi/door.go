@@ -68,6 +68,7 @@ func NewAdmin(cfg Config) http.Handler {
 	caller.Door = "admin"
 	d := &door{cfg: cfg, caller: caller}
 	d.calls = []call{
+		{http.MethodGet, adminapi.PingCall, "Ping", d.ping},
 		{http.MethodGet, adminapi.StatusCall, "Status", d.status},
 		{http.MethodGet, adminapi.UserListCall, "ListUsers", d.listUsers},
 		{http.MethodPost, adminapi.UserCreateCall, "CreateUser", d.createUser},

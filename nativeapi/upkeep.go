@@ -1,12 +1,25 @@
 package nativeapi
 
 import (
+	"context"
 	"encoding/hex"
 	"net/http"
+	"time"
 
 	"trivium/core"
 	"trivium/nativeapi/adminapi"
 )
+
+// readyTime bounds how long status waits for the store.
+const readyTime = 5 * time.Second
+
+// ping is GET ping.
+func (d *door) ping(w http.ResponseWriter, r *http.Request, _ *core.Session) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	return answer(w, adminapi.Nothing{})
+}
 
 // status is GET status.
 func (d *door) status(w http.ResponseWriter, r *http.Request, _ *core.Session) error {
@@ -16,7 +29,9 @@ func (d *door) status(w http.ResponseWriter, r *http.Request, _ *core.Session) e
 	doc := d.cfg.Status()
 	id := d.cfg.Service.Stamp().StoreID
 	doc.StoreID, doc.Ready = hex.EncodeToString(id[:]), true
-	if err := d.cfg.Service.Ready(r.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+	defer cancel()
+	if err := d.cfg.Service.Ready(ctx); err != nil {
 		doc.Ready, doc.Reason = false, err.Error()
 	}
 	return answer(w, doc)

@@ -75,7 +75,9 @@ func dialServer(ctx context.Context, dir *dataDir) (*client.Client, error) {
 		return nil, err
 	}
 	a := client.Dial(path)
-	_, err = a.Status(ctx)
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	err = a.Ping(ctx)
 	e, answered := errors.AsType[*client.Error](err)
 	var op *net.OpError
 	switch {
@@ -88,5 +90,5 @@ func dialServer(ctx context.Context, dir *dataDir) (*client.Client, error) {
 	case errors.As(err, &op) && op.Op == "dial":
 		return nil, fmt.Errorf("ask the server at %s: %w: run the command as the user who runs the server", dir.socket(), op.Err)
 	}
-	return nil, err // it is just ending
+	return nil, fmt.Errorf("ask the server at %s: %w", dir.socket(), err) // it is just ending, or hangs
 }

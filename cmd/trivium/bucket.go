@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -84,7 +85,7 @@ func bucketDelete() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
 				err := a.DeleteBucket(ctx, args[0], force)
-				if e, ok := err.(*client.Error); ok && e.Code == "Conflict" && !force { //nolint:errorlint // as the client returns it
+				if e, ok := errors.AsType[*client.Error](err); ok && e.Code == "Conflict" && !force {
 					return fmt.Errorf("%w: delete what it holds first, or all of it with --force", err)
 				}
 				if err != nil {

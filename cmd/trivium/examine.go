@@ -114,7 +114,7 @@ func (st *store) checkSpaces(ctx context.Context) adminapi.Check {
 	if len(down) > 0 || len(all) == 0 {
 		return bad(name, fmt.Sprintf("%d of %s are down", len(down), count(len(all), "space")), "is the disk mounted? The log says more", down...)
 	}
-	return adminapi.Check{Name: name, Message: count(len(all), "space") + " answers and belongs to this store"}
+	return adminapi.Check{Name: name, Message: count(len(all), "space") + ": all answer and belong to this store"}
 }
 
 // checkFree looks whether there is room.

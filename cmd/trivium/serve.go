@@ -28,6 +28,8 @@ const (
 	gcPercent = 200
 	// closeTime is how long the store may take to end when the last request has ended.
 	closeTime = 30 * time.Second
+	// commandDrain is how long a command's work may go on when the server is told to stop: all of it may be cut.
+	commandDrain = 2 * time.Second
 	// logTime is how long the last lines of the log may take.
 	logTime = 2 * time.Second
 )
@@ -123,7 +125,7 @@ func cannotListen(err error, option string) error {
 // listenAdmin opens the way in of commands; nil where the system refuses it: the server works without, and they say
 // that it has none.
 func listenAdmin(ctx context.Context, dir *dataDir, m *server.Metrics, log zerolog.Logger) *server.Server {
-	srv, err := server.ListenSocket(ctx, dir.socket(), server.Config{Log: log, Metrics: m})
+	srv, err := server.ListenSocket(ctx, dir.socket(), server.Config{Log: log, Metrics: m, Drain: commandDrain})
 	if err != nil {
 		log.Warn().Err(err).Msg("there is no socket for commands: users, keys and buckets can be changed with the server stopped alone")
 		return nil

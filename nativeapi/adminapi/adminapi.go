@@ -9,6 +9,7 @@ const Prefix = "/v1/admin/"
 // The calls, below Prefix. Those that read are GET with a query, the others POST with one JSON object, in which a field
 // that is not known is refused.
 const (
+	PingCall         = "ping" // GET; tells that there is somebody, and looks at nothing
 	StatusCall       = "status"
 	UserListCall     = "user/list"
 	UserCreateCall   = "user/create"

@@ -8,6 +8,12 @@ import (
 	"trivium/nativeapi/adminapi"
 )
 
+// Ping returns nil when the server answers calls. It looks at nothing, so it answers while a disk hangs.
+func (c *Client) Ping(ctx context.Context) error {
+	_, err := get[adminapi.Nothing](ctx, c, adminapi.PingCall, nil)
+	return err
+}
+
 // Status tells which program serves, and whether it is ready.
 func (c *Client) Status(ctx context.Context) (adminapi.Status, error) {
 	return get[adminapi.Status](ctx, c, adminapi.StatusCall, nil)
