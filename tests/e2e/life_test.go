@@ -178,8 +178,13 @@ func TestLostCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = start(t, startOptions{dir: s.dir, env: []string{}})
-	if b := s.stdout.String(); !strings.Contains(b, "TRIVIUM_ROOT_ACCESS_KEY and TRIVIUM_ROOT_SECRET_KEY") || strings.Contains(b, "credentials; export") {
+	if b := s.stdout.String(); !strings.Contains(b, "\n  trivium key create --data "+s.dir+"\n") || strings.Contains(b, "credentials; export") {
 		t.Errorf("the banner does not say how to get a key:\n%s", b)
+	}
+	made := keys{"MADEKEY0000001", "a-secret-of-the-command"}
+	newAdmin(s.dir).do(t, "key", "create", "--access-key", made.access, "--secret-key", made.secret)
+	if status, body := s.call(t, made, http.MethodPut, "/made", ""); status != http.StatusOK {
+		t.Errorf("make a bucket with the key of the command = %d %s", status, body)
 	}
 	s.stop(syscall.SIGTERM)
 	k := keys{"NEWKEY00000001", "a-new-secret-of-the-operator"}
