@@ -43,7 +43,7 @@ func TestNoteReason(t *testing.T) {
 		{p.then(header("X-Amz-Meta-A", "b")), adminKey, "unsigned header"},
 		{p.then(header("Authorization", "AWS AKIA\xff:abc=")), "AKIA?", "signature version 2"},
 		{call{method: "GET", target: "/bucket/k", key: "anonymous", mutate: presign}, adminKey, "expired"},
-		{get("/bucket?acl"), "", "Not implemented: sub-resource acl."},
+		{get("/bucket?policy"), "", "Not implemented: sub-resource policy."},
 		{get("/bucket?" + strings.Repeat("x", 500)), "", "Not implemented: sub-resource " + strings.Repeat("x", 170)},
 	} {
 		e.do(tt.call)
