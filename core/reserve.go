@@ -12,7 +12,7 @@ import (
 const (
 	defaultReserve = 256 << 20             // bytes kept free on the metadata disk
 	reserveMaxAge  = time.Second           // of the figure that is gone by,
-	reserveTight   = 10 * time.Millisecond // and when promises alone leave no room
+	reserveTight   = 10 * time.Millisecond // and when promises, or less than twice the reserve, leave little room
 	reserveFirst   = 16 << 20              // bytes of a body that are promised before it is read,
 	reserveStep    = 4 << 20               // and later on at once
 	reserveSmall   = 64 << 10              // a body up to this size needs no promise: few fit into memory at once
@@ -46,11 +46,16 @@ func (r *reserve) init(keep, most int64, free func() (int64, error)) {
 	}
 }
 
-// low tells whether the reserve is touched, and whether the figure is old.
+// low tells whether the reserve is touched, and whether the figure is old: the sooner, the less is left, since small
+// bodies are not promised anything.
 func (r *reserve) low(now int64) (low, old bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.figure < r.keep, elapsed(r.asked, now, reserveMaxAge)
+	age := reserveMaxAge
+	if r.figure < 2*r.keep {
+		age = reserveTight
+	}
+	return r.figure < r.keep, elapsed(r.asked, now, age)
 }
 
 // take promises n bytes if there is room for them, and tells whether a newer figure might help.

@@ -91,3 +91,29 @@ func TestReserveOfManyAtOnce(t *testing.T) {
 		ok(t, "put with room again", put("again"))
 	})
 }
+
+// TestReserveOfSmallBodies lets small bodies, which are promised nothing, use up a disk: near the reserve it is asked
+// often enough that they stop there.
+func TestReserveOfSmallBodies(t *testing.T) {
+	const reserve, size = 256 << 20, 10_000
+	synctest.Test(t, func(t *testing.T) {
+		var free atomic.Int64
+		free.Store(reserve + 20*size)
+		env := coretest.New(t, coretest.Options{FreeSpace: func() (int64, error) { return free.Load(), nil }})
+		_, err := env.Bucket(t.Context(), "bkt", core.VersioningOff, core.BucketPolicy{})
+		ok(t, "bucket", err)
+		stored := 0
+		for ; stored < 1000; stored++ {
+			time.Sleep(time.Millisecond)
+			_, err := env.Admin.PutObject(t.Context(), "bkt", "k", bytes.NewReader(make([]byte, size)), size, core.PutOptions{})
+			if core.CodeOf(err) == core.NoSpace {
+				break
+			}
+			ok(t, "put", err)
+			free.Add(-size)
+		}
+		if stored < 20 || stored > 40 {
+			t.Errorf("%d bodies were stored, want the 20 that fit and few more", stored)
+		}
+	})
+}
