@@ -29,28 +29,43 @@ func newListener(inner net.Listener, limit int, w *watcher) *listener {
 	}
 }
 
-// Accept waits for a connection, then for a free slot. With no slot free the connection that no handler serves and
-// that did nothing for longest is closed: whoever opens many and is silent keeps nobody out.
+// Accept waits for a connection, then for a free slot. With no slot free a connection that no handler serves is closed:
+// the one that is idle for longest, or that has sent no whole request for silentTime. So whoever opens many and is
+// silent keeps nobody out.
 func (l *listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case l.slots <- struct{}{}:
-	default:
-		l.idle.evict()
-		select {
-		case l.slots <- struct{}{}:
-			l.idle.keep()
-		case <-l.closed:
-			_ = c.Close()
-			return nil, net.ErrClosed
-		}
+	if err := l.take(); err != nil {
+		_ = c.Close()
+		return nil, err
 	}
 	wc := &conn{Conn: c, l: l, half: halfOpen{changed: make(chan struct{})}}
 	l.watcher.add(&wc.writes, func() { _ = c.SetWriteDeadline(time.Unix(1, 0)) })
 	return wc, nil
+}
+
+// take waits for a slot and makes room meanwhile.
+func (l *listener) take() error {
+	select {
+	case l.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	again := time.NewTicker(silentTime / 4)
+	defer again.Stop()
+	for {
+		l.idle.evict()
+		select {
+		case l.slots <- struct{}{}:
+			l.idle.keep()
+			return nil
+		case <-l.closed:
+			return net.ErrClosed
+		case <-again.C:
+		}
+	}
 }
 
 // Close stops accepting.
@@ -110,13 +125,23 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// silentTime is how long a connection may take for a request before it counts as idle.
+const silentTime = time.Second
+
 // idleConns are the connections that no handler serves: silent ones, those with a part of a request, and those between
 // two. The one that did nothing for longest is first.
 type idleConns struct {
 	mu      sync.Mutex
-	order   *list.List
+	order   *list.List // of quiet
 	at      map[net.Conn]*list.Element
 	waiting bool // Accept found no slot: the next connection that falls idle makes room
+}
+
+// quiet is a connection that no handler serves.
+type quiet struct {
+	conn  net.Conn
+	idle  bool // between two requests
+	since time.Time
 }
 
 // state is the http.Server's ConnState hook.
@@ -127,10 +152,9 @@ func (ic *idleConns) state(c net.Conn, s http.ConnState) {
 	if s != http.StateNew && s != http.StateActive && s != http.StateIdle {
 		return
 	}
-	ic.at[c] = ic.order.PushBack(c)
+	ic.at[c] = ic.order.PushBack(quiet{conn: c, idle: s == http.StateIdle, since: time.Now()})
 	if ic.waiting && s == http.StateIdle {
-		ic.waiting = false
-		ic.closeOldest()
+		ic.waiting = !ic.closeOldest()
 	}
 }
 
@@ -149,7 +173,7 @@ func (ic *idleConns) remove(c net.Conn) {
 	}
 }
 
-// evict closes the first connection, or the next that falls idle.
+// evict closes one connection that is idle or silent, or else the next that falls idle.
 func (ic *idleConns) evict() {
 	ic.mu.Lock()
 	defer ic.mu.Unlock()
@@ -163,17 +187,14 @@ func (ic *idleConns) keep() {
 	ic.waiting = false
 }
 
-// closeOldest closes one idle connection, if there is one. The caller holds the lock.
+// closeOldest closes one connection, if there is one to be closed. The caller holds the lock.
 func (ic *idleConns) closeOldest() bool {
-	e := ic.order.Front()
-	if e == nil {
-		return false
+	for e := ic.order.Front(); e != nil; e = e.Next() {
+		if q, ok := e.Value.(quiet); ok && (q.idle || time.Since(q.since) >= silentTime) {
+			ic.remove(q.conn)
+			_ = q.conn.Close()
+			return true
+		}
 	}
-	c, ok := e.Value.(net.Conn)
-	if !ok {
-		return false
-	}
-	ic.remove(c)
-	_ = c.Close()
-	return true
+	return false
 }

@@ -172,12 +172,13 @@ func TestConnectionLimit(t *testing.T) {
 func TestSilentConnectionsMakeRoom(t *testing.T) {
 	for _, sent := range []string{"", "GET /b/k HT", "GET /b/k HTTP/1.1\r\nHost: h\r\n"} {
 		t.Run(strconv.Quote(sent), func(t *testing.T) {
-			release := make(chan struct{})
+			var release chan struct{} // of the bubble: else time would stand still
 			bubble(t, func(_ http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/b/wait" {
 					<-release
 				}
 			}, func(dial func() net.Conn) {
+				release = make(chan struct{})
 				busy := dial()
 				_, _ = io.WriteString(busy, "GET /b/wait HTTP/1.1\r\nHost: h\r\n\r\n")
 				var silent []net.Conn
@@ -188,6 +189,7 @@ func TestSilentConnectionsMakeRoom(t *testing.T) {
 					}
 					silent = append(silent, c)
 				}
+				time.Sleep(silentTime)
 				begin := time.Now()
 				c := dial()
 				_, _ = io.WriteString(c, "GET /b/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
