@@ -21,6 +21,7 @@ import (
 type config struct {
 	data          string // absolute
 	listen        string
+	domain        string // with commas between several
 	tlsCert       string
 	tlsKey        string
 	logLevel      string
@@ -54,6 +55,7 @@ func options(c *config) []option {
 	return []option{
 		{"data", "./data", "directory that holds everything", &c.data},
 		{"listen", "127.0.0.1:7070", "host:port to listen on", &c.listen},
+		{"domain", "", "domains whose sub-domains are buckets, with commas between (virtual-hosted style)", &c.domain},
 		{"tls-cert", "", "certificate file (PEM); with --tls-key the server speaks TLS", &c.tlsCert},
 		{"tls-key", "", "key file (PEM) of the certificate", &c.tlsKey},
 		{"log-level", "info", "debug, info (one line per request), warn or error", &c.logLevel},
@@ -222,6 +224,9 @@ func (c *config) validate() error {
 	if err := c.checkListen(); err != nil {
 		return err
 	}
+	if err := c.checkDomains(); err != nil {
+		return err
+	}
 	switch {
 	case c.tlsCert == "" && c.tlsKey != "":
 		return fmt.Errorf("TLS needs two files: %s is given, --tls-cert is missing", c.name("tls-key"))
@@ -242,6 +247,26 @@ func (c *config) checkListen() error {
 	}
 	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > math.MaxUint16) {
 		return fmt.Errorf("%s %s: ports are 1 to %d, and 0 takes a free one", c.name("listen"), c.listen, math.MaxUint16)
+	}
+	return nil
+}
+
+// domains are those whose sub-domains are buckets.
+func (c *config) domains() (all []string) {
+	for domain := range strings.SplitSeq(c.domain, ",") {
+		if domain = strings.TrimSpace(domain); domain != "" {
+			all = append(all, domain)
+		}
+	}
+	return all
+}
+
+// checkDomains checks that they are names of hosts.
+func (c *config) checkDomains() error {
+	for _, domain := range c.domains() {
+		if strings.Trim(domain, ".") != domain || strings.ContainsAny(domain, ":/*@ \t") {
+			return fmt.Errorf("%s %s: give a name alone, such as s3.example.com, without scheme, port and *", c.name("domain"), domain)
+		}
 	}
 	return nil
 }

@@ -234,7 +234,7 @@ func (p *process) open(ctx context.Context) (_ *store, err error) {
 	if err := st.measure(p.metrics); err != nil {
 		return nil, err
 	}
-	doors, err := newDoors(st)
+	doors, err := newDoors(st, p.c.domains())
 	if err != nil {
 		return nil, err
 	}

@@ -155,13 +155,17 @@ func (st *store) measure(m *server.Metrics) error {
 	return errors.Join(m.Register(st.commits), m.Register(g))
 }
 
-// newDoors makes the doors on the store.
-func newDoors(st *store) (server.Doors, error) {
+// newDoors makes the doors on the store. The sub-domains of domains are buckets.
+func newDoors(st *store, domains []string) (server.Doors, error) {
 	s3 := s3front.New(s3front.Config{
-		Service: st.service, RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
+		Service: st.service, Domains: domains, RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
 		NoteReason: server.NoteReason, Observe: st.observeS3,
 	})
-	return server.Doors{S3: answering(s3, st.hook), Ready: st.service.Ready}, nil
+	bucket := func(host string) bool {
+		_, ok := s3front.BucketOfHost(host, domains)
+		return ok
+	}
+	return server.Doors{S3: answering(s3, st.hook), S3Host: bucket, Ready: st.service.Ready}, nil
 }
 
 // newAdmin makes the administration of the store, for the operator alone. addr is where the doors are, "" without a
