@@ -47,8 +47,13 @@ func appendHeader(dst []byte, r *http.Request, name string) ([]byte, bool) {
 	}
 	var key [maxHeaderName]byte
 	values := r.Header[string(canonicalKey(key[:0], name))]
-	if len(values) == 0 && name == "content-length" && r.ContentLength >= 0 {
-		return strconv.AppendInt(dst, r.ContentLength, 10), true
+	if len(values) == 0 {
+		switch {
+		case name == "content-length" && r.ContentLength >= 0:
+			return strconv.AppendInt(dst, r.ContentLength, 10), true
+		case name == "expect" && r.ProtoMajor >= 2: // taken out there, and only when it is this
+			return append(dst, "100-continue"...), true
+		}
 	}
 	for i, value := range values {
 		if i > 0 {
