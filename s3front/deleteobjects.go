@@ -47,6 +47,9 @@ func deleteObjects(w http.ResponseWriter, r *request, se *core.Session) error {
 	})
 }
 
+// maxFields is how many elements an object or a part in a document has at most, with some room.
+const maxFields = 16
+
 // deleteItems reads 1 to 1,000 objects from a Delete document.
 func deleteItems(root *s3xml.Node) ([]core.DeleteItem, error) {
 	if root.Name != "Delete" {
@@ -58,7 +61,7 @@ func deleteItems(root *s3xml.Node) ([]core.DeleteItem, error) {
 		if n.Name != "Object" {
 			continue
 		}
-		if len(items) == maxDeleteItems || n.Child("Key") == nil {
+		if len(items) == maxDeleteItems || n.Child("Key") == nil || len(n.Children) > maxFields || n.Repeats() {
 			return nil, &apiError{code: malformedXML}
 		}
 		item, err := deleteItem(n)

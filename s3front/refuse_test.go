@@ -207,6 +207,7 @@ func requestRefusals() []refusal {
 		{"delete of nothing", md5(post("/bucket?delete", "<Delete></Delete>")), 400, "MalformedXML"},
 		{"delete of 1,001", md5(post("/bucket?delete", many)), 400, "MalformedXML"},
 		{"delete without key", md5(post("/bucket?delete", "<Delete><Object/></Delete>")), 400, "MalformedXML"},
+		{"delete of two keys in one", md5(post("/bucket?delete", "<Delete><Object><Key>k</Key><Key>l</Key></Object></Delete>")), 400, "MalformedXML"},
 		{"delete cut", md5(post("/bucket?delete", "<Delete><Object><Key>k</Key>")), 400, "MalformedXML"},
 		{"delete over 2 MiB", md5(post("/bucket?delete", "<Delete>"+strings.Repeat(" ", 2<<20)+"</Delete>")), 400, "MalformedXML"},
 		{"complete unknown", post("/bucket/k?uploadId=1", doc), 404, "NoSuchUpload"},

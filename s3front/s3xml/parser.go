@@ -36,6 +36,18 @@ func (n *Node) Child(name string) *Node {
 	return nil
 }
 
+// Repeats tells whether two children have one name: where each stands for one thing, nobody knows which is meant.
+func (n *Node) Repeats() bool {
+	for i := range n.Children {
+		for j := range i {
+			if n.Children[i].Name == n.Children[j].Name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Value returns the text of the first child of that name without white space around it, "" if there is none.
 func (n *Node) Value(name string) string {
 	c := n.Child(name)
