@@ -65,14 +65,14 @@ func (s *Store) connect() (err error) {
 			return err
 		}
 	}
-	if s.checkpointer, err = s.open(readCache); err != nil {
+	if s.checkpointer, err = s.open(leastCache); err != nil {
 		return err
 	}
 	if err := s.checkpointer.run(fmt.Sprintf("PRAGMA busy_timeout = %d", checkpointWait.Milliseconds())); err != nil {
 		return err
 	}
 	for range s.opts.readConns() {
-		c, err := s.open(readCache)
+		c, err := s.open(s.opts.readCache())
 		if err != nil {
 			return err
 		}

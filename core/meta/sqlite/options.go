@@ -36,9 +36,16 @@ const (
 	// applicationID marks the file as Trivium's: "Triv".
 	applicationID = 0x54726976
 	busyTimeout   = 5 * time.Second
-	// Sizes of page caches, in KiB: readers keep the upper pages of the trees, the writer what it changes.
-	readCache, writeCache = 2 << 10, 64 << 10
+	// Sizes of page caches, in KiB: readers keep the upper pages of the trees and, if they share the whole among few, the
+	// pages of a listing; the writer keeps what it changes.
+	leastCache, mostCache, readCaches = 2 << 10, 16 << 10, 64 << 10
+	writeCache                        = 64 << 10
 )
+
+// readCache is the size of one reader's page cache, in KiB.
+func (o *Options) readCache() int {
+	return min(mostCache, max(leastCache, readCaches/o.readConns()))
+}
 
 // readConns is the size of the pool of readers.
 func (o *Options) readConns() int {
