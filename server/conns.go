@@ -2,6 +2,7 @@ package server
 
 import (
 	"container/list"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -192,9 +193,18 @@ func (ic *idleConns) closeOldest() bool {
 	for e := ic.order.Front(); e != nil; e = e.Next() {
 		if q, ok := e.Value.(quiet); ok && (q.idle || time.Since(q.since) >= silentTime) {
 			ic.remove(q.conn)
-			_ = q.conn.Close()
+			_ = below(q.conn).Close()
 			return true
 		}
 	}
 	return false
+}
+
+// below is the connection that TLS runs on, or c: closing that needs nothing from the client, while TLS sends a farewell
+// and waits for it to be taken.
+func below(c net.Conn) net.Conn {
+	if secure, ok := c.(*tls.Conn); ok {
+		return secure.NetConn()
+	}
+	return c
 }

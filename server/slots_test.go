@@ -1,11 +1,18 @@
 package server
 
 import (
+	"bufio"
+	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // A connection that falls idle is closed for an Accept that waits, and for none that has found its slot otherwise.
@@ -69,5 +76,45 @@ func TestIdleConnectionStaysOnceTheSlotIsFound(t *testing.T) {
 		}
 		_ = l.Close()
 		<-conns
+	})
+}
+
+// TestRoomIsMadeAtOnceOverTLS closes an idle connection whose client takes nothing any more: TLS would send it a
+// farewell and wait 5 s for that, with everybody who wants the list of idle connections.
+func TestRoomIsMadeAtOnceOverTLS(t *testing.T) {
+	cert, key := writeCert(t, t.TempDir(), 1)
+	files, err := loadCert(cert, key, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		pipes := newPipes()
+		s := newServer(Config{MaxConns: 1}, pipes, files)
+		s.Open(Doors{S3: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx) }()
+		get := func() {
+			t.Helper()
+			c := tls.Client(pipes.dial(t), &tls.Config{InsecureSkipVerify: true})
+			t.Cleanup(func() { _ = c.NetConn().Close() })
+			_, _ = io.WriteString(c, "GET /b/k HTTP/1.1\r\nHost: h\r\n\r\n")
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			synctest.Wait() // until it is idle
+		}
+		get()
+		begin := time.Now()
+		get()
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("a connection waited %v for an idle one to be closed, want no time", took)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Serve = %v, want nil", err)
+		}
 	})
 }

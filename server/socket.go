@@ -21,7 +21,8 @@ const maxSocketPath = 100
 // administrator, so it is his alone, mode 0600. Where the path is too long, or its file system has no sockets, the
 // socket is made in a directory for temporary files, 0700, and path is a symbolic link to it. What a killed process
 // left at path is removed; the caller holds a lock that no running one does. cfg.Address and the TLS files are not
-// used. A copy of the directory has another place, so that a link in it leads nowhere. Below /v1/admin/ Serve hands requests to Doors.Admin; it answers /debug/pprof/ and what is below /-/ itself.
+// used. A copy of the directory has another place, so that a link in it leads nowhere. Below /v1/admin/ Serve hands
+// requests to Doors.Admin; it answers /debug/pprof/ and what is below /-/ itself.
 func ListenSocket(ctx context.Context, path string, cfg Config) (*Server, error) {
 	if err := removeSocket(path); err != nil {
 		return nil, fmt.Errorf("remove what is left of socket %s: %w", path, err)
