@@ -13,8 +13,8 @@ import (
 	"trivium/s3front/sigv4"
 )
 
-// handler runs one operation: decode, what core does for it (one call where it can be), encode. An error that it returns must come before the
-// first byte of its reply; later ones go through request.cut.
+// handler runs one operation: decode, what core does for it (one call where it can be), encode. An error that it
+// returns must come before the first byte of its reply; later ones go through request.cut.
 type handler func(w http.ResponseWriter, r *request, se *core.Session) error
 
 // request is what handlers work on.

@@ -38,9 +38,9 @@ func (v *Verified) note(format string, args ...any) {
 
 // Verify reads every shard of every stored blob, parity included, and compares each block with its checksum, beside
 // everybody's work. A blob with damage is read, as a client would, which tells whether the rest suffices and queues
-// repairs. Buffered content lies in the metadata store and is not looked at. The error is ctx's or the metadata store's; what a
-// space does not answer is counted. With objects it also finds what the lost content belongs to, in one View over all
-// rows; a long View keeps the log from being emptied, so that is for a store on which no server runs.
+// repairs. Buffered content lies in the metadata store and is not looked at. The error is ctx's or the metadata
+// store's; what a space does not answer is counted. With objects it also finds what the lost content belongs to, in one
+// View over all rows; a long View keeps the log from being emptied, so that is for a store on which no server runs.
 func (r *Runner) Verify(ctx context.Context, objects bool) (Verified, error) {
 	var v Verified
 	lost := make(map[content.BlobID]bool)

@@ -41,8 +41,8 @@ func sentinelOf(err error) error {
 	return drivers.ErrBroken
 }
 
-// owned adds to an error of missing rights on name, below root or root itself (""), whose the file is that stands in the way of the user
-// euid, and what to do: as a rule somebody else, root above all, has run a command on the store.
+// owned adds to an error of missing rights on name, below root or root itself (""), whose the file is that stands in
+// the way of the user euid, and what to do: as a rule somebody else, root above all, has run a command on the store.
 func owned(root, name string, err error, euid int) error {
 	if !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.EPERM) {
 		return err

@@ -68,7 +68,8 @@ func named(state *metatest.State) []string {
 	return names
 }
 
-// shards returns the names of all files of the space, but for its marker and what it was probed with; what else lies there is a leak, too.
+// shards returns the names of all files of the space, but for its marker and what it was probed with; what else lies
+// there is a leak, too.
 func shards(data string) ([]string, error) {
 	root := filepath.Join(data, "space")
 	var names []string
