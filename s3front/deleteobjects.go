@@ -47,7 +47,7 @@ func deleteObjects(w http.ResponseWriter, r *request, se *core.Session) error {
 	})
 }
 
-// maxFields is how many elements an object or a part in a document has at most, with some room.
+// maxFields is how many elements an object, a part or a tag in a document has at most, with some room.
 const maxFields = 16
 
 // deleteItems reads 1 to 1,000 objects from a Delete document.

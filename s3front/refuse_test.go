@@ -183,6 +183,8 @@ func requestRefusals() []refusal {
 		{"bucket like an address", put("/192.168.0.1", ""), 400, "InvalidBucketName"},
 		{"bucket of a route", put("/dav", ""), 400, "InvalidBucketName"},
 		{"tags without a set", put("/bucket/k?tagging", "<Tagging/>"), 400, "MalformedXML"},
+		{"tags in two sets", put("/bucket/k?tagging", "<Tagging><TagSet/><TagSet/></Tagging>"), 400, "MalformedXML"},
+		{"tag of two keys", put("/bucket/k?tagging", "<Tagging><TagSet><Tag><Key>a</Key><Key>b</Key><Value/></Tag></TagSet></Tagging>"), 400, "MalformedXML"},
 		{"tags of a bucket", put("/bucket?tagging", "<Tagging/>"), 501, "NotImplemented"},
 		{"bad tags", put("/bucket/k", "x", "X-Amz-Tagging: a=b&a=c"), 400, "InvalidArgument"},
 		{"bad tags of an upload", post("/bucket/k?uploads", "", "X-Amz-Tagging: a=%26"), 400, "InvalidTag"},

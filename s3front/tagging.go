@@ -93,14 +93,14 @@ func setTags(w http.ResponseWriter, r *request, se *core.Session, tags map[strin
 // tagsOf reads a Tagging document.
 func tagsOf(root *s3xml.Node) (map[string]string, error) {
 	set := root.Child("TagSet")
-	if root.Name != "Tagging" || set == nil {
+	if root.Name != "Tagging" || set == nil || len(root.Children) > maxFields || root.Repeats() {
 		return nil, &apiError{code: malformedXML}
 	}
 	tags := make(map[string]string, min(len(set.Children), maxTags))
 	for i := range set.Children {
 		n := &set.Children[i]
 		key, value := n.Child("Key"), n.Child("Value")
-		if n.Name != "Tag" || key == nil || value == nil {
+		if n.Name != "Tag" || key == nil || value == nil || len(n.Children) > maxFields || n.Repeats() {
 			return nil, &apiError{code: malformedXML}
 		}
 		if err := addTag(tags, key.Text, value.Text); err != nil {
