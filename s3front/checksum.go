@@ -76,6 +76,15 @@ type declared struct {
 // any tells whether a checksum or Content-MD5 was declared.
 func (d *declared) any() bool { return d.md5 != nil || d.algorithm.name != "" }
 
+// needDigest refuses a request that declares neither Content-MD5 nor a checksum of its body.
+func needDigest(r *request) error {
+	d, err := declaredDigests(r)
+	if err == nil && !d.any() {
+		err = badRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+	}
+	return err
+}
+
 // digests are those that Verify needs.
 func (d *declared) digests() core.DigestSet {
 	set := d.algorithm.set

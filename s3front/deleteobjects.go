@@ -14,12 +14,8 @@ const (
 
 // deleteObjects is S3 DeleteObjects.
 func deleteObjects(w http.ResponseWriter, r *request, se *core.Session) error {
-	d, err := declaredDigests(r)
-	if err != nil {
+	if err := needDigest(r); err != nil {
 		return err
-	}
-	if !d.any() {
-		return badRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 	}
 	// Who may not delete shall not make the server hold a large document.
 	if err := se.May(r.Context(), r.bucket, core.AccessWrite); err != nil {

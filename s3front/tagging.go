@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,12 +13,27 @@ import (
 	"trivium/s3front/sigv4"
 )
 
-// Limits of the tags of an object (S3 object tagging), in characters.
+// Limits of a tag (S3 object tagging), in characters.
 const (
-	maxTags     = 10
 	maxTagKey   = 128
 	maxTagValue = 256
 )
+
+// tagLimit is how many tags something may have (S3 object tagging, PutBucketTagging).
+type tagLimit int
+
+const (
+	objectTags tagLimit = 10
+	bucketTags tagLimit = 50
+)
+
+// refusal says that there are more.
+func (l tagLimit) refusal() string {
+	if l == bucketTags {
+		return "Bucket tag count cannot be greater than 50"
+	}
+	return "Object tags cannot be greater than 10"
+}
 
 // getTagging is S3 GetObjectTagging: the tags of a version, by key.
 func getTagging(w http.ResponseWriter, r *request, se *core.Session) error {
@@ -31,13 +45,18 @@ func getTagging(w http.ResponseWriter, r *request, se *core.Session) error {
 	if o.Bucket.EverVersioned {
 		w.Header()["X-Amz-Version-Id"] = []string{v.VersionID()}
 	}
+	return r.writeTagging(w, v.Attrs.Tags)
+}
+
+// writeTagging answers with a Tagging document: tags by key.
+func (r *request) writeTagging(w http.ResponseWriter, tags map[string]string) error {
 	return r.writeXML(w, http.StatusOK, func(x *s3xml.Writer) {
 		x.Start("Tagging")
 		x.Open("TagSet")
-		for _, key := range slices.Sorted(maps.Keys(v.Attrs.Tags)) {
+		for _, key := range slices.Sorted(maps.Keys(tags)) {
 			x.Open("Tag")
 			x.Text("Key", key)
-			x.Text("Value", v.Attrs.Tags[key])
+			x.Text("Value", tags[key])
 			x.Close("Tag")
 		}
 		x.Close("TagSet")
@@ -55,7 +74,7 @@ func putTagging(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return err
 	}
-	tags, err := tagsOf(root)
+	tags, err := tagsOf(root, objectTags)
 	if err != nil {
 		return err
 	}
@@ -90,20 +109,20 @@ func setTags(w http.ResponseWriter, r *request, se *core.Session, tags map[strin
 	return nil
 }
 
-// tagsOf reads a Tagging document.
-func tagsOf(root *s3xml.Node) (map[string]string, error) {
+// tagsOf reads a Tagging document of at most limit tags.
+func tagsOf(root *s3xml.Node, limit tagLimit) (map[string]string, error) {
 	set := root.Child("TagSet")
 	if root.Name != "Tagging" || set == nil || len(root.Children) > maxFields || root.Repeats() {
 		return nil, &apiError{code: malformedXML}
 	}
-	tags := make(map[string]string, min(len(set.Children), maxTags))
+	tags := make(map[string]string, min(len(set.Children), int(limit)))
 	for i := range set.Children {
 		n := &set.Children[i]
 		key, value := n.Child("Key"), n.Child("Value")
 		if n.Name != "Tag" || key == nil || value == nil || len(n.Children) > maxFields || n.Repeats() {
 			return nil, &apiError{code: malformedXML}
 		}
-		if err := addTag(tags, key.Text, value.Text); err != nil {
+		if err := addTag(tags, limit, key.Text, value.Text); err != nil {
 			return nil, err
 		}
 	}
@@ -121,27 +140,27 @@ func headerTags(h http.Header) (map[string]string, error) {
 	if err != nil {
 		return nil, bad
 	}
-	tags := make(map[string]string, min(len(q), maxTags))
+	tags := make(map[string]string, min(len(q), int(objectTags)))
 	for i := range q {
 		if _, twice := tags[q[i].Name]; twice || !utf8.ValidString(q[i].Name) || !utf8.ValidString(q[i].Value) {
 			return nil, bad
 		}
-		if err := addTag(tags, q[i].Name, q[i].Value); err != nil {
+		if err := addTag(tags, objectTags, q[i].Name, q[i].Value); err != nil {
 			return nil, err
 		}
 	}
 	return tags, nil
 }
 
-// addTag judges one tag more and adds it.
-func addTag(tags map[string]string, key, value string) error {
+// addTag judges one tag more of at most limit and adds it.
+func addTag(tags map[string]string, limit tagLimit, key, value string) error {
 	msg := ""
 	_, twice := tags[key]
 	switch {
 	case twice:
 		msg = "Cannot provide multiple Tags with the same key"
-	case len(tags) == maxTags:
-		msg = "Object tags cannot be greater than " + strconv.Itoa(maxTags)
+	case len(tags) == int(limit):
+		msg = limit.refusal()
 	case strings.HasPrefix(key, "aws:"):
 		msg = "System tags cannot be added/updated by requester"
 	case key == "" || utf8.RuneCountInString(key) > maxTagKey || !tagText(key):

@@ -74,7 +74,7 @@ func TestTags(t *testing.T) {
 				}
 			}
 		}
-		got, err := tagsOf(root)
+		got, err := tagsOf(root, objectTags)
 		check("a document", got, err)
 		got, err = headerTags(http.Header{"X-Amz-Tagging": {strings.Join(query, "&")}})
 		check("the header", got, err)
