@@ -39,6 +39,7 @@ const (
 	missingLength
 	noSuchBucket
 	noSuchKey
+	noSuchTagSet
 	noSuchUpload
 	noSuchVersion
 	notImplemented
@@ -98,6 +99,7 @@ func (c code) reply() reply {
 		missingLength:       {"MissingContentLength", 411, "You must provide the Content-Length HTTP header."},
 		noSuchBucket:        {"NoSuchBucket", 404, "The specified bucket does not exist"},
 		noSuchKey:           {"NoSuchKey", 404, "The specified key does not exist."},
+		noSuchTagSet:        {"NoSuchTagSet", 404, "The TagSet does not exist"},
 		noSuchUpload:        {"NoSuchUpload", 404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."},
 		noSuchVersion:       {"NoSuchVersion", 404, "The specified version does not exist."},
 		notImplemented:      {"NotImplemented", 501, "A header or query you provided implies functionality that is not implemented."},

@@ -232,7 +232,7 @@ func (r *request) fail(ctx context.Context, w *recorder, err error) {
 // about names the bucket, key or upload that an error is about, where AWS does.
 func (r *request) about(x *s3xml.Writer, c code) {
 	switch {
-	case slices.Contains([]code{noSuchBucket, bucketExists, bucketOwned, bucketNotEmpty, invalidBucketName}, c):
+	case slices.Contains([]code{noSuchBucket, bucketExists, bucketOwned, bucketNotEmpty, invalidBucketName, noSuchTagSet}, c):
 		x.Text("BucketName", r.bucket)
 	case c == noSuchKey, c == noSuchVersion:
 		x.Text("Key", r.key)

@@ -170,7 +170,7 @@ func fivePart() string { return strings.Repeat("0123456789abcdef", 5<<20/16) }
 func stories() map[string][]step {
 	return map[string][]step{
 		"buckets": bucketStory(), "objects": objectStory(), "listings": listingStory(), "versions": versionStory(),
-		"uploads": uploadStory(), "errors": errorStory(), "tags": tagStory(),
+		"uploads": uploadStory(), "errors": errorStory(), "tags": tagStory(), "bucket-tags": bucketTagStory(),
 	}
 }
 
@@ -395,6 +395,32 @@ func tagStory() []step {
 	}
 }
 
+func bucketTagStory() []step {
+	const two = "<Tagging><TagSet><Tag><Key>b c</Key><Value></Value></Tag><Tag><Key>a</Key><Value>\u00fcber/1</Value></Tag></TagSet></Tagging>"
+	return []step{
+		{call: put("/bucket", ""), status: 200},
+		{golden: "GetBucketTagging-none", call: get("/bucket?tagging"), status: 404},
+		{golden: "GetBucketTagging-missing", call: get("/missing?tagging"), status: 404},
+		{golden: "PutBucketTagging", call: checked(put("/bucket?tagging", two)), status: 204},
+		{golden: "GetBucketTagging", call: get("/bucket?tagging"), status: 200},
+		{golden: "GetBucketTagging-forbidden", call: get("/bucket?tagging").as("alice"), status: 403},
+		{golden: "PutBucketTagging-md5", call: put("/bucket?tagging", "<Tagging><TagSet><Tag><Key>n</Key><Value>1</Value></Tag></TagSet></Tagging>", "Content-Md5: lDIiz3rUC6XqWwf1ljNgCg=="), status: 204},
+		{golden: "GetBucketTagging-replaced", call: get("/bucket?tagging"), status: 200},
+		{golden: "PutBucketTagging-digest", call: put("/bucket?tagging", two, "X-Amz-Checksum-Crc32: AAAAAA=="), status: 400},
+		{golden: "PutBucketTagging-no-digest", call: put("/bucket?tagging", two), status: 400},
+		{golden: "PutBucketTagging-twice", call: checked(put("/bucket?tagging", strings.Replace(two, "b c", "a", 1))), status: 400},
+		{golden: "PutBucketTagging-xml", call: checked(put("/bucket?tagging", "<Tagging/>")), status: 400},
+		{golden: "PutBucketTagging-forbidden", call: checked(put("/bucket?tagging", two)).as("alice"), status: 403},
+		{golden: "PutBucketTagging-missing", call: checked(put("/missing?tagging", two)), status: 404},
+		{golden: "DeleteBucketTagging-forbidden", call: del("/bucket?tagging").as("alice"), status: 403},
+		{golden: "GetBucketTagging-kept", call: get("/bucket?tagging"), status: 200},
+		{golden: "DeleteBucketTagging", call: del("/bucket?tagging"), status: 204},
+		{golden: "DeleteBucketTagging-again", call: del("/bucket?tagging"), status: 204},
+		{golden: "DeleteBucketTagging-missing", call: del("/missing?tagging"), status: 404},
+		{call: get("/bucket?tagging"), status: 404},
+	}
+}
+
 func errorStory() []step {
 	return []step{
 		{call: put("/bucket", ""), status: 200},
@@ -405,7 +431,7 @@ func errorStory() []step {
 		{golden: "error-method", call: call{method: "PATCH", target: "/bucket/k"}, status: 405},
 		{golden: "error-form", call: post("/bucket", "x"), status: 501},
 		{golden: "error-header", call: put("/bucket/k", "x", "X-Amz-Server-Side-Encryption: AES256"), status: 501},
-		{golden: "error-tagging", call: put("/bucket?tagging", "<Tagging><TagSet></TagSet></Tagging>"), status: 501},
+		{golden: "error-combination", call: put("/bucket?attributes", "x"), status: 501},
 		{golden: "error-key", call: put("/bucket/"+strings.Repeat("k", 1025), "x"), status: 400},
 		{golden: "error-uri", call: get("/bucket/%FF"), status: 400},
 		{golden: "error-path", call: get("//bucket/k"), status: 400},

@@ -171,7 +171,6 @@ func authRefusals() []refusal {
 
 func requestRefusals() []refusal {
 	const doc = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>a</ETag></Part></CompleteMultipartUpload>"
-	md5 := func(c call) call { return c.with("x-amz-checksum-crc32: " + crcOf(c.body)) }
 	many := "<Delete>" + strings.Repeat("<Object><Key>k</Key></Object>", 1001) + "</Delete>"
 	return []refusal{
 		{"key not UTF-8", put("/bucket/%FF%FE", "x"), 400, "InvalidURI"},
@@ -185,7 +184,7 @@ func requestRefusals() []refusal {
 		{"tags without a set", put("/bucket/k?tagging", "<Tagging/>"), 400, "MalformedXML"},
 		{"tags in two sets", put("/bucket/k?tagging", "<Tagging><TagSet/><TagSet/></Tagging>"), 400, "MalformedXML"},
 		{"tag of two keys", put("/bucket/k?tagging", "<Tagging><TagSet><Tag><Key>a</Key><Key>b</Key><Value/></Tag></TagSet></Tagging>"), 400, "MalformedXML"},
-		{"tags of a bucket", put("/bucket?tagging", "<Tagging/>"), 501, "NotImplemented"},
+		{"attributes of a bucket", get("/bucket?attributes"), 501, "NotImplemented"},
 		{"bad tags", put("/bucket/k", "x", "X-Amz-Tagging: a=b&a=c"), 400, "InvalidArgument"},
 		{"bad tags of an upload", post("/bucket/k?uploads", "", "X-Amz-Tagging: a=%26"), 400, "InvalidTag"},
 		{"unknown sub-resource", put("/bucket/k?future=1", "x"), 501, "NotImplemented"},
@@ -206,12 +205,12 @@ func requestRefusals() []refusal {
 		{"MFA delete", put("/bucket?versioning", "<VersioningConfiguration><MfaDelete>Enabled</MfaDelete></VersioningConfiguration>"), 501, "NotImplemented"},
 		{"entities", put("/bucket?versioning", `<!DOCTYPE a [<!ENTITY x "y">]><VersioningConfiguration><Status>&x;</Status></VersioningConfiguration>`), 400, "MalformedXML"},
 		{"delete without digest", post("/bucket?delete", "<Delete><Object><Key>k</Key></Object></Delete>"), 400, "InvalidRequest"},
-		{"delete of nothing", md5(post("/bucket?delete", "<Delete></Delete>")), 400, "MalformedXML"},
-		{"delete of 1,001", md5(post("/bucket?delete", many)), 400, "MalformedXML"},
-		{"delete without key", md5(post("/bucket?delete", "<Delete><Object/></Delete>")), 400, "MalformedXML"},
-		{"delete of two keys in one", md5(post("/bucket?delete", "<Delete><Object><Key>k</Key><Key>l</Key></Object></Delete>")), 400, "MalformedXML"},
-		{"delete cut", md5(post("/bucket?delete", "<Delete><Object><Key>k</Key>")), 400, "MalformedXML"},
-		{"delete over 2 MiB", md5(post("/bucket?delete", "<Delete>"+strings.Repeat(" ", 2<<20)+"</Delete>")), 400, "MalformedXML"},
+		{"delete of nothing", checked(post("/bucket?delete", "<Delete></Delete>")), 400, "MalformedXML"},
+		{"delete of 1,001", checked(post("/bucket?delete", many)), 400, "MalformedXML"},
+		{"delete without key", checked(post("/bucket?delete", "<Delete><Object/></Delete>")), 400, "MalformedXML"},
+		{"delete of two keys in one", checked(post("/bucket?delete", "<Delete><Object><Key>k</Key><Key>l</Key></Object></Delete>")), 400, "MalformedXML"},
+		{"delete cut", checked(post("/bucket?delete", "<Delete><Object><Key>k</Key>")), 400, "MalformedXML"},
+		{"delete over 2 MiB", checked(post("/bucket?delete", "<Delete>"+strings.Repeat(" ", 2<<20)+"</Delete>")), 400, "MalformedXML"},
 		{"complete unknown", post("/bucket/k?uploadId=1", doc), 404, "NoSuchUpload"},
 		{"complete without parts", post("/bucket/k?uploadId=1", "<CompleteMultipartUpload/>"), 400, "MalformedXML"},
 		{"complete, part 0", post("/bucket/k?uploadId=1", strings.Replace(doc, ">1<", ">0<", 1)), 400, "InvalidArgument"},
@@ -221,7 +220,7 @@ func requestRefusals() []refusal {
 		{"part +1 of an upload", put("/bucket/k?uploadId=1&partNumber=%2B1", "x"), 400, "InvalidArgument"},
 		{"part +1 of an object", get("/bucket/k?partNumber=%2B1"), 400, "InvalidArgument"},
 		{"deletion, size +1", del("/bucket/k").with("X-Amz-If-Match-Size: +1"), 400, "InvalidArgument"},
-		{"deletions, size +1", md5(post("/bucket?delete", "<Delete><Object><Key>k</Key><Size>+1</Size></Object></Delete>")), 400, "MalformedXML"},
+		{"deletions, size +1", checked(post("/bucket?delete", "<Delete><Object><Key>k</Key><Size>+1</Size></Object></Delete>")), 400, "MalformedXML"},
 		{"complete without ETag", post("/bucket/k?uploadId=1", "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber></Part></CompleteMultipartUpload>"), 400, "MalformedXML"},
 		{"complete of 10,001", post("/bucket/k?uploadId=1", "<CompleteMultipartUpload>"+strings.Repeat("<Part><PartNumber>1</PartNumber><ETag>a</ETag></Part>", 10001)+"</CompleteMultipartUpload>"), 400, "MalformedXML"},
 		{"complete, size", post("/bucket/k?uploadId=1", doc, "X-Amz-Mp-Object-Size: -1"), 400, "InvalidArgument"},
@@ -240,6 +239,9 @@ func requestRefusals() []refusal {
 		{"override without credentials", get("/bucket/k?response-expires=0").as("anonymous"), 400, "InvalidRequest"},
 	}
 }
+
+// checked is c with a checksum of its body.
+func checked(c call) call { return c.with("X-Amz-Checksum-Crc32: " + crcOf(c.body)) }
 
 func crcOf(s string) string {
 	a, _ := algorithmNamed("CRC32")

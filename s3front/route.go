@@ -91,6 +91,9 @@ func routes() []route {
 		{"PutBucketAcl", onBucket, http.MethodPut, "acl", "", putBucketACL},
 		{"GetBucketVersioning", onBucket, http.MethodGet, "versioning", "", getVersioning},
 		{"PutBucketVersioning", onBucket, http.MethodPut, "versioning", "", putVersioning},
+		{"GetBucketTagging", onBucket, http.MethodGet, "tagging", "", getBucketTagging},
+		{"PutBucketTagging", onBucket, http.MethodPut, "tagging", "", putBucketTagging},
+		{"DeleteBucketTagging", onBucket, http.MethodDelete, "tagging", "", deleteBucketTagging},
 		{"ListBuckets", onService, http.MethodGet, "", "", listBuckets},
 	}
 }
