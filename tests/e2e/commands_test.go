@@ -159,7 +159,7 @@ func awsSync(t *testing.T, c *awsCLI) {
 	}
 }
 
-// awsAPI uses single operations: head, ranges, a multipart upload by hand, and tags.
+// awsAPI uses single operations: head, ranges, a multipart upload by hand, and tags of objects and buckets.
 func awsAPI(t *testing.T, c *awsCLI, file string) {
 	t.Helper()
 	var head struct {
@@ -215,6 +215,12 @@ func awsAPI(t *testing.T, c *awsCLI, file string) {
 	if head.ContentLength != before.ContentLength {
 		t.Errorf("put-object-tagging changed the object: %+v", head)
 	}
+	api(nil, "put-bucket-tagging", "--bucket", "walk", "--tagging", "TagSet=[{Key=a,Value=b c},{Key=d,Value=e}]")
+	api(&tags, "get-bucket-tagging", "--bucket", "walk")
+	if len(tags.TagSet) != 2 || tags.TagSet[0].Value != "b c" || tags.TagSet[1].Key != "d" {
+		t.Errorf("tags of the bucket = %+v, want a=b c and d=e", tags)
+	}
+	api(nil, "delete-bucket-tagging", "--bucket", "walk")
 }
 
 // TestRcloneCommands walks through what people do with rclone.
