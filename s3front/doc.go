@@ -3,5 +3,6 @@
 // authenticates it, runs one handler and writes the reply or the XML error. A request whose sub-resources are
 // not in the table never reaches a data operation.
 //
-// A new operation is one file with its handler, one line in routes and one golden pair in testdata.
+// A new operation is a handler, a line in routes and golden pairs in testdata; all steps are in
+// docs/adding-an-operation.md.
 package s3front
