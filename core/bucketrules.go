@@ -117,7 +117,17 @@ func (se *Session) SetDoc(ctx context.Context, bucket, kind string, body []byte)
 	if len(body) > maxDoc {
 		return Errorf(TooLarge, bucket, "the document has %d bytes, at most %d are allowed", len(body), maxDoc)
 	}
+	if body == nil {
+		ctx = MakingRoom(ctx)
+	}
 	return se.changeBucket(ctx, bucket, func(ctx context.Context, tx MetaTx, b *Bucket) error {
+		old, found, err := tx.Doc(ctx, b.ID, kind)
+		if err != nil {
+			return err
+		}
+		if found == (body != nil) && bytes.Equal(old, body) {
+			return errUnchanged
+		}
 		return tx.PutDoc(ctx, b.ID, kind, bytes.Clone(body))
 	})
 }

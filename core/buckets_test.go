@@ -531,8 +531,15 @@ func TestDocs(t *testing.T) {
 		return string(body)
 	}
 	for _, body := range []string{"none", "<a/>", "<b/>", ""} {
-		if body != "none" {
-			ok(t, "set doc", env.Admin.SetDoc(ctx, "bucket", "cors", []byte(body)))
+		next := []byte(body)
+		if body == "none" {
+			next = nil
+		}
+		ok(t, "set doc", env.Admin.SetDoc(ctx, "bucket", "cors", next))
+		epoch := env.Service.Stamp().ConfigEpoch
+		ok(t, "set it again", env.Admin.SetDoc(ctx, "bucket", "cors", next))
+		if got := env.Service.Stamp().ConfigEpoch; got != epoch {
+			t.Errorf("setting %q again dropped the cache: epoch %d, want %d", body, got, epoch)
 		}
 		for range 2 { // read, then cached
 			if got := doc(); got != body {

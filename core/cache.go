@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -26,8 +27,8 @@ type generation struct {
 	refused limited[string, struct{}]     // known ones with a wrong signature, once that has cost a look into the store
 	users   limited[string, User]         // by name
 	buckets limited[string, *bucketState]
-	docs    limited[docName, []byte] // nil: there is none
-	callers limited[caller, bool]    // whether they may still act
+	docs    documents
+	callers limited[caller, bool] // whether they may still act
 }
 
 // caller is by what a Principal was let in.
@@ -99,8 +100,59 @@ func (l *limited[K, V]) put(k K, v V) {
 	l.m[k] = v
 }
 
+// documentsLimit bounds what the cache keeps of documents, in bytes: their number alone would allow 10 GB.
+const documentsLimit = 16 << 20
+
+// documents keeps documents of buckets. The zero value is ready.
+type documents struct {
+	mu    sync.RWMutex
+	m     map[docName][]byte // nil: there is none
+	bytes int
+}
+
+// documentSize is what an entry counts: names and places, too, for those who ask about many that are not there.
+func documentSize(body []byte) int { return 256 + len(body) }
+
+// get returns the document of that name; nil with true: it is known that there is none.
+func (d *documents) get(name docName) ([]byte, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	body, ok := d.m[name]
+	return body, ok
+}
+
+// put keeps a document, in place of any others that leave no room for it.
+func (d *documents) put(name docName, body []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.m == nil {
+		d.m = make(map[docName][]byte)
+	}
+	d.drop(name)
+	for victim := range maps.Keys(d.m) {
+		if d.bytes+documentSize(body) <= documentsLimit {
+			break
+		}
+		d.drop(victim)
+	}
+	d.m[name] = body
+	d.bytes += documentSize(body)
+}
+
+// drop forgets a document. The caller has the lock.
+func (d *documents) drop(name docName) {
+	if old, ok := d.m[name]; ok {
+		delete(d.m, name)
+		d.bytes -= documentSize(old)
+	}
+}
+
+// errUnchanged ends a change that changes nothing: one that drops the cache costs everybody.
+var errUnchanged = errors.New("unchanged")
+
 // updateConfig runs fn in a transaction that raises the config epoch, and drops the cache before it returns:
-// whoever was answered sees the change everywhere. fn is as in MetaStore.Update.
+// whoever was answered sees the change everywhere. fn is as in MetaStore.Update; after errUnchanged nothing was done,
+// the cache is left alone and the answer is nil.
 func (s *Service) updateConfig(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error {
 	var epoch int64
 	err := s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
@@ -117,6 +169,9 @@ func (s *Service) updateConfig(ctx context.Context, fn func(ctx context.Context,
 		epoch = st.ConfigEpoch
 		return err
 	})
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,35 @@ func TestLimitedIsBounded(t *testing.T) {
 	}
 }
 
+func TestDocumentsAreBounded(t *testing.T) {
+	var d documents
+	long := make([]byte, maxDoc)
+	for i := range int64(100) {
+		d.put(docName{i, "x"}, long)
+		if _, ok := d.get(docName{i, "x"}); !ok {
+			t.Fatalf("document %d is not there after it was put", i)
+		}
+	}
+	if want := documentsLimit / documentSize(long); len(d.m) != want {
+		t.Errorf("%d documents of 1 MiB are kept, want %d", len(d.m), want)
+	}
+	for i := range int64(200_000) {
+		d.put(docName{i, "x"}, nil)
+	}
+	if want := documentsLimit / documentSize(nil); len(d.m) != want {
+		t.Errorf("it is kept of %d that they are not there, want %d", len(d.m), want)
+	}
+	d.put(docName{1, "y"}, []byte("first"))
+	d.put(docName{1, "y"}, []byte("second"))
+	sum := 0
+	for _, body := range d.m {
+		sum += documentSize(body)
+	}
+	if d.bytes != sum {
+		t.Errorf("%d bytes are counted, want %d", d.bytes, sum)
+	}
+}
+
 // What a loader read before a change must not be served after it, however late it is put.
 func TestStaleLoadIsNotServed(t *testing.T) {
 	var c cache
