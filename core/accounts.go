@@ -55,7 +55,7 @@ func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String())
 // logins verifies names and passwords.
 type logins struct {
 	passwords passwords
-	throttle  throttle
+	failed    failedLogins
 	flights   singleflight.Group             // verifications that run, by mac
 	verified  limited[string, verifiedLogin] // by name
 	macKey    [32]byte                       // of this process: a dump of the map is no list of passwords
@@ -64,7 +64,6 @@ type logins struct {
 // verifiedLogin remembers that a password was right for a stored hash; a changed password or a disabled user is
 // another row, so that it never passes.
 type verifiedLogin struct {
-	name   string
 	mac    [sha256.Size]byte
 	stored string
 	at     int64 // when it was verified, in ns since 1970
@@ -74,6 +73,7 @@ type verifiedLogin struct {
 func (l *logins) init() {
 	_, _ = rand.Read(l.macKey[:]) // never fails
 	l.passwords.init(defaultCost())
+	l.failed.init()
 }
 
 // mac returns what is remembered of a password.
@@ -182,6 +182,11 @@ func unauthorized() error {
 // are remembered nor keys. Errors: Unauthorized for all that is wrong, after the same work; Overloaded when the
 // name failed 10 times (one is forgotten every 6 s) or too many logins wait; Canceled.
 func (s *Service) Login(ctx context.Context, name, password string) (Principal, error) {
+	return s.login(ctx, name, password, "")
+}
+
+// login is Login from a network; "" stands for one that is not counted by itself.
+func (s *Service) login(ctx context.Context, name, password, network string) (Principal, error) {
 	u, known, err := s.userByName(ctx, name)
 	if err != nil {
 		return Principal{}, err
@@ -199,7 +204,7 @@ func (s *Service) Login(ctx context.Context, name, password string) (Principal, 
 	}
 	// A client begins with many requests at once: they share one verification and count as one failure.
 	_, err, _ = s.logins.flights.Do(string(sum[:]), func() (any, error) {
-		return nil, s.verifyLogin(context.WithoutCancel(ctx), u, password, verifiedLogin{mac: sum, name: name})
+		return nil, s.verifyLogin(context.WithoutCancel(ctx), u, password, attempt{name, network}, sum)
 	})
 	if err != nil {
 		return Principal{}, err
@@ -207,15 +212,14 @@ func (s *Service) Login(ctx context.Context, name, password string) (Principal, 
 	return principalOf(u), nil
 }
 
-// verifyLogin verifies a password by its hash and remembers it. u is the zero User when none has the name.
-func (s *Service) verifyLogin(ctx context.Context, u User, password string, v verifiedLogin) error {
-	name := v.name
-	if err := s.logins.throttle.admit(name, s.now()); err != nil {
+// verifyLogin verifies a password by its hash and remembers it by sum. u is the zero User when none has the name.
+func (s *Service) verifyLogin(ctx context.Context, u User, password string, a attempt, sum [sha256.Size]byte) error {
+	if err := s.logins.failed.admit(a, s.now()); err != nil {
 		return err
 	}
 	ok, err := s.logins.passwords.verify(ctx, u.Password, password)
 	if err != nil || ok {
-		s.logins.throttle.forgive(name, s.now())
+		s.logins.failed.forgive(a, s.now())
 	}
 	if err != nil {
 		return fmt.Errorf("verify password: %w", err)
@@ -223,8 +227,7 @@ func (s *Service) verifyLogin(ctx context.Context, u User, password string, v ve
 	if !ok {
 		return unauthorized()
 	}
-	v.stored, v.at = u.Password, s.now()
-	s.logins.verified.put(name, v)
+	s.logins.verified.put(a.name, verifiedLogin{mac: sum, stored: u.Password, at: s.now()})
 	return nil
 }
 
@@ -243,6 +246,9 @@ func (s *Service) remembered(name string, sum [sha256.Size]byte, stored string) 
 // userByName returns an enabled user; the zero User if there is none.
 func (s *Service) userByName(ctx context.Context, name string) (User, bool, error) {
 	gen := s.cache.current()
+	if _, none := gen.nobody.get(name); none {
+		return User{}, false, nil
+	}
 	u, known := gen.users.get(name)
 	if !known {
 		err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
@@ -253,8 +259,11 @@ func (s *Service) userByName(ctx context.Context, name string) (User, bool, erro
 		if err != nil {
 			return User{}, false, fmt.Errorf("user: %w", err)
 		}
-		if known {
+		switch {
+		case known:
 			gen.users.put(name, u)
+		case len(name) <= maxUserName: // no user has a longer one
+			gen.nobody.put(name, struct{}{})
 		}
 	}
 	if !known || u.Disabled {

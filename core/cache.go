@@ -26,6 +26,7 @@ type generation struct {
 	unknown limited[string, *Credentials] // apart, so that guessing does not push out what is used
 	refused limited[string, struct{}]     // known ones with a wrong signature, once that has cost a look into the store
 	users   limited[string, User]         // by name
+	nobody  limited[string, struct{}]     // names of no user: they answer as fast as those that are known
 	buckets limited[string, *bucketState]
 	docs    documents
 	callers limited[caller, bool] // whether they may still act

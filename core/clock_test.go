@@ -66,8 +66,7 @@ func TestLoginAfterTheClockIsSetBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := s.logins.mac("alice", "secret")
-	login := verifiedLogin{name: "alice", mac: sum}
-	if err := s.verifyLogin(context.Background(), User{Password: phc}, "secret", login); err != nil {
+	if err := s.verifyLogin(context.Background(), User{Password: phc}, "secret", attempt{name: "alice"}, sum); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {

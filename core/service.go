@@ -44,6 +44,8 @@ type Config struct {
 	Now func() time.Time
 	// Volatile allows spaces whose content is lost when the process ends, for tests.
 	Volatile bool
+	// PlainBasic takes passwords over plain http from other machines, too: behind a proxy that ends TLS elsewhere.
+	PlainBasic bool
 	// ReserveFree is the space in bytes that is kept free on the metadata disk (S20); 0: 256 MiB.
 	ReserveFree int64
 	// FreeSpace tells what is free there, in bytes; nil: the reserve is not guarded.
@@ -64,6 +66,7 @@ type Service struct {
 	clock       func() time.Time
 	hookFunc    func(point string)
 	volatile    bool
+	plainBasic  bool
 	lostCommits atomic.Bool // SettingLostCommits is there
 	inlineMax   int64
 	folderLimit int // objects that one folder operation changes at most
@@ -127,7 +130,7 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 func newService(cfg Config) *Service {
 	s := &Service{
 		meta: cfg.Meta, keys: cfg.Keys, log: cfg.Log, clock: cfg.Now, hookFunc: cfg.Hook,
-		volatile: cfg.Volatile, inlineMax: cfg.InlineMax, holder: cfg.Holder,
+		volatile: cfg.Volatile, plainBasic: cfg.PlainBasic, inlineMax: cfg.InlineMax, holder: cfg.Holder,
 		folderLimit: defaultFolderLimit,
 		incarnation: newIncarnation(),
 		pins:        new(content.Pins),

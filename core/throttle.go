@@ -1,22 +1,73 @@
 package core
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 )
 
-// A name may fail to log in throttleBurst times, then once each throttlePace. Names are forgotten when their
-// failures have faded, and the least failing ones when there are too many.
+// A name may fail to log in throttleBurst times from one network, then once each throttlePace; throttleAll times from
+// all networks together, so that guesses from many are bounded and one alone locks nobody out elsewhere; and a network
+// as often with all names. Names are forgotten when their failures have faded, and the least failing ones when there
+// are too many.
 const (
 	throttleBurst = 10
+	throttleAll   = 100
 	throttlePace  = 6 * time.Second
 	throttleNames = 4096
 )
 
+// attempt is whose password is tried, and from where: "" is not counted by itself.
+type attempt struct{ name, network string }
+
+// pair names both.
+func (a attempt) pair() string { return a.network + " " + a.name }
+
+// failedLogins counts those of each name from each network, of each name and of each network.
+type failedLogins struct {
+	pairs, names, networks throttle
+}
+
+// init makes f ready.
+func (f *failedLogins) init() {
+	f.names.burst, f.networks.burst = throttleAll, throttleAll
+}
+
+// admit is throttle.admit for all three counts; one that was refused counts in none.
+func (f *failedLogins) admit(a attempt, now int64) error {
+	if err := f.pairs.admit(a.pair(), now); err != nil {
+		return err
+	}
+	if err := f.names.admit(a.name, now); err != nil {
+		f.pairs.forgive(a.pair(), now)
+		return err
+	}
+	if a.network == "" {
+		return nil
+	}
+	err := f.networks.admit(a.network, now)
+	if err != nil {
+		f.pairs.forgive(a.pair(), now)
+		f.names.forgive(a.name, now)
+	}
+	return err
+}
+
+// forgive is throttle.forgive for all three counts.
+func (f *failedLogins) forgive(a attempt, now int64) {
+	f.pairs.forgive(a.pair(), now)
+	f.names.forgive(a.name, now)
+	if a.network != "" {
+		f.networks.forgive(a.network, now)
+	}
+}
+
 // throttle counts failed logins by name. It keeps digests of the names, so that their length costs nothing.
 type throttle struct {
+	burst int // how many may fail; 0: throttleBurst
 	mu    sync.Mutex
 	names map[[16]byte]failures
 }
@@ -49,9 +100,9 @@ func (t *throttle) admit(name string, now int64) error {
 		f.at = now
 		t.names[key] = f
 	}
-	left := f.faded(now)
-	if left+1 > throttleBurst {
-		wait := time.Duration((left + 1 - throttleBurst) * float64(throttlePace)).Round(time.Second)
+	left, burst := f.faded(now), float64(cmp.Or(t.burst, throttleBurst))
+	if left+1 > burst {
+		wait := time.Duration((left + 1 - burst) * float64(throttlePace)).Round(time.Second)
 		return &Error{
 			Code: Overloaded, Msg: fmt.Sprintf("too many failed logins; try again in %v", max(wait, time.Second)),
 		}
@@ -82,7 +133,7 @@ func (t *throttle) forgive(name string, now int64) {
 // makeRoom forgets names without failures, or the one with the least.
 func (t *throttle) makeRoom(now int64) {
 	var least [16]byte
-	best := float64(throttleBurst) + 1
+	best := math.Inf(1)
 	for key, f := range t.names {
 		left := f.faded(now)
 		if left == 0 {

@@ -27,6 +27,8 @@ type Options struct {
 	// Hook and Now are those of core.Config.
 	Hook func(point string)
 	Now  func() time.Time
+	// PlainBasic is that of core.Config.
+	PlainBasic bool
 	// InlineMax is as in core.Config.
 	InlineMax int64
 	// Budget is the memory of transfers in bytes; 0: core's default.
@@ -111,7 +113,7 @@ func (e *Env) start(ctx context.Context) error {
 	}
 	cfg := core.Config{
 		Meta: store, Keys: e.keys, Kinds: e.kinds, Budget: e.opts.Budget, InlineMax: e.opts.InlineMax,
-		Holder: "coretest", Hook: e.opts.Hook, Now: e.opts.Now, Volatile: true,
+		Holder: "coretest", Hook: e.opts.Hook, Now: e.opts.Now, Volatile: true, PlainBasic: e.opts.PlainBasic,
 		FreeSpace: e.opts.FreeSpace,
 	}
 	for i := range e.opts.Spaces {

@@ -1,0 +1,73 @@
+package core
+
+import (
+	"context"
+	"net/netip"
+)
+
+// Remote is where a request that carries a password comes from. The zero value is a stranger without TLS.
+type Remote struct {
+	Addr netip.Addr // of the connection's other end, never of a header; the zero Addr is not known
+	TLS  bool       // the connection is encrypted
+}
+
+// RemoteOf returns the Remote of a connection from hostPort, as net/http has it in Request.RemoteAddr. What cannot be
+// read is a stranger.
+func RemoteOf(hostPort string, tls bool) Remote {
+	ap, err := netip.ParseAddrPort(hostPort)
+	if err != nil {
+		return Remote{TLS: tls}
+	}
+	return Remote{Addr: ap.Addr().Unmap().WithZone(""), TLS: tls}
+}
+
+// here tells whether the connection comes from this machine, where a proxy for many clients may run.
+func (r Remote) here() bool { return r.Addr.IsLoopback() }
+
+// network is what failed logins are counted by: one caller of IPv6 has a /64. "" when they are not: on this machine
+// it would be everybody's.
+func (r Remote) network() string {
+	if !r.Addr.IsValid() || r.here() {
+		return ""
+	}
+	bits := 32
+	if r.Addr.Is6() {
+		bits = 64
+	}
+	p, err := r.Addr.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return p.String()
+}
+
+// MayAsk tells whether a door may ask a client for a password: over TLS, from this machine, or where Config.PlainBasic
+// allows what anybody on the way can read. Else the error is Forbidden, with the next step. A door that gets a request
+// without credentials calls it before it answers with a challenge (WWW-Authenticate, RFC 9110 §11.6.1): with an error
+// it answers that and sends no challenge, so that no client is brought to send a password in the clear.
+func (s *Service) MayAsk(from Remote) error {
+	if from.TLS || from.here() || s.plainBasic {
+		return nil
+	}
+	return &Error{
+		Code: Forbidden,
+		Msg:  "passwords are not taken over plain http from another machine: use https, or allow it with --basic-over-http",
+	}
+}
+
+// Basic authenticates a request with Basic credentials (RFC 7617): a user's name and password, or an access key and
+// its secret, which Principal.KeyID then names. It is Login for doors, which call it with each request: what was
+// verified is remembered for 5 min as an HMAC and costs a lookup; a changed password, a removed or disabled user or
+// key is refused from the next request on. The door fills in Door and RequestID.
+//
+// Errors: Unauthorized for all that is wrong (unknown name, wrong password, disabled: alike in words and work), which
+// the door answers with 401 and the challenge `Basic realm="...", charset="UTF-8"`; what MayAsk returns, before the
+// credentials are looked at; Overloaded when a name failed 10 times from one network (one is forgotten every 6 s), or
+// 100 times from all, when a network failed 100 times, or too many logins wait: 429 or 503, without a challenge;
+// Canceled.
+func (s *Service) Basic(ctx context.Context, name, password string, from Remote) (Principal, error) {
+	if err := s.MayAsk(from); err != nil {
+		return Principal{}, err
+	}
+	return s.login(ctx, name, password, from.network())
+}
