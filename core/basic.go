@@ -51,7 +51,7 @@ func (s *Service) MayAsk(from Remote) error {
 	}
 	return &Error{
 		Code: Forbidden,
-		Msg:  "passwords are not taken over plain http from another machine: use https, or allow it with --basic-over-http",
+		Msg:  "passwords are not taken over plain http from another machine: use https, or set basic-over-http on the server",
 	}
 }
 

@@ -53,11 +53,12 @@ type call struct {
 	run    handler
 }
 
-// door is the handler behind NewAdmin.
+// door is the handler behind NewAdmin and NewRemoteAdmin.
 type door struct {
-	cfg    Config
-	caller core.Principal
-	calls  []call
+	cfg   Config
+	calls []call
+	// caller tells who makes a request that may be served.
+	caller func(w http.ResponseWriter, r *http.Request) (core.Principal, error)
 }
 
 // NewAdmin returns the handler of /v1/admin/ for callers who are administrators because they got here: those of a
@@ -66,6 +67,11 @@ type door struct {
 func NewAdmin(cfg Config) http.Handler {
 	caller := core.System("operator")
 	caller.Door = "admin"
+	return newAdmin(cfg, func(http.ResponseWriter, *http.Request) (core.Principal, error) { return caller, nil })
+}
+
+// newAdmin returns the handler of the calls for those whom caller lets in.
+func newAdmin(cfg Config, caller func(http.ResponseWriter, *http.Request) (core.Principal, error)) http.Handler {
 	d := &door{cfg: cfg, caller: caller}
 	d.calls = []call{
 		{http.MethodGet, adminapi.PingCall, "Ping", d.ping},
@@ -95,19 +101,23 @@ func NewAdmin(cfg Config) http.Handler {
 func (d *door) wrap(c call) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
-		p := d.caller
+		var id string
 		if d.cfg.RequestID != nil {
-			p.RequestID = d.cfg.RequestID(ctx)
+			id = d.cfg.RequestID(ctx)
 		}
+		p, err := d.caller(w, r)
+		p.RequestID = id
 		if d.cfg.Note != nil {
 			d.cfg.Note(ctx, p.Name, c.op)
 		}
-		err := wants(w, r, c.method)
+		if err == nil {
+			err = wants(w, r, c.method)
+		}
 		if err == nil {
 			err = c.run(w, r, d.cfg.Service.Session(p))
 		}
 		if err != nil {
-			d.fail(w, r, Event{Op: c.op, RequestID: p.RequestID, Err: err})
+			d.fail(w, r, Event{Op: c.op, RequestID: id, Err: err})
 		}
 	})
 }

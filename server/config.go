@@ -40,6 +40,11 @@ type Doors struct {
 	// S3Host tells whether a Host header belongs to S3 alone, such as that of a bucket: every path is a key there. nil:
 	// none does.
 	S3Host func(host string) bool
+	// RemoteAdmin is what a listener serves below /v1/admin/: it authenticates.
+	RemoteAdmin http.Handler
+	// Guard returns page for those who may see it: /-/metrics on a listener, which is there for nobody when Guard is
+	// nil. On a socket everybody may.
+	Guard func(page http.Handler) http.Handler
 	// Admin is what a socket serves below /v1/admin/, for a caller whom nobody authenticates; a listener does not
 	// serve it. A socket needs no other door.
 	Admin http.Handler

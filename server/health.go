@@ -43,8 +43,7 @@ func (s *Server) ownPages(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if measured {
-		w.Header().Set("Cache-Control", "no-store")
-		s.cfg.Metrics.page.ServeHTTP(w, r)
+		s.metrics(w, r)
 		return
 	}
 	state, status := "live", http.StatusOK
@@ -55,6 +54,22 @@ func (s *Server) ownPages(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	writeJSON(w, status, map[string]string{"status": state})
+}
+
+// metrics answers /-/metrics: the operator on the socket, and those whom the guard lets in on a listener.
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	d := s.doors.Load()
+	switch {
+	case s.socket:
+		s.cfg.Metrics.page.ServeHTTP(w, r)
+	case d == nil: // who asks is not known before the store is open
+		starting(w, r)
+	case d.Guard == nil:
+		noPage(w, r)
+	default:
+		d.Guard(s.cfg.Metrics.page).ServeHTTP(w, r)
+	}
 }
 
 // readiness is "ready", or why not: "starting", "stopping" or "unavailable" (the log says more).

@@ -21,10 +21,41 @@ func scrape(t *testing.T, s *Server) string {
 	return w.Body.String()
 }
 
+// open is a guard that lets everybody in.
+func open(page http.Handler) http.Handler { return page }
+
+// TestMetricsAreGuarded: a listener shows them to nobody unless the guard lets him in, a socket to the operator.
+func TestMetricsAreGuarded(t *testing.T) {
+	s, _ := bare(t)
+	s.cfg.Metrics = NewMetrics()
+	ask := func() int {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/-/metrics", nil))
+		return w.Code
+	}
+	if got := ask(); got != http.StatusServiceUnavailable {
+		t.Errorf("while starting: %d, want 503", got)
+	}
+	s.Open(Doors{S3: named("s3")})
+	if got := ask(); got != http.StatusNotFound {
+		t.Errorf("without a guard: %d, want 404", got)
+	}
+	s.Open(Doors{S3: named("s3"), Guard: func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	}})
+	if got := ask(); got != http.StatusUnauthorized {
+		t.Errorf("with a guard: %d, want its 401", got)
+	}
+	s.socket = true
+	if got := ask(); got != http.StatusOK {
+		t.Errorf("on the socket: %d, want 200", got)
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	s, _ := bare(t)
 	s.cfg.Metrics = NewMetrics()
-	s.Open(Doors{S3: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Open(Doors{Guard: open, S3: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		Note(r.Context(), "ann", "PutObject")
 		_, _ = io.Copy(io.Discard, r.Body)
 		switch r.URL.Path {

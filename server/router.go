@@ -21,6 +21,8 @@ func (s *Server) route(r *http.Request) (door string, h http.Handler) {
 		return "server", http.HandlerFunc(s.ownPages)
 	case d == nil:
 		return "server", http.HandlerFunc(starting)
+	case d.RemoteAdmin != nil && strings.HasPrefix(r.URL.EscapedPath(), adminPath):
+		return "admin", d.RemoteAdmin
 	case seg == "v1":
 		return "native", built(d.Native, "v1")
 	case seg == "generic":
@@ -35,6 +37,9 @@ func (s *Server) route(r *http.Request) (door string, h http.Handler) {
 		return "s3", d.S3
 	}
 }
+
+// adminPath begins the paths of the calls of administrators.
+const adminPath = "/v1/admin/"
 
 // firstSegment returns what stands before the second slash of the path, unescaped as a whole: "/dav%2Fx" is
 // one segment and no request to /dav.

@@ -26,14 +26,24 @@ const (
 // adminFlags are the options of every command that administers a store.
 func adminFlags(cmd *cobra.Command, c *config, out *printer) {
 	c.addFlags(cmd, "data", "log-level", "master-key-file")
+	cmd.Flags().StringVar(&c.server, serverFlag, "",
+		"URL of a server to ask in place of the data directory ($"+serverVariable+"); $TRIVIUM_USER and $TRIVIUM_PASSWORD are an administrator's, or his access key and its secret")
+	_ = cmd.RegisterFlagCompletionFunc(serverFlag, cobra.NoFileCompletions)
 	out.addFlag(cmd)
 }
 
-// administer runs work with a client of the store's administration: that of the server which runs on the data
-// directory, or, when none does, of this process, under the directory's lock.
+// administer runs work with a client of the store's administration: that of the server that is named, or of the one
+// which runs on the data directory, or, when none does, of this process, under the directory's lock.
 func administer(cmd *cobra.Command, c *config, work func(ctx context.Context, a *client.Client) error) error {
 	if err := c.load(cmd, os.Environ()); err != nil {
 		return err
+	}
+	far, err := c.farServer()
+	if err != nil {
+		return err
+	}
+	if far != nil {
+		return work(cmd.Context(), far)
 	}
 	dir := &dataDir{path: c.data}
 	if err := dir.wantStore(); err != nil {

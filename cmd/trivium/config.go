@@ -26,8 +26,12 @@ type config struct {
 	tlsKey        string
 	logLevel      string
 	masterKeyFile string // absolute; "": master.key in the data directory
+	plainBasic    string // "true" or "false"
+	metricsFile   string // absolute; holds the token of /-/metrics; "": there is none
 	root          credentials
-	notRead       []string          // variables of a credentials file that the environment holds
+	server        string            // of commands: URL of the server to ask; "": the one of the data directory
+	remote        remote            // of commands: what the environment says of that server
+	notRead       []string          // variables that the environment holds, and that are not for a server
 	file          string            // the configuration file; "": none
 	given         map[string]string // by flag: what the command line says
 	from          map[string]string // by flag: what gave the value, when that was not the command line
@@ -59,6 +63,8 @@ func options(c *config) []option {
 		{"tls-cert", "", "certificate file (PEM); with --tls-key the server speaks TLS", &c.tlsCert},
 		{"tls-key", "", "key file (PEM) of the certificate", &c.tlsKey},
 		{"log-level", "info", "debug, info (one line per request), warn or error", &c.logLevel},
+		{"basic-over-http", "false", "true takes passwords over plain http from other machines, too, such as a proxy that ends TLS", &c.plainBasic},
+		{"metrics-token-file", "", "file with the token that opens /-/metrics (Authorization: Bearer)", &c.metricsFile},
 		{"master-key-file", "", "master key file instead of master.key in the data directory", &c.masterKeyFile},
 	}
 }
@@ -70,6 +76,9 @@ func variables(c *config) map[string]*string {
 		"TRIVIUM_ROOT_PASSWORD":   &c.root.Password,
 		"TRIVIUM_ROOT_ACCESS_KEY": &c.root.AccessKey,
 		"TRIVIUM_ROOT_SECRET_KEY": &c.root.SecretKey,
+		"TRIVIUM_SERVER":          &c.remote.url,
+		"TRIVIUM_USER":            &c.remote.user,
+		"TRIVIUM_PASSWORD":        &c.remote.password,
 		"TRIVIUM_CRASH":           &c.crash.at,
 		"TRIVIUM_CRASH_LOG":       &c.crash.log,
 	}
@@ -186,6 +195,9 @@ func (c *config) readEnv(environ []string) (map[string]string, error) {
 			return nil, fmt.Errorf("unknown variable %s: %s", name, nearest.Suggest(envPrefix, strings.TrimPrefix(name, envPrefix), bare(known)))
 		}
 		env[name] = value
+		if forCommands(name) && value != "" {
+			c.notRead = append(c.notRead, name)
+		}
 		if target, ok := vars[name]; ok {
 			*target = value
 		}
@@ -233,6 +245,9 @@ func (c *config) validate() error {
 	case c.tlsCert != "" && c.tlsKey == "":
 		return fmt.Errorf("TLS needs two files: %s is given, --tls-key is missing", c.name("tls-cert"))
 	}
+	if c.plainBasic != "true" && c.plainBasic != "false" {
+		return fmt.Errorf("%s %q: use true or false", c.name("basic-over-http"), c.plainBasic)
+	}
 	if _, err := c.level(); err != nil {
 		return err
 	}
@@ -273,7 +288,7 @@ func (c *config) checkDomains() error {
 
 // absolute makes the paths that are told to people absolute.
 func (c *config) absolute() error {
-	for _, path := range []*string{&c.data, &c.masterKeyFile, &c.file} {
+	for _, path := range []*string{&c.data, &c.masterKeyFile, &c.metricsFile, &c.file} {
 		if *path == "" {
 			continue
 		}

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 )
 
@@ -67,8 +71,8 @@ func TestConfigErrors(t *testing.T) {
 		{"unknown flag", []string{"--lisen", "x"}, nil, "--lisen: did you mean --listen?"},
 		{"unknown flag with a value", []string{"--tls-crt=x"}, nil, "did you mean --tls-cert?"},
 		{"flag without a value", []string{"--data"}, nil, "--data needs a value"},
-		{"flag that is far off", []string{"--prot", "80"}, nil, "unknown flag --prot: there are --config, --data, --domain, --help, --listen, "},
-		{"short flag", []string{"-d", "x"}, nil, "unknown flag -d: there are --config, --data, --domain, --help, --listen, "},
+		{"flag that is far off", []string{"--prot", "80"}, nil, "unknown flag --prot: there are --basic-over-http, --config, --data, --domain, --help, --listen, "},
+		{"short flag", []string{"-d", "x"}, nil, "unknown flag -d: there are --basic-over-http, --config, --data, --domain, --help, --listen, "},
 		{"flag with one dash", []string{"-data", "x"}, nil, "unknown flag -data: did you mean --data?"},
 		{"port alone", []string{"--listen", "7070"}, nil, "--listen 7070: give host:port, such as 127.0.0.1:7070"},
 		{"port alone in the variable", nil, []string{"TRIVIUM_LISTEN=7070"}, "TRIVIUM_LISTEN 7070: give host:port"},
@@ -80,7 +84,7 @@ func TestConfigErrors(t *testing.T) {
 		{"domain with a port", nil, []string{"TRIVIUM_DOMAIN=a.example:80"}, "TRIVIUM_DOMAIN a.example:80: give a name alone"},
 		{"domain with a star", []string{"--domain", "*.a.example"}, nil, "--domain *.a.example: give a name alone"},
 		{"beginning of a flag", []string{"--master-key", "x"}, nil, "did you mean --master-key-file?"},
-		{"variable that is far off", nil, []string{"TRIVIUM_PROT=80"}, "unknown variable TRIVIUM_PROT: there are TRIVIUM_CONFIG, TRIVIUM_DATA, TRIVIUM_DOMAIN, "},
+		{"variable that is far off", nil, []string{"TRIVIUM_PROT=80"}, "unknown variable TRIVIUM_PROT: there are TRIVIUM_BASIC_OVER_HTTP, TRIVIUM_CONFIG, TRIVIUM_DATA, TRIVIUM_DOMAIN, "},
 		{"unknown variable", nil, []string{"TRIVIUM_DAT=x"}, "TRIVIUM_DAT: did you mean TRIVIUM_DATA?"},
 		{"unknown variable like a secret", nil, []string{"TRIVIUM_ROOT_PASSWORT=geheim"}, "TRIVIUM_ROOT_PASSWORD?"},
 		{"half a key", nil, []string{"TRIVIUM_ROOT_SECRET_KEY=x"}, "set both or none"},
@@ -92,6 +96,7 @@ func TestConfigErrors(t *testing.T) {
 		{"TLS without a key", nil, []string{"TRIVIUM_TLS_CERT=x"}, "TRIVIUM_TLS_CERT is given, --tls-key is missing"},
 		{"log level of the variable", nil, []string{"TRIVIUM_LOG_LEVEL=loud"}, `TRIVIUM_LOG_LEVEL "loud": use debug`},
 		{"log level", []string{"--log-level", "trace"}, nil, `"trace": use debug`},
+		{"passwords over http, perhaps", []string{"--basic-over-http", "yes"}, nil, `--basic-over-http "yes": use true or false`},
 		{"empty data", []string{"--data", ""}, nil, "--data is empty"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -131,5 +136,42 @@ func TestCommandErrors(t *testing.T) {
 		if err := root.Execute(); err == nil || err.Error() != tt.want {
 			t.Errorf("trivium %s: %v, want %q", tt.args, err, tt.want)
 		}
+	}
+}
+
+func TestMetricsToken(t *testing.T) {
+	for _, tt := range []struct{ text, want, err string }{
+		{"token-of-sixteen\n", "token-of-sixteen", ""},
+		{"  token-of-sixteen", "token-of-sixteen", ""},
+		{"token-of-fiftee", "", "must hold one line of at least 16 characters"},
+		{"token of sixteen", "", "must hold one line"},
+		{"token-of-sixteen\ntoken-of-sixteen\n", "", "must hold one line"},
+		{"", "", "must hold one line"},
+	} {
+		c := config{metricsFile: filepath.Join(t.TempDir(), "token")}
+		if err := os.WriteFile(c.metricsFile, []byte(tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.metricsToken()
+		if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("token of %q = %q, %v, want %q, %q", tt.text, got, err, tt.want, tt.err)
+		}
+	}
+	if _, err := (&config{metricsFile: filepath.Join(t.TempDir(), "none")}).metricsToken(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("token of no file = %v, want ErrNotExist", err)
+	}
+	if got, err := new(config).metricsToken(); got != "" || err != nil {
+		t.Errorf("token without the option = %q, %v", got, err)
+	}
+}
+
+// TestCommandVariables: what commands are told of a server is none of a server's settings, and it says so.
+func TestCommandVariables(t *testing.T) {
+	c, err := parse(t, nil, []string{"TRIVIUM_SERVER=https://s", "TRIVIUM_USER=boss", "TRIVIUM_PASSWORD=secret word"})
+	if err != nil || c.root != (credentials{}) {
+		t.Fatalf("root is %q, %v, want none", c.root.User, err)
+	}
+	if diff := cmp.Diff([]string{"TRIVIUM_SERVER", "TRIVIUM_USER", "TRIVIUM_PASSWORD"}, c.notRead); diff != "" {
+		t.Errorf("not read (-want +got):\n%s", diff)
 	}
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -156,4 +159,24 @@ func (g *gauges) lengths() (garbage, repairs int, ok bool) {
 		g.known, g.looked = err == nil, time.Now()
 	}
 	return g.garbage, g.repairs, g.known
+}
+
+// minToken is the least length of a token, in bytes: it can be tried without limit.
+const minToken = 16
+
+// metricsToken reads the token of /-/metrics; "" when there is no file of it.
+func (c *config) metricsToken() (string, error) {
+	if c.metricsFile == "" {
+		return "", nil
+	}
+	text, err := readBounded(c.metricsFile)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", c.name("metrics-token-file"), err)
+	}
+	token := strings.TrimSpace(string(text))
+	if len(token) < minToken || strings.ContainsFunc(token, unicode.IsSpace) {
+		return "", fmt.Errorf("%s: %s must hold one line of at least %d characters without blanks: `openssl rand -hex 32` makes one",
+			c.name("metrics-token-file"), c.metricsFile, minToken)
+	}
+	return token, nil
 }

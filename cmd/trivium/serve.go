@@ -85,7 +85,7 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 	defer signal.Stop(hup)
 	if len(c.notRead) > 0 {
 		log.Warn().Strs("variables", c.notRead).
-			Msg("variables of a credentials file are set and not read: TRIVIUM_ROOT_* set user, password and access key")
+			Msg("variables for commands are set, which a server does not read: TRIVIUM_ROOT_* set user, password and access key")
 	}
 	dir, err := awaitDataDir(ctx, c.data)
 	if err != nil {
@@ -234,7 +234,7 @@ func (p *process) open(ctx context.Context) (_ *store, err error) {
 	if err := st.measure(p.metrics); err != nil {
 		return nil, err
 	}
-	doors, err := newDoors(st, p.c.domains())
+	doors, err := newDoors(st, p.c, p.srv.Addr())
 	if err != nil {
 		return nil, err
 	}

@@ -137,8 +137,9 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 	}
 	st.service, err = core.Open(ctx, core.Config{
 		Meta: meta, Keys: keys, Kinds: kinds(dir, &st.meters), Hook: hook, Log: st.log, FreeSpace: dir.freeSpace,
-		Spaces: []core.SpaceSeed{{Name: "local", Kind: local.Kind().Name, Config: drivers.Config{"path": spaceName}}},
-		Holder: fmt.Sprintf("%s:%d", hostName(), os.Getpid()),
+		PlainBasic: c.plainBasic == "true",
+		Spaces:     []core.SpaceSeed{{Name: "local", Kind: local.Kind().Name, Config: drivers.Config{"path": spaceName}}},
+		Holder:     fmt.Sprintf("%s:%d", hostName(), os.Getpid()),
 	})
 	if err != nil {
 		return nil, wordMasterKey(err, dir.masterKeyPath(c.masterKeyFile))
@@ -155,8 +156,13 @@ func (st *store) measure(m *server.Metrics) error {
 	return errors.Join(m.Register(st.commits), m.Register(g))
 }
 
-// newDoors makes the doors on the store. The sub-domains of domains are buckets.
-func newDoors(st *store, domains []string) (server.Doors, error) {
+// newDoors makes the doors on the store. addr is where they are.
+func newDoors(st *store, c *config, addr string) (server.Doors, error) {
+	domains := c.domains()
+	token, err := c.metricsToken()
+	if err != nil {
+		return server.Doors{}, err
+	}
 	s3 := s3front.New(s3front.Config{
 		Service: st.service, Domains: domains, RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
 		NoteReason: server.NoteReason, Observe: st.observeS3,
@@ -165,14 +171,21 @@ func newDoors(st *store, domains []string) (server.Doors, error) {
 		_, ok := s3front.BucketOfHost(host, domains)
 		return ok
 	}
-	return server.Doors{S3: answering(s3, st.hook), S3Host: bucket, Ready: st.service.Ready}, nil
+	admin := adminConfig(st, addr)
+	return server.Doors{
+		S3: answering(s3, st.hook), S3Host: bucket, Ready: st.service.Ready, RemoteAdmin: nativeapi.NewRemoteAdmin(admin),
+		Guard: func(page http.Handler) http.Handler { return nativeapi.Guard(admin, token, "Metrics", page) },
+	}, nil
 }
 
 // newAdmin makes the administration of the store, for the operator alone. addr is where the doors are, "" without a
 // server.
-func newAdmin(st *store, addr string) http.Handler {
+func newAdmin(st *store, addr string) http.Handler { return nativeapi.NewAdmin(adminConfig(st, addr)) }
+
+// adminConfig is what the administration of the store works with.
+func adminConfig(st *store, addr string) nativeapi.Config {
 	started := time.Now()
-	return nativeapi.NewAdmin(nativeapi.Config{
+	return nativeapi.Config{
 		Service: st.service,
 		Status: func() adminapi.Status {
 			v := programVersion()
@@ -185,7 +198,7 @@ func newAdmin(st *store, addr string) http.Handler {
 				st.log.ErrorContext(ctx, "request failed", "req", e.RequestID, "op", e.Op, "status", e.Status, "error", e.Err)
 			}
 		},
-	})
+	}
 }
 
 // collect runs one round of the collector.

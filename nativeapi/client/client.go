@@ -1,9 +1,10 @@
-// Package client speaks the calls of administrators, /v1/admin/, to a server on this machine, or to a handler in the
-// same process.
+// Package client speaks the calls of administrators, /v1/admin/, to a server, on this machine by its socket or anywhere
+// by its URL, or to a handler in the same process.
 package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"trivium/nativeapi/adminapi"
 )
@@ -22,7 +24,9 @@ const maxAnswer = 64 << 20
 // Client makes calls. All methods may be called concurrently. Errors are *Error when the server answered, else those of
 // the connection.
 type Client struct {
-	http *http.Client
+	http           *http.Client
+	base           string // URL without a slash at the end; "": it does not matter
+	name, password string // Basic credentials; "": none
 }
 
 // Error is what a server answered in place of data.
@@ -52,6 +56,32 @@ func Dial(socket string) *Client {
 	}}}
 }
 
+// Remote returns a client of the server at that URL, such as https://store.example.com:7070, which it asks as an
+// administrator by name and password, or by access key and secret. Certificates are judged as the system does (on Linux
+// SSL_CERT_FILE names others); redirects are not followed. A URL by which a password would go to another machine in the
+// clear is an error, and so is one with anything but scheme, host and port.
+func Remote(server, name, password string) (*Client, error) {
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("%q is no URL of a server: give scheme, host and port alone, such as https://store.example.com:7070", server)
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("%s: the scheme must be https, or http on this machine", server)
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return nil, fmt.Errorf("%s: a password does not go over plain http to another machine: use https", server)
+	}
+	return &Client{base: u.Scheme + "://" + u.Host, name: name, password: password, http: &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// loopback tells whether a host is this machine.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // InProcess returns a client of a handler of this process. An answer is kept in memory.
 func InProcess(h http.Handler) *Client {
 	return &Client{http: &http.Client{Transport: inProcess{h}}}
@@ -74,12 +104,15 @@ func post[T any](ctx context.Context, c *Client, call string, doc any) (T, error
 
 // do makes a call and reads its answer.
 func do[T any](ctx context.Context, c *Client, method, call string, body []byte) (data T, err error) {
-	r, err := http.NewRequestWithContext(ctx, method, "http://localhost"+adminapi.Prefix+call, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, cmp.Or(c.base, "http://localhost")+adminapi.Prefix+call, bytes.NewReader(body))
 	if err != nil {
 		return data, fmt.Errorf("%s: %w", call, err)
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.name != "" {
+		r.SetBasicAuth(c.name, c.password)
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -49,5 +50,46 @@ func TestNobodyListens(t *testing.T) {
 	err := Dial(filepath.Join(t.TempDir(), "none")).Ping(t.Context())
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOENT) {
 		t.Errorf("Ping of nobody = %v, want ErrNotExist", err)
+	}
+}
+
+func TestRemote(t *testing.T) {
+	for _, bad := range []string{
+		"", "store:7070", "https://", "ftp://store", "https://store/path", "https://store?x", "https://store#x", "https://a:b@store",
+		"http://store:7070", "http://192.0.2.1:7070", "http://localhost.example.com", "http://127.0.0.1.example.com",
+	} {
+		if _, err := Remote(bad, "boss", "secret word"); err == nil || strings.Contains(err.Error(), "secret word") {
+			t.Errorf("Remote(%q) = %v, want an error without the password", bad, err)
+		}
+	}
+	for _, good := range []string{"https://store", "https://192.0.2.1:7070/", "http://localhost:1", "http://127.9.9.9:1", "http://[::1]:1"} {
+		if _, err := Remote(good, "boss", "secret word"); err != nil {
+			t.Errorf("Remote(%q) = %v, want nil", good, err)
+		}
+	}
+}
+
+// Credentials go to the server that was named, and do not follow a redirect.
+func TestRemoteFollowsNothing(t *testing.T) {
+	var name, password string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/admin/ping" {
+			name, password, _ = r.BasicAuth()
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+			return
+		}
+		t.Errorf("it went on to %s", r.URL.Path)
+	}))
+	defer s.Close()
+	c, err := Remote(s.URL, "boss", "secret word")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Ping(t.Context())
+	if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusTemporaryRedirect {
+		t.Errorf("Ping = %v, want the redirect as an error", err)
+	}
+	if name != "boss" || password != "secret word" {
+		t.Errorf("the server was told %q, %q", name, password)
 	}
 }

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -204,16 +206,92 @@ func TestConfigFile(t *testing.T) {
 	}
 }
 
+// basicAuth is a value of Authorization.
+func basicAuth(name, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(name+":"+password))
+}
+
+// getAs fetches a path with a value of Authorization.
+func (s *instance) getAs(path, authorization string) (status int, body string) {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", authorization)
+	resp, err := client(s.t).Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+// TestRemoteAdministration gives commands to a server by its URL, as an administrator.
+func TestRemoteAdministration(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprintf("tls=%v", secure), func(t *testing.T) {
+			s := start(t, startOptions{tls: secure})
+			as := func(name, password string) tool {
+				return tool{program: binary, env: []string{
+					"PATH=/usr/bin:/bin", "SSL_CERT_FILE=" + certFile, "TRIVIUM_USER=" + name, "TRIVIUM_PASSWORD=" + password,
+				}}
+			}
+			boss := as(rootUser, rootPassword)
+			refuse := func(a tool, want string, args ...string) {
+				t.Helper()
+				if out, err := a.try(t, "", args...); err == nil || !strings.Contains(out, want) {
+					t.Errorf("trivium %q = %v %q, want an error with %q", args, err, out, want)
+				}
+			}
+			boss.run(t, "user", "add", "ann", "--no-password", "--server", s.url)
+			boss.run(t, "key", "create", "--user", "ann", "--access-key", "KEYann", "--secret-key", "secret of ann", "--server", s.url)
+			boss.run(t, "bucket", "create", "first", "--owner", "ann", "--server", s.url)
+			boss.run(t, "gc", "--now", "--server", s.url)
+			if out := boss.run(t, "doctor", "--server", s.url); !strings.Contains(out, "has it open") {
+				t.Errorf("doctor = %s", out)
+			}
+			byKey := as(accessKey, secretKey)
+			byKey.env = append(byKey.env, "TRIVIUM_SERVER="+s.url)
+			if out := byKey.run(t, "bucket", "list"); !strings.Contains(out, "first") {
+				t.Errorf("bucket list = %s", out)
+			}
+			refuse(byKey, "there is no directory", "bucket", "list", "--data", filepath.Join(t.TempDir(), "none"))
+			refuse(boss, "give one of them", "bucket", "list", "--data", s.dir, "--server", s.url)
+			refuse(as("KEYann", "secret of ann"), "only administrators may do this", "user", "list", "--server", s.url)
+			refuse(as(rootUser, "wrong"), "the credentials are not valid", "user", "list", "--server", s.url)
+			refuse(as("", ""), "TRIVIUM_USER and TRIVIUM_PASSWORD must be set", "user", "list", "--server", s.url)
+			refuse(boss, "does not go over plain http", "user", "list", "--server", "http://store.example:7070")
+			if log := s.stderr.String(); strings.Contains(log, rootPassword) || strings.Contains(log, "secret of ann") {
+				t.Error("the log shows a secret")
+			}
+		})
+	}
+}
+
 // TestMetrics reads what a server counts.
 func TestMetrics(t *testing.T) {
-	s := start(t, startOptions{})
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("token-of-sixteen\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, startOptions{}, "--metrics-token-file", token)
 	s.call(t, goodKeys(), http.MethodPut, "/first", "")
 	s.call(t, goodKeys(), http.MethodPut, "/first/key", strings.Repeat("x", 100<<10))
 	newAdmin(s.dir).do(t, "bucket", "list")
-	status, page := s.get("/-/metrics")
-	if status != http.StatusOK {
-		t.Fatalf("GET /-/metrics = %d", status)
+	if status, _ := s.get("/-/metrics"); status != http.StatusUnauthorized {
+		t.Errorf("GET /-/metrics by nobody = %d, want 401", status)
 	}
+	for _, authorization := range []string{"Bearer token-of-sixteen", basicAuth(rootUser, rootPassword), basicAuth(accessKey, secretKey)} {
+		if status, _ := s.getAs("/-/metrics", authorization); status != http.StatusOK {
+			t.Errorf("GET /-/metrics with %.6s = %d, want 200", authorization, status)
+		}
+	}
+	_, page := s.getAs("/-/metrics", "Bearer token-of-sixteen")
 	for _, want := range []string{
 		`trivium_requests_total{door="s3",op="PutObject",status="200"} 1`,
 		`trivium_requests_total{door="admin",op="ListBuckets",status="200"} 1`,
