@@ -51,6 +51,7 @@ func sameSummaries(t *testing.T, se *core.Session, bucket string, opts core.List
 		want.Items = append(want.Items, core.Summary{
 			CommonPrefix: page.Items[i].CommonPrefix, Key: e.Key, ETag: e.Version.ETag, Class: e.Version.Class,
 			Size: e.Version.Size, UpdateTime: e.Version.UpdateTime, Expiry: e.Version.Expiry,
+			ChecksumAlgorithm: e.Version.Attrs.Checksum.Algorithm, ChecksumComposite: e.Version.Attrs.Checksum.Composite,
 		})
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {

@@ -147,6 +147,7 @@ func (l *listing) items(x *s3xml.Writer, page core.SummaryPage, owner string) {
 		x.Open("Contents")
 		l.text(x, "Key", e.Key)
 		l.state(x, e.UpdateTime, e.ETag, e.Class)
+		l.checksum(x, e.ChecksumAlgorithm, e.ChecksumComposite)
 		x.Int("Size", e.Size)
 		writeOwner(x, owner)
 		x.Close("Contents")
@@ -155,6 +156,14 @@ func (l *listing) items(x *s3xml.Writer, page core.SummaryPage, owner string) {
 		if p := page.Items[i].CommonPrefix; p != "" {
 			l.commonPrefix(x, p)
 		}
+	}
+}
+
+// checksum writes what listings show of a checksum; nothing without one.
+func (l *listing) checksum(x *s3xml.Writer, algorithm string, composite bool) {
+	if algorithm != "" {
+		x.Text("ChecksumAlgorithm", algorithm)
+		x.Text("ChecksumType", checksumType(core.Checksum{Composite: composite}))
 	}
 }
 

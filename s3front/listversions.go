@@ -61,6 +61,8 @@ func (l *listing) versions(x *s3xml.Writer, page core.VersionPage, owner string)
 			x.Time("LastModified", it.Version.UpdateTime)
 		} else {
 			l.state(x, it.Version.UpdateTime, it.Version.ETag, it.Version.Class)
+			sum := &it.Version.Attrs.Checksum
+			l.checksum(x, sum.Algorithm, sum.Composite)
 			x.Int("Size", it.Version.Size)
 		}
 		writeOwner(x, owner)

@@ -171,7 +171,8 @@ func (m *Model) summaries(ctx context.Context, bucket string, opts core.ListOpti
 	for i := 0; same && i < len(page.Items); i++ {
 		e, s := &page.Items[i].Entry, &short.Items[i]
 		same = s.CommonPrefix == page.Items[i].CommonPrefix && s.Key == e.Key && s.Size == e.Version.Size &&
-			s.ETag == e.Version.ETag && s.Class == e.Version.Class && s.UpdateTime == e.Version.UpdateTime
+			s.ETag == e.Version.ETag && s.Class == e.Version.Class && s.UpdateTime == e.Version.UpdateTime &&
+			s.ChecksumAlgorithm == e.Version.Attrs.Checksum.Algorithm && s.ChecksumComposite == e.Version.Attrs.Checksum.Composite
 	}
 	if !same {
 		return m.differ("listed summaries are %+v, the entries %+v", short, page)

@@ -120,12 +120,22 @@ func fill(t *testing.T, s core.MetaStore, bucketID int64, keys map[string]bool) 
 			n := int64(len(all))
 			e.Version.Size, e.Version.UpdateTime, e.Version.Expiry = n, n<<40, n%5
 			e.Version.ETag, e.Version.Class = strings.Repeat("e", len(all)%3), strings.Repeat("C", len(all)%2)
+			e.Version.Attrs.Checksum = checksum(len(all))
 		}
 		all = append(all, e)
 	}
 	update(t, s, func(ctx context.Context, tx core.MetaTx) error { return puts(core.MetaTx.PutEntry, all...)(ctx, tx) })
 	slices.SortFunc(all, func(a, b core.Entry) int { return strings.Compare(a.Key, b.Key) })
 	return all
+}
+
+// checksum makes one of n: none, or of an algorithm, composite or not.
+func checksum(n int) core.Checksum {
+	algorithm := []string{"", "CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"}[n%6]
+	if algorithm == "" {
+		return core.Checksum{}
+	}
+	return core.Checksum{Algorithm: algorithm, Composite: n%4 == 1, Value: "AAAA"}
 }
 
 func drawQuery(rt *rapid.T, bucketID int64) core.ListQuery {
@@ -166,7 +176,9 @@ func naiveList(all []core.Entry, q core.ListQuery) (items []core.ListItem) {
 			continue
 		}
 		if q.Brief {
-			e.Version.Attrs = core.Attrs{}
+			e.Version.Attrs = core.Attrs{Checksum: core.Checksum{
+				Algorithm: e.Version.Attrs.Checksum.Algorithm, Composite: e.Version.Attrs.Checksum.Composite,
+			}}
 		}
 		items = append(items, core.ListItem{Entry: e})
 	}
@@ -181,6 +193,7 @@ func summaries(items []core.ListItem) (all []core.Summary) {
 		all = append(all, core.Summary{
 			CommonPrefix: items[i].CommonPrefix, Key: e.Key, ETag: v.ETag, Class: v.Class,
 			Size: v.Size, UpdateTime: v.UpdateTime, Expiry: v.Expiry,
+			ChecksumAlgorithm: v.Attrs.Checksum.Algorithm, ChecksumComposite: v.Attrs.Checksum.Composite,
 		})
 	}
 	return all

@@ -15,7 +15,7 @@ const (
 	listHidden  = `SELECT ` + wholeEntry + ` FROM hidden` + inOrder
 	briefLive   = `SELECT ` + briefEntry + ` FROM objects` + inOrder
 	briefHidden = `SELECT ` + briefEntry + ` FROM hidden` + inOrder
-	summaryLive = `SELECT key, size, etag, update_time, expiry, class FROM objects` + inOrder
+	summaryLive = `SELECT key, size, etag, update_time, expiry, class, flags FROM objects` + inOrder
 	firstLive   = `SELECT key FROM objects` + inRange + ` ORDER BY key LIMIT 1`
 	firstHidden = `SELECT key FROM hidden` + inRange + ` ORDER BY key LIMIT 1`
 )
@@ -143,6 +143,8 @@ func (t *summaries) entry(r Rows, key string) error {
 	s := next(&t.all, t.limit)
 	s.Key, s.Size, s.ETag, s.UpdateTime = key, r.Int(1), r.Text(2), r.Int(3)
 	s.Expiry, s.Class = r.Int(4), r.Text(5)
+	sum := checksumKind(r.Int(6))
+	s.ChecksumAlgorithm, s.ChecksumComposite = sum.Algorithm, sum.Composite
 	return nil
 }
 

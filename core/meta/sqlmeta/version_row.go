@@ -16,6 +16,51 @@ const (
 	flagSide // attributes lie in the side table
 )
 
+// The checksum of a version, whose algorithm listings show and which lies among the attributes, which they do not read:
+// its number, and whether it is composite.
+const (
+	checksumShift = 8
+	checksumMask  = 7 << checksumShift
+	flagComposite = 8 << checksumShift
+)
+
+// checksumFlags are the flags of a checksum. One whose algorithm has no number is not shown in listings.
+func checksumFlags(c *core.Checksum) int64 {
+	for n := int64(1); checksumName(n) != ""; n++ {
+		if checksumName(n) != c.Algorithm {
+			continue
+		}
+		flags := n << checksumShift
+		if c.Composite {
+			flags |= flagComposite
+		}
+		return flags
+	}
+	return 0
+}
+
+// checksumName is the algorithm of a number; "" of none.
+func checksumName(n int64) string {
+	switch n {
+	case 1:
+		return "CRC32"
+	case 2:
+		return "CRC32C"
+	case 3:
+		return "CRC64NVME"
+	case 4:
+		return "SHA1"
+	case 5:
+		return "SHA256"
+	}
+	return ""
+}
+
+// checksumKind is what flags say of a checksum: algorithm and whether it is composite, without its value.
+func checksumKind(flags int64) core.Checksum {
+	return core.Checksum{Algorithm: checksumName(flags & checksumMask >> checksumShift), Composite: flags&flagComposite != 0}
+}
+
 // sideLimit is the size up to which attributes lie in the row itself.
 const sideLimit = 512
 
@@ -66,14 +111,15 @@ func versionFlags(v *core.Version) (flags int64) {
 	if v.KeepFor {
 		flags |= flagKeep
 	}
-	return flags
+	return flags | checksumFlags(&v.Attrs.Checksum)
 }
 
-// scanVersion reads a version whose columns begin at base, without its attributes, and its flags.
+// scanVersion reads a version whose columns begin at base, and its flags: of its attributes what those say.
 func scanVersion(r Rows, base int, v *core.Version) (flags int64) {
 	flags = r.Int(base + 2)
 	v.Seq, v.ID = r.Int(base), r.Int(base+1)
 	v.Null, v.Marker, v.KeepFor = flags&flagNull != 0, flags&flagMarker != 0, flags&flagKeep != 0
+	v.Attrs.Checksum = checksumKind(flags)
 	v.Size, v.ETag, v.SHA256 = r.Int(base+3), r.Text(base+4), r.Bytes(base+5)
 	v.UpdateTime, v.MTime = r.Int(base+6), r.Int(base+7)
 	if v.MTime == 0 && r.IsNull(base+7) {

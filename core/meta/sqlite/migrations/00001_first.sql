@@ -87,7 +87,8 @@ CREATE TABLE deleting_prefixes (
 ) WITHOUT ROWID;
 
 -- Entries: objects are live ones, hidden those whose current version is a delete marker. flags: 1 null
--- version, 2 marker, 4 keepforever, 8 older versions exist, 16 attributes lie in the side table.
+-- version, 2 marker, 4 keepforever, 8 older versions exist, 16 attributes lie in the side table; 256 times the
+-- algorithm of the checksum (1 CRC32, 2 CRC32C, 3 CRC64NVME, 4 SHA1, 5 SHA256), 2048 it is composite.
 CREATE TABLE objects (
 	bucket_id     INTEGER NOT NULL,
 	key           BLOB    NOT NULL,
