@@ -26,7 +26,7 @@ func (d *door) authenticate(ctx context.Context, r *request) error {
 			known = key
 		}
 		return c.Secret, !unknown, nil
-	})
+	}, r.hosts()...)
 	if err != nil {
 		r.unknownKey = unknown
 		if known != "" {

@@ -87,10 +87,19 @@ func createBucket(w http.ResponseWriter, r *request, se *core.Session) error {
 		return err
 	}
 	h := w.Header()
-	h["Location"] = []string{"/" + r.bucket}
+	h["Location"] = []string{r.bucketLocation()}
 	setLength(h, 0)
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// bucketLocation is the Location of a new bucket: S3 answers with the whole address everywhere but in us-east-1.
+func (r *request) bucketLocation() string {
+	path := "/" + r.bucket
+	if r.door.cfg.Region == "us-east-1" {
+		return path
+	}
+	return r.address(path)
 }
 
 func checkBucketConfiguration(root *s3xml.Node) error {

@@ -91,15 +91,6 @@ func answerAgain(w http.ResponseWriter, r *request, se *core.Session, c complete
 	return writeCompleted(w, r, &o.Entry.Version, o.Bucket.EverVersioned)
 }
 
-// location is the address of the object as the client reached it.
-func (r *request) location() string {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	return scheme + "://" + r.Host + r.URL.EscapedPath()
-}
-
 func writeChecksum(x *s3xml.Writer, c core.Checksum) {
 	if c.Value != "" {
 		x.Text("Checksum"+c.Algorithm, c.Value)

@@ -26,6 +26,13 @@ type Config struct {
 	// s3.example.com the host bucket.s3.example.com, with every path as a key. nil: path style alone. Whoever routes
 	// requests to doors by their path asks BucketOfHost first.
 	Domains []string
+	// PublicURL is the address that clients use where a proxy stands before the server: scheme://host[:port], without a
+	// path. It is the one that answers name, and a host that the signatures of path-style requests may have been made
+	// for, whatever host the proxy has set. "": the host and scheme of each request.
+	PublicURL string
+	// Scheme returns that of the request as its client made it, when that is not the connection's; nil, or "" from it:
+	// the connection's.
+	Scheme func(ctx context.Context) string
 	// RequestID returns the id that the server gave to the request; nil, or "" from it: the door makes one.
 	RequestID func(ctx context.Context) string
 	// Note tells the access log who does what, once per request, before the operation runs; nil: nobody asks.
@@ -69,6 +76,7 @@ type door struct {
 	router   *mux.Router
 	verifier *sigv4.Verifier
 	routes   *whitelist
+	hosts    []string  // of PublicURL
 	writers  sync.Pool // *s3xml.Writer
 	fixed    fixedHeaders
 	// documents is the memory for XML bodies and their trees: no number of requests may make the process grow.
@@ -92,6 +100,7 @@ func newDoor(cfg Config) *door {
 		cfg.Now = time.Now
 	}
 	d := &door{cfg: cfg, verifier: sigv4.New(sigv4.Config{Now: cfg.Now}), routes: newWhitelist(routes())}
+	d.hosts = publicHosts(cfg.PublicURL)
 	d.documents = semaphore.NewWeighted(documentMemory)
 	d.fixed = fixedHeaders{
 		server: []string{"Trivium"}, ranges: []string{"bytes"}, nosniff: []string{"nosniff"},
@@ -160,6 +169,7 @@ func (d *door) serve(w http.ResponseWriter, hr *http.Request, at place) {
 // handle authenticates the caller, finds the operation and runs it. Finding comes after hoisting, since a header
 // that came in the query may select the operation; a caller that is refused has one too, for the log.
 func (d *door) handle(ctx context.Context, r *request, at place) error {
+	r.hosted = at.hosted
 	if err := r.parse(at); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package s3front
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -44,5 +45,67 @@ func (d *door) hosted(r *http.Request) (at place, ok bool) {
 		return at, false
 	}
 	key, rooted := strings.CutPrefix(r.URL.EscapedPath(), "/")
-	return place{bucket: bucket, key: key, nowhere: !rooted && key != ""}, true
+	return place{bucket: bucket, key: key, nowhere: !rooted && key != "", hosted: true}, true
+}
+
+// publicHosts are the Host headers that clients of a public URL may send, and sign: clients leave out the port that its
+// scheme has anyway, but not all of them.
+func publicHosts(public string) []string {
+	u, err := url.Parse(public)
+	if err != nil || u.Host == "" {
+		return nil
+	}
+	standard := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	host := strings.ToLower(u.Host)
+	switch u.Port() {
+	case "":
+		return []string{host, host + ":" + standard}
+	case standard:
+		return []string{strings.TrimSuffix(host, ":"+standard), host}
+	}
+	return []string{host}
+}
+
+// hosts are those that the signature may have been made for beside the request's own. On the host of a bucket there is
+// none: what somebody has signed as /bucket/key would be a key of another bucket there.
+func (r *request) hosts() (hosts []string) {
+	if r.hosted {
+		return nil
+	}
+	for _, host := range r.door.hosts {
+		if host != r.Host {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
+// address is that of a path, which is escaped and begins with the bucket, as clients reach it.
+func (r *request) address(path string) string {
+	if public := r.door.cfg.PublicURL; public != "" {
+		return strings.TrimSuffix(public, "/") + path
+	}
+	return r.scheme() + "://" + r.Host + path
+}
+
+// scheme is what the client speaks.
+func (r *request) scheme() string {
+	if r.door.cfg.Scheme != nil {
+		if scheme := r.door.cfg.Scheme(r.Context()); scheme != "" {
+			return scheme
+		}
+	}
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// location is the address of the object: at the public URL, else as the client reached it.
+func (r *request) location() string {
+	path := r.URL.EscapedPath()
+	if r.hosted && r.door.cfg.PublicURL != "" {
+		path = "/" + r.bucket + path
+	}
+	return r.address(path)
 }

@@ -1,6 +1,7 @@
 package s3front
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -90,5 +91,47 @@ func TestOddTargets(t *testing.T) {
 	w := httptest.NewRecorder()
 	if h.ServeHTTP(w, r); w.Code != http.StatusBadRequest {
 		t.Errorf("OPTIONS * = %d %s, want 400", w.Code, w.Body)
+	}
+}
+
+// TestPublicURL: answers name the public URL, whichever way a request came.
+func TestPublicURL(t *testing.T) {
+	e := newEnv(t, func(c *Config) {
+		c.Domains, c.PublicURL, c.Region = []string{"s3.test"}, "https://s3.test:8443", "eu-central-1"
+		c.Scheme = func(context.Context) string { return "http" } // the public URL goes before it
+	})
+	for _, c := range []struct{ host, prefix string }{
+		{"127.0.0.1:7070", "/my.bucket"}, {"my.bucket.s3.test:8443", ""},
+	} {
+		on := func(method, target, body string) answer {
+			return e.must(call{method: method, target: c.prefix + target, body: body, host: c.host})
+		}
+		if got := on(http.MethodPut, "/", "").Header.Get("Location"); got != "https://s3.test:8443/my.bucket" {
+			t.Errorf("%s: the bucket is at %q", c.host, got)
+		}
+		id := value(on(http.MethodPost, "/a//b%2Fc%20d?uploads", "").body, "UploadId")
+		etag := on(http.MethodPut, "/a//b%2Fc%20d?partNumber=1&uploadId="+id, "x").Header.Get("Etag")
+		done := on(http.MethodPost, "/a//b%2Fc%20d?uploadId="+id,
+			"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>"+etag+"</ETag></Part></CompleteMultipartUpload>")
+		if got, want := value(done.body, "Location"), "https://s3.test:8443/my.bucket/a//b%2Fc%20d"; got != want {
+			t.Errorf("%s: the object is at %q, want %q", c.host, got, want)
+		}
+		e.must(call{method: http.MethodDelete, target: c.prefix + "/a//b%2Fc%20d", host: c.host}, call{method: http.MethodDelete, target: c.prefix + "/", host: c.host})
+	}
+}
+
+func TestPublicHosts(t *testing.T) {
+	for public, want := range map[string]string{
+		"":                        "",
+		"https://S3.Test":         "s3.test s3.test:443",
+		"https://s3.test:443":     "s3.test s3.test:443",
+		"http://s3.test/":         "s3.test s3.test:80",
+		"https://s3.test:80":      "s3.test:80",
+		"http://[2001:db8::1]":    "[2001:db8::1] [2001:db8::1]:80",
+		"https://[2001:db8::1]:9": "[2001:db8::1]:9",
+	} {
+		if got := strings.Join(publicHosts(public), " "); got != want {
+			t.Errorf("publicHosts(%q) = %q, want %q", public, got, want)
+		}
 	}
 }

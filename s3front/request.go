@@ -21,6 +21,7 @@ type handler func(w http.ResponseWriter, r *request, se *core.Session) error
 type request struct {
 	*http.Request
 	bucket, key string // decoded; "" where the path has none
+	hosted      bool   // the bucket is in the host
 	query       sigv4.Query
 	auth        sigv4.Auth
 	principal   core.Principal

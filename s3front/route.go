@@ -20,6 +20,7 @@ const (
 type place struct {
 	bucket, key string // "": the path has none
 	nowhere     bool   // the path has no form that anything here answers to
+	hosted      bool   // the bucket is in the host
 }
 
 // cutPath cuts an escaped path as the router's patterns do: / is the service, /bucket and /bucket/ a bucket,

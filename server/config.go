@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,6 +22,9 @@ type Config struct {
 	// MaxConns bounds open connections; 0: 2048. Further ones wait until one ends; those that no handler
 	// serves, idle or silent, make room.
 	MaxConns int
+	// TrustedProxies are the addresses of proxies whose X-Forwarded-Host, X-Forwarded-Proto and X-Forwarded-For are
+	// believed: the host of the request, what Scheme returns, the client's address. nil: nobody's.
+	TrustedProxies []netip.Prefix
 	// Progress is how long a client may take for its next byte of a body, or to take ours; 0: 60 s.
 	Progress time.Duration
 	// Client makes the context of a request; cutBody and cutAnswer end the Read or Write that waits for its client,

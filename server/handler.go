@@ -30,7 +30,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Client != nil {
 		ctx = s.cfg.Client(ctx, cutBody, cutAnswer)
 	}
-	r = r.WithContext(ctx)
+	r = r.WithContext(ctx) // a copy: believe may change it
+	s.believe(x, r)
 	answer := &response{ResponseWriter: w, x: x}
 	c, _ := ctx.Value(connKey{}).(net.Conn)
 	s.ln.idle.serves(c)
@@ -112,9 +113,12 @@ func (s *Server) logLine(x *exchange, r *http.Request, aborted bool) {
 	if status == 0 && !aborted {
 		status = http.StatusOK
 	}
-	e = e.Str("req", x.id).Str("remote", r.RemoteAddr).Str("principal", x.principal).Str("door", x.door).
+	e = e.Str("req", x.id).Str("remote", x.remote).Str("principal", x.principal).Str("door", x.door).
 		Str("op", x.op).Str("method", r.Method).Str("path", path).Int("status", status).
 		Int64("in", x.in).Int64("out", x.out).Dur("ms", time.Since(x.start))
+	if x.proxy != "" {
+		e = e.Str("proxy", x.proxy)
+	}
 	if x.code != "" {
 		e = e.Str("code", x.code)
 	}

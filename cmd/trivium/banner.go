@@ -13,12 +13,21 @@ import (
 // welcome is what the banner tells.
 type welcome struct {
 	url       string // as a client on this machine writes it
+	public    string // as all clients write it, through a proxy; "": there is none
 	addr      string // that is bound
 	dir       *dataDir
 	masterKey string // file
 	accounts  outcome
 	terminal  bool  // somebody looks on: the secrets made now may be shown, once
 	trouble   error // why the server is not ready; nil: it is
+}
+
+// address is the one for clients.
+func (b welcome) address() string {
+	if b.public != "" {
+		return b.public
+	}
+	return b.url
 }
 
 // isTerminal tells whether what is written to w is looked at, and not kept: a service's output lands in a log.
@@ -30,9 +39,12 @@ func isTerminal(w io.Writer) bool {
 // print writes at most 15 lines. What is to be pasted works from any directory of this machine.
 func (b welcome) print(w io.Writer) error {
 	var s strings.Builder
-	fmt.Fprintf(&s, "Trivium %s: S3 at %s, data in %s", version(), b.url, b.dir.path)
+	fmt.Fprintf(&s, "Trivium %s: S3 at %s, data in %s", version(), b.address(), b.dir.path)
 	if host, port, err := net.SplitHostPort(b.addr); err == nil && net.ParseIP(host).IsUnspecified() {
 		fmt.Fprintf(&s, ", listening on port %s of all addresses of %s", port, hostName())
+	}
+	if b.public != "" {
+		fmt.Fprintf(&s, ", for a proxy at %s", b.url)
 	}
 	s.WriteString("\n")
 	if b.trouble != nil {
@@ -86,9 +98,9 @@ func (b welcome) tryIt(s *strings.Builder) {
 		fmt.Fprintf(s, "No access key is kept in %s. To get one:\n  trivium key create --data %s\n", b.dir.credentials(), quote(b.dir.path))
 		load = "export AWS_ACCESS_KEY_ID=KEY AWS_SECRET_ACCESS_KEY=SECRET"
 	}
-	url := quote(b.url) // brackets of an IPv6 address are a pattern to some shells
+	url := quote(b.address()) // brackets of an IPv6 address are a pattern to some shells
 	tls, rclone := "", ""
-	if strings.HasPrefix(b.url, "https:") {
+	if b.public == "" && strings.HasPrefix(b.url, "https:") { // a proxy has a certificate that clients know
 		tls, rclone = " --no-verify-ssl", " --no-check-certificate"
 	}
 	fmt.Fprintf(s, "To try it, in another shell:\n  %s AWS_DEFAULT_REGION=us-east-1\n", load)

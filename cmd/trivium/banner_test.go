@@ -74,6 +74,12 @@ func TestBanner(t *testing.T) {
 			[]string{"::", "0.0.0.0"},
 		},
 		{
+			"behind a proxy",
+			welcome{url: "https://127.0.0.1:7070", addr: "127.0.0.1:7070", public: "https://s3.example.com", accounts: outcome{creds: c}},
+			[]string{"S3 at https://s3.example.com, ", ", for a proxy at https://127.0.0.1:7070\n", "aws --endpoint-url https://s3.example.com s3 mb", "endpoint=https://s3.example.com\n"},
+			[]string{"--no-verify-ssl", "--no-check-certificate"},
+		},
+		{
 			"IPv6",
 			welcome{url: "http://[::1]:7070", addr: "[::1]:7070", accounts: outcome{creds: c}},
 			[]string{"S3 at http://[::1]:7070, ", "--endpoint-url 'http://[::1]:7070' s3 mb", "endpoint='http://[::1]:7070'\n"},

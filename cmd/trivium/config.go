@@ -22,6 +22,8 @@ type config struct {
 	data          string // absolute
 	listen        string
 	domain        string // with commas between several
+	publicURL     string // where clients reach the server; "": at its own address
+	proxies       string // networks of trusted proxies, with commas between several
 	tlsCert       string
 	tlsKey        string
 	logLevel      string
@@ -60,6 +62,8 @@ func options(c *config) []option {
 		{"data", "./data", "directory that holds everything", &c.data},
 		{"listen", "127.0.0.1:7070", "host:port to listen on", &c.listen},
 		{"domain", "", "domains whose sub-domains are buckets, with commas between (virtual-hosted style)", &c.domain},
+		{"public-url", "", "address that clients use, when a proxy stands before the server: https://s3.example.com", &c.publicURL},
+		{"trusted-proxies", "", "addresses or networks (CIDR) of proxies whose X-Forwarded headers are believed, with commas between", &c.proxies},
 		{"tls-cert", "", "certificate file (PEM); with --tls-key the server speaks TLS", &c.tlsCert},
 		{"tls-key", "", "key file (PEM) of the certificate", &c.tlsKey},
 		{"log-level", "info", "debug, info (one line per request), warn or error", &c.logLevel},
@@ -237,6 +241,12 @@ func (c *config) validate() error {
 		return err
 	}
 	if err := c.checkDomains(); err != nil {
+		return err
+	}
+	if err := c.checkPublicURL(); err != nil {
+		return err
+	}
+	if _, err := c.trustedProxies(); err != nil {
 		return err
 	}
 	switch {

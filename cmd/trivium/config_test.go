@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -83,6 +84,23 @@ func TestConfigErrors(t *testing.T) {
 		{"domain with a scheme", []string{"--domain", "a.example, https://b.example"}, nil, "--domain https://b.example: give a name alone"},
 		{"domain with a port", nil, []string{"TRIVIUM_DOMAIN=a.example:80"}, "TRIVIUM_DOMAIN a.example:80: give a name alone"},
 		{"domain with a star", []string{"--domain", "*.a.example"}, nil, "--domain *.a.example: give a name alone"},
+		{"public URL without a scheme", []string{"--public-url", "s3.example.com"}, nil, "--public-url s3.example.com: its scheme is neither http nor https; give scheme://host"},
+		{"public URL with port alone", []string{"--public-url", "s3.example.com:80"}, nil, "its scheme is neither http nor https"},
+		{"public URL with a path", nil, []string{"TRIVIUM_PUBLIC_URL=https://s3.example.com/s3"}, "TRIVIUM_PUBLIC_URL https://s3.example.com/s3: it has a path"},
+		{"public URL without a host", []string{"--public-url", "https://:80"}, nil, "it has no host"},
+		{"public URL with an empty port", []string{"--public-url", "https://s3.example.com:"}, nil, "it has no host"},
+		{"public URL with a user", []string{"--public-url", "https://u@s3.example.com"}, nil, "it has more than scheme and host"},
+		{"public URL with a query", []string{"--public-url", "https://s3.example.com?"}, nil, "it has more than scheme and host"},
+		{"public URL with a fragment", []string{"--public-url", "https://s3.example.com#"}, nil, "it has more than scheme and host"},
+		{"public URL with port 0", []string{"--public-url", "https://s3.example.com:0"}, nil, "ports are 1 to 65535"},
+		{"public URL with a port that cannot be", []string{"--public-url", "https://s3.example.com:70000"}, nil, "ports are 1 to 65535"},
+		{"public URL that is none", []string{"--public-url", "https://[::1"}, nil, "it is no URL"},
+		{"public URL of a bucket", []string{"--public-url", "https://s3.example.com", "--domain", "example.com"}, nil, "--domain example.com this is the host of the bucket s3"},
+		{"proxy by name", []string{"--trusted-proxies", "127.0.0.1, proxy"}, nil, "--trusted-proxies proxy: give addresses or networks"},
+		{"proxies by a wrong network", nil, []string{"TRIVIUM_TRUSTED_PROXIES=10.0.0.0/33"}, "TRIVIUM_TRUSTED_PROXIES 10.0.0.0/33: give addresses or networks"},
+		{"proxy with a port", []string{"--trusted-proxies", "127.0.0.1:80"}, nil, "give addresses or networks"},
+		{"proxies in brackets", []string{"--trusted-proxies", "[::1]"}, nil, "give addresses or networks"},
+		{"proxies of all IPv4 as IPv6", []string{"--trusted-proxies", "::ffff:0.0.0.0/40"}, nil, "give addresses or networks"},
 		{"beginning of a flag", []string{"--master-key", "x"}, nil, "did you mean --master-key-file?"},
 		{"variable that is far off", nil, []string{"TRIVIUM_PROT=80"}, "unknown variable TRIVIUM_PROT: there are TRIVIUM_BASIC_OVER_HTTP, TRIVIUM_CONFIG, TRIVIUM_DATA, TRIVIUM_DOMAIN, "},
 		{"unknown variable", nil, []string{"TRIVIUM_DAT=x"}, "TRIVIUM_DAT: did you mean TRIVIUM_DATA?"},
@@ -173,5 +191,33 @@ func TestCommandVariables(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"TRIVIUM_SERVER", "TRIVIUM_USER", "TRIVIUM_PASSWORD"}, c.notRead); diff != "" {
 		t.Errorf("not read (-want +got):\n%s", diff)
+	}
+}
+
+func TestPublicURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "https://s3.example.com": "https://s3.example.com", "https://s3.example.com/": "https://s3.example.com",
+		"http://[2001:db8::1]:9000": "http://[2001:db8::1]:9000", "http://10.0.0.1:80/": "http://10.0.0.1:80",
+	} {
+		c, err := parse(t, []string{"--public-url", in, "--domain", "s3.example.com,example.com"}, nil)
+		if err != nil || c.public() != want {
+			t.Errorf("--public-url %q = %q, %v, want %q", in, c.public(), err, want)
+		}
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "[]", " , ": "[]", "127.0.0.1": "[127.0.0.1/32]", "::1,10.1.2.3/8": "[::1/128 10.0.0.0/8]",
+		" fd00::/8 , 192.0.2.0/24 ": "[fd00::/8 192.0.2.0/24]", "::ffff:10.0.0.1": "[10.0.0.1/32]", "::ffff:10.0.0.0/104": "[10.0.0.0/8]",
+	} {
+		c, err := parse(t, []string{"--trusted-proxies", in}, nil)
+		if err != nil {
+			t.Errorf("--trusted-proxies %q: %v", in, err)
+			continue
+		}
+		if got, err := c.trustedProxies(); err != nil || fmt.Sprint(got) != want {
+			t.Errorf("--trusted-proxies %q = %v, %v, want %s", in, got, err, want)
+		}
 	}
 }

@@ -93,8 +93,13 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, dir.close()) }()
 	metrics := server.NewMetrics()
+	proxies, err := c.trustedProxies()
+	if err != nil {
+		return err
+	}
 	srv, err := server.Listen(ctx, server.Config{
 		Address: c.listen, CertFile: c.tlsCert, KeyFile: c.tlsKey, Log: log, Metrics: metrics, Client: slowClient,
+		TrustedProxies: proxies,
 	})
 	if err != nil {
 		return cannotListen(err, c.name("listen"))
@@ -244,7 +249,7 @@ func (p *process) open(ctx context.Context) (_ *store, err error) {
 		p.admin.Open(server.Doors{Admin: newAdmin(st, p.srv.Addr()), Ready: st.service.Ready})
 	}
 	hello := welcome{
-		url: p.srv.URL(), addr: p.srv.Addr(), dir: p.dir, masterKey: p.dir.masterKeyPath(p.c.masterKeyFile),
+		url: p.srv.URL(), public: p.c.public(), addr: p.srv.Addr(), dir: p.dir, masterKey: p.dir.masterKeyPath(p.c.masterKeyFile),
 		accounts: accounts, terminal: isTerminal(p.out), trouble: st.service.Ready(ctx),
 	}
 	if hello.trouble == nil {

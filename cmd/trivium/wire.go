@@ -156,7 +156,7 @@ func (st *store) measure(m *server.Metrics) error {
 	return errors.Join(m.Register(st.commits), m.Register(g))
 }
 
-// newDoors makes the doors on the store. addr is where they are.
+// newDoors makes the doors on the store, with the addresses of c. addr is where they are.
 func newDoors(st *store, c *config, addr string) (server.Doors, error) {
 	domains := c.domains()
 	token, err := c.metricsToken()
@@ -164,7 +164,7 @@ func newDoors(st *store, c *config, addr string) (server.Doors, error) {
 		return server.Doors{}, err
 	}
 	s3 := s3front.New(s3front.Config{
-		Service: st.service, Domains: domains, RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
+		Service: st.service, Domains: domains, PublicURL: c.public(), Scheme: server.Scheme, RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
 		NoteReason: server.NoteReason, Observe: st.observeS3,
 	})
 	bucket := func(host string) bool {

@@ -10,7 +10,7 @@ const maxHeaderName = 128
 
 // canonicalParts are the parts of a canonical request that are not in the request itself.
 type canonicalParts struct {
-	signed, payload string
+	host, signed, payload string
 }
 
 // appendCanonical appends the canonical request of r (AWS General Reference, "Create a canonical request").
@@ -25,7 +25,12 @@ func appendCanonical(dst []byte, r *http.Request, q Query, parts canonicalParts)
 		dst = append(dst, name...)
 		dst = append(dst, ':')
 		var ok bool
-		if dst, ok = appendHeader(dst, r, name); !ok {
+		if name == "host" {
+			dst, ok = append(dst, parts.host...), true
+		} else {
+			dst, ok = appendHeader(dst, r, name)
+		}
+		if !ok {
 			return dst, refuse(Mismatch, "The signed header %q is not in the request.", name)
 		}
 		dst = append(dst, '\n')
@@ -39,10 +44,7 @@ func appendCanonical(dst []byte, r *http.Request, q Query, parts canonicalParts)
 // appendHeader appends the trimmed values of a header, joined by commas, and whether there are any. What
 // net/http moves out of the header map is put back.
 func appendHeader(dst []byte, r *http.Request, name string) ([]byte, bool) {
-	switch name {
-	case "host":
-		return append(dst, r.Host...), true
-	case "transfer-encoding":
+	if name == "transfer-encoding" {
 		return append(dst, strings.Join(r.TransferEncoding, ",")...), len(r.TransferEncoding) > 0
 	}
 	var key [maxHeaderName]byte

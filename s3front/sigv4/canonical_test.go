@@ -13,7 +13,6 @@ func TestMovedHeaders(t *testing.T) {
 		want  string
 		found bool
 	}{
-		{"host", 1, "h:1", true},
 		{"content-length", 1, "7", true},
 		{"transfer-encoding", 1, "chunked", true},
 		{"expect", 2, "100-continue", true},

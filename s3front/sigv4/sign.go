@@ -82,7 +82,7 @@ func (s *Signer) finish(r *http.Request, q Query, c *claim, payload string) (Aut
 	if r.Host == "" {
 		r.Host = r.URL.Host
 	}
-	canonical, err := appendCanonical(nil, r, q, canonicalParts{signed: c.signed, payload: payload})
+	canonical, err := appendCanonical(nil, r, q, canonicalParts{host: r.Host, signed: c.signed, payload: payload})
 	if err != nil {
 		return Auth{}, err
 	}

@@ -73,10 +73,11 @@ type Auth struct {
 	key                [32]byte
 }
 
-// Verify judges the request's signature; q is its parsed query. Without any credentials it returns an Auth of
+// Verify judges the request's signature; q is its parsed query. Beside the request's own host the signature may have
+// been made for one of hosts, as a Host header has them: a proxy on the way may have set another. Without any credentials it returns an Auth of
 // kind Anonymous. The body is not read: what Auth says about it is left to Auth.Body and, for Hashed, to the
 // caller. Every refusal is an *Error; errors of lookup are returned as they are.
-func (v *Verifier) Verify(r *http.Request, q Query, lookup Lookup) (Auth, error) {
+func (v *Verifier) Verify(r *http.Request, q Query, lookup Lookup, hosts ...string) (Auth, error) {
 	kind, err := kindOf(r, q)
 	if err != nil {
 		return Auth{}, err
@@ -108,7 +109,7 @@ func (v *Verifier) Verify(r *http.Request, q Query, lookup Lookup) (Auth, error)
 		return Auth{}, err
 	}
 	a.AccessKey, a.Region, a.stamp, a.scope, a.seed = c.accessKey, c.region, c.stamp, c.scope, c.signature
-	s := signing{claim: c, hash: hash}
+	s := signing{claim: c, hash: hash, hosts: hosts}
 	if s.secret, s.known, err = lookup(r.Context(), c.accessKey); err != nil {
 		return Auth{}, err
 	}
@@ -120,6 +121,7 @@ func (v *Verifier) Verify(r *http.Request, q Query, lookup Lookup) (Auth, error)
 type signing struct {
 	claim  claim
 	hash   string
+	hosts  []string // beside the request's own
 	secret string
 	known  bool
 }
@@ -131,27 +133,21 @@ func (v *Verifier) compare(r *http.Request, q Query, s *signing) (key [32]byte, 
 	if !cached {
 		key = v.derive(s.secret, c.date, c.region, c.service)
 	}
-	buf, _ := v.buffers.Get().(*[]byte)
-	defer v.buffers.Put(buf)
-	canonical, err := appendCanonical((*buf)[:0], r, q, canonicalParts{signed: c.signed, payload: s.hash})
-	if err != nil {
-		return key, err
+	refused, err := v.match(r, q, s, &key, r.Host)
+	for i := 0; i < len(s.hosts) && err == nil && refused != nil; i++ {
+		var again *Error
+		if again, err = v.match(r, q, s, &key, s.hosts[i]); again == nil {
+			refused = nil
+		}
 	}
-	n := len(canonical)
-	all := appendStringToSign(appendPad(canonical), algorithm, c.stamp, c.scope)
-	sum := sha256.Sum256(canonical[:n])
-	all = hex.AppendEncode(all, sum[:])
-	*buf = all
-	want := sign(&key, all[n:])
-	if subtle.ConstantTimeCompare(want[:], []byte(c.signature)) != 1 || !s.known {
+	switch {
+	case err != nil:
+		return key, err
+	case refused != nil:
 		if cached { // a refusal costs the same for every key: only those of users are remembered
 			v.derive(s.secret, c.date, c.region, c.service)
 		}
-		return key, &Error{
-			Reason: Mismatch, Key: c.accessKey, Provided: c.signature,
-			Msg:          mismatch(r.Host),
-			StringToSign: string(all[n+padSize:]), CanonicalRequest: string(all[:n]),
-		}
+		return key, refused
 	}
 	if !cached {
 		v.keys.put(c, s.secret, key)
@@ -159,11 +155,40 @@ func (v *Verifier) compare(r *http.Request, q Query, s *signing) (key [32]byte, 
 	return key, nil
 }
 
-// mismatch says that a signature is wrong, in AWS's words, and for which host it would have been right: a proxy on the
+// match tells whether the signature is the request's if its host is host: nil, or what to say of it. An unknown key
+// matches nothing.
+func (v *Verifier) match(r *http.Request, q Query, s *signing, key *[32]byte, host string) (*Error, error) {
+	c := &s.claim
+	buf, _ := v.buffers.Get().(*[]byte)
+	defer v.buffers.Put(buf)
+	canonical, err := appendCanonical((*buf)[:0], r, q, canonicalParts{host: host, signed: c.signed, payload: s.hash})
+	if err != nil {
+		return nil, err
+	}
+	n := len(canonical)
+	all := appendStringToSign(appendPad(canonical), algorithm, c.stamp, c.scope)
+	sum := sha256.Sum256(canonical[:n])
+	all = hex.AppendEncode(all, sum[:])
+	*buf = all
+	want := sign(key, all[n:])
+	if subtle.ConstantTimeCompare(want[:], []byte(c.signature)) == 1 && s.known {
+		return nil, nil //nolint:nilnil // it matches, and nothing went wrong
+	}
+	return &Error{
+		Reason: Mismatch, Key: c.accessKey, Provided: c.signature, Msg: mismatch(r.Host, s.hosts),
+		StringToSign: string(all[n+padSize:]), CanonicalRequest: string(all[:n]),
+	}, nil
+}
+
+// mismatch says that a signature is wrong, in AWS's words, and for which hosts it would have been right: a proxy on the
 // way that sets another one is the usual reason when key and clock are right.
-func mismatch(host string) string {
-	return fmt.Sprintf("The request signature we calculated does not match the signature you provided. Check your key and signing method. "+
-		"The signature was checked for the host %.255q.", host)
+func mismatch(host string, others []string) string {
+	checked := fmt.Sprintf("%.255q", host)
+	for _, other := range others {
+		checked += fmt.Sprintf(" and for %.255q", other)
+	}
+	return "The request signature we calculated does not match the signature you provided. Check your key and signing method. " +
+		"The signature was checked for the host " + checked + "."
 }
 
 // checkSigned refuses a request whose host or x-amz-* headers are not all covered by the signature. Whoever

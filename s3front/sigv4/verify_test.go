@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -490,6 +491,41 @@ func TestSign(t *testing.T) {
 		}
 		if !bytes.Equal(padded, append(make([]byte, padSize), text...)) {
 			t.Fatalf("sign(%d bytes) leaves %x", n, padded)
+		}
+	}
+}
+
+// TestOtherHosts: a signature may be made for the request's host or for one of the others that are named, and the
+// refusal names all of them.
+func TestOtherHosts(t *testing.T) {
+	s := Signer{AccessKey: docKey, Secret: docSecret}
+	for _, tt := range []struct {
+		signed, host string
+		others       []string
+		want         bool
+	}{
+		{"a.test", "a.test", nil, true},
+		{"a.test", "b.test", nil, false},
+		{"a.test", "b.test", []string{"a.test"}, true},
+		{"a.test:81", "b.test", []string{"c.test", "a.test:81"}, true},
+		{"a.test", "b.test", []string{"a.test:80"}, false},
+		{"a.test", "b.test", []string{"c.test", "d.test"}, false},
+		{"[2001:db8::1]:9000", "b.test", []string{"[2001:db8::1]:9000"}, true},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/b/k", nil)
+		r.Host = tt.signed
+		if _, err := s.Sign(r, UnsignedPayload, docTime()); err != nil {
+			t.Fatal(err)
+		}
+		r.Host = tt.host
+		_, err := docVerifier().Verify(r, nil, docLookup, tt.others...)
+		if (err == nil) != tt.want {
+			t.Errorf("signed for %q, host %q or %q: %v, want success %t", tt.signed, tt.host, tt.others, err, tt.want)
+		}
+		for _, host := range append(tt.others, tt.host) {
+			if err != nil && !strings.Contains(err.Error(), strconv.Quote(host)) {
+				t.Errorf("refusal %q does not name the host %q", err, host)
+			}
 		}
 	}
 }

@@ -1,0 +1,150 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// forwarded is what a trusted proxy says of a request that it hands on.
+type forwarded struct {
+	host   string // "": nothing
+	scheme string // "http", "https"; "": nothing
+	client string // address without port; "": nothing
+}
+
+// maxHost bounds a host with its port, in bytes: a name has 253.
+const maxHost = 270
+
+// believe takes what a trusted proxy says of r into r and its exchange: the host that the client asked for, its
+// address, what it speaks. From everybody else the headers count as if they were not there.
+//
+// Of several values the last counts, which the proxy itself has added or chosen: what stands before it may be the
+// client's. Addresses are read from the end as well, over all that are trusted. What is malformed is nothing, and in a
+// list of addresses so is all before it. Forwarded (RFC 7239) and other headers of the kind are not read.
+func (s *Server) believe(x *exchange, r *http.Request) {
+	x.remote = r.RemoteAddr
+	if s.socket || len(s.cfg.TrustedProxies) == 0 || !s.trusts(addressOf(r.RemoteAddr)) {
+		return
+	}
+	f := forwarded{
+		host: forwardedHost(last(r.Header["X-Forwarded-Host"])), scheme: forwardedScheme(last(r.Header["X-Forwarded-Proto"])),
+		client: s.forwardedFor(r.Header["X-Forwarded-For"]),
+	}
+	if f.host != "" {
+		r.Host = f.host
+	}
+	if f.client != "" {
+		x.remote, x.proxy = f.client, r.RemoteAddr
+		r.RemoteAddr = f.client
+	}
+	x.scheme = f.scheme
+}
+
+// Scheme returns what the client of ctx's request speaks, "http" or "https", when a trusted proxy says so; else "".
+func Scheme(ctx context.Context) string {
+	if x := exchangeOf(ctx); x != nil {
+		return x.scheme
+	}
+	return ""
+}
+
+// trusts tells whether an address is one of the proxies.
+func (s *Server) trusts(addr netip.Addr) bool {
+	for _, p := range s.cfg.TrustedProxies {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// forwardedFor returns the last address of the lists that is no proxy's, the first when all are; "" without any. What
+// is no address ends the search: who wrote it was asked by the proxy behind it, and that one is the client then.
+func (s *Server) forwardedFor(lines []string) string {
+	found := ""
+	for i := len(lines) - 1; i >= 0; i-- {
+		for rest, more := lines[i], true; more; {
+			var item string
+			comma := strings.LastIndexByte(rest, ',')
+			item, more = rest[comma+1:], comma >= 0
+			rest = rest[:max(comma, 0)]
+			addr := addressOf(strings.Trim(item, " \t"))
+			if !addr.IsValid() {
+				return found
+			}
+			if found = addr.String(); !s.trusts(addr) {
+				return found
+			}
+		}
+	}
+	return found
+}
+
+// addressOf reads an IP address with or without a port, an IPv6 address in brackets or not. It is the zero Addr for
+// all else. IPv4 addresses that are written as IPv6 are IPv4, and zones, which mean nothing elsewhere, are dropped.
+func addressOf(s string) netip.Addr {
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		var withPort netip.AddrPort
+		if withPort, err = netip.ParseAddrPort(s); err == nil {
+			addr = withPort.Addr()
+		} else if inner, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(inner, "]") {
+			addr, err = netip.ParseAddr(inner[:len(inner)-1])
+			if err == nil && !addr.Is6() {
+				return netip.Addr{}
+			}
+		}
+	}
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap().WithZone("")
+}
+
+// last returns what stands behind the last comma of the last line.
+func last(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	line := lines[len(lines)-1]
+	return strings.Trim(line[strings.LastIndexByte(line, ',')+1:], " \t")
+}
+
+// forwardedHost returns s if it is a host as a Host header has it, with or without a port; else "".
+func forwardedHost(s string) string {
+	name, port := s, ""
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
+		name, port = s[:i], s[i+1:]
+		if port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
+			return ""
+		}
+	}
+	if len(s) > maxHost || name == "" {
+		return ""
+	}
+	if inner, ok := strings.CutPrefix(name, "["); ok {
+		addr, err := netip.ParseAddr(strings.TrimSuffix(inner, "]"))
+		if err != nil || !addr.Is6() || addr.Zone() != "" || !strings.HasSuffix(inner, "]") {
+			return ""
+		}
+		return s
+	}
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' {
+			return ""
+		}
+	}
+	return s
+}
+
+// forwardedScheme returns s in lower case if it is one that a client may speak here; else "".
+func forwardedScheme(s string) string {
+	switch s = strings.ToLower(s); s {
+	case "http", "https":
+		return s
+	}
+	return ""
+}
