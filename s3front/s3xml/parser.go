@@ -305,8 +305,9 @@ func (p *parser) special(depth int) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		ended := strings.HasPrefix(p.s[p.i:], "?>") || p.space()
 		body, ok := p.until("?>")
-		if !ok || !chars(body) || strings.EqualFold(name, "xml") && (start > 0 || !declaration(body)) {
+		if !ok || !ended || !chars(body) || strings.EqualFold(name, "xml") && (start > 0 || !declaration(body)) {
 			return "", malformed(start, "malformed processing instruction")
 		}
 		return "", nil
