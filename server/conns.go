@@ -83,6 +83,7 @@ type conn struct {
 	writes stall
 	cork   cork
 	half   halfOpen
+	head   headWatch
 }
 
 // Write sends p in pieces, each of which must make progress; what the cork holds goes first. After a Write that
@@ -126,6 +127,14 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// state is the http.Server's ConnState hook.
+func (l *listener) state(c net.Conn, s http.ConnState) {
+	l.idle.state(c, s)
+	if plain, ok := c.(*conn); ok && s == http.StateIdle {
+		plain.head.idle()
+	}
+}
+
 // silentTime is how long a connection may take for a request before it counts as idle.
 const silentTime = time.Second
 
@@ -145,7 +154,7 @@ type quiet struct {
 	since time.Time
 }
 
-// state is the http.Server's ConnState hook.
+// state takes up what the http.Server says of a connection.
 func (ic *idleConns) state(c net.Conn, s http.ConnState) {
 	ic.mu.Lock()
 	defer ic.mu.Unlock()

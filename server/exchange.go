@@ -90,10 +90,13 @@ type body struct {
 	rc    *http.ResponseController
 	limit time.Duration // for what no handler reads
 	ended bool          // Read has returned an error, EOF among them, or the limit is over
+	// awaited: the client waits to be told to go on, and was not. As a rule it sends nothing any more.
+	awaited bool
 }
 
 // Read reads from the client.
 func (b *body) Read(p []byte) (int, error) {
+	b.awaited = false
 	b.x.reads.enter()
 	n, err := b.ReadCloser.Read(p)
 	b.x.reads.leave()
@@ -110,9 +113,14 @@ func (b *body) Close() error {
 
 // allow gives the client a last time for the rest, if there is one.
 func (b *body) allow() {
-	if !b.ended {
-		_ = b.rc.SetReadDeadline(time.Now().Add(b.limit))
+	if b.ended {
+		return
 	}
+	limit := b.limit
+	if b.awaited {
+		limit = min(limit, unaskedTime)
+	}
+	_ = b.rc.SetReadDeadline(time.Now().Add(limit))
 }
 
 // during bounds what net/http reads from now until the returned function is called.

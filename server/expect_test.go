@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 )
 
 // TestContinueWithoutABody asks with Expect and no body, twice on a connection: clients that have seen a final answer
@@ -52,4 +54,40 @@ func TestContinueIsNotSentForARefusedBody(t *testing.T) {
 			t.Errorf("answer %q, %v, want 403 alone", got, err)
 		}
 	})
+}
+
+// TestRefusedUnderExpect: the connection of a request that was refused without its body is closed soon, whether the
+// client sends the body all the same or not. Before the answer it has as long as ever.
+func TestRefusedUnderExpect(t *testing.T) {
+	const head = "PUT /b/k HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+	for _, tt := range []struct {
+		name, request, body string
+		refused             bool
+		most                time.Duration // until the connection is closed
+	}{
+		{"length", head + "Content-Length: 9\r\n\r\n", "", true, 2 * time.Second},
+		{"other letters", strings.ToUpper(head[:len("PUT /b/k HTTP/1.1\r\n")]) + "HOST: h\r\nEXPECT: 100-CONTINUE\r\nContent-Length: 9\r\n\r\n", "", true, 2 * time.Second},
+		{"chunked", head + "Transfer-Encoding: chunked\r\n\r\n", "", true, 2 * time.Second},
+		{"long", head + "Content-Length: 900000\r\n\r\n", "", true, 2 * time.Second},
+		{"sent all the same", head + "Content-Length: 9\r\n\r\n", "123456789", true, 2 * time.Second},
+		{"asked for, and not sent", head + "Content-Length: 9\r\nConnection: close\r\n\r\n", "", false, 80 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(w http.ResponseWriter, r *http.Request) {
+				if !tt.refused {
+					_, _ = io.Copy(io.Discard, r.Body)
+				}
+				w.WriteHeader(http.StatusForbidden)
+			}, func(dial func() net.Conn) {
+				c := dial()
+				defer c.Close()
+				go func() { _, _ = io.WriteString(c, tt.request+tt.body) }()
+				start := time.Now()
+				got, err := io.ReadAll(c)
+				if took := time.Since(start); err != nil || !strings.Contains(string(got), "HTTP/1.1 403 ") || took > tt.most || !tt.refused && took < time.Minute {
+					t.Errorf("answer %q, %v, closed after %v, want at most %v", got, err, took, tt.most)
+				}
+			})
+		})
+	}
 }

@@ -17,6 +17,7 @@ import (
 // should end.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	c.head.read(p[:n])
 	if !c.l.local && n == 0 && len(p) == 1 && errors.Is(err, io.EOF) {
 		return 0, c.half.wait()
 	}
@@ -25,6 +26,7 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // SetReadDeadline implements net.Conn.
 func (c *conn) SetReadDeadline(t time.Time) error {
+	c.head.deadline()
 	c.half.set(t, false)
 	return c.Conn.SetReadDeadline(t)
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -14,6 +15,10 @@ const maxLoggedPath = 1200
 
 // drainShare is the part of the progress time that a client gets for the rest of a body that no handler read.
 const drainShare = 6
+
+// unaskedTime is what a client gets for a body that it was not asked for, and may have sent without waiting: the answer
+// should still reach it (RFC 9112, section 9.6).
+const unaskedTime = time.Second
 
 // ServeHTTP gives the request its identity, watches its progress, hands it to its door and logs it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -37,10 +42,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.ln.idle.serves(c)
 	if r.ProtoMajor == 1 {
 		answer.conn, _ = c.(*conn) // below TLS there is no use for a cork
+		if answer.conn != nil && answer.conn.head.ambiguous(r) {
+			w.Header().Set("Connection", "close")
+		}
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		s.watcher.add(&x.reads, cutBody)
-		b := &body{ReadCloser: r.Body, x: x, rc: rc, limit: s.cfg.Progress / drainShare}
+		b := &body{ReadCloser: r.Body, x: x, rc: rc, limit: s.cfg.Progress / drainShare, awaited: awaitsContinue(r)}
 		r.Body = b
 		if r.ProtoMajor == 1 {
 			answer.unread = b
@@ -67,6 +75,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // are clients that remember a final answer in its place and get confused with the next one on the connection.
 func expectsNothing(r *http.Request) bool {
 	return r.ProtoMajor == 1 && r.ProtoMinor >= 1 && r.ContentLength == 0 && r.Header.Get("Expect") != ""
+}
+
+// awaitsContinue tells a request whose client sends the body when it is told to go on, which the first Read does.
+func awaitsContinue(r *http.Request) bool {
+	return r.ProtoMajor == 1 && r.ProtoMinor >= 1 && r.ContentLength != 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue")
 }
 
 // guard runs h and logs the exchange, however h ends. A panic is logged and answered, or, when the answer has

@@ -80,7 +80,7 @@ func (s *Server) newHTTP() *http.Server {
 		ReadHeaderTimeout:            headerTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
-		ConnState:                    s.ln.idle.state,
+		ConnState:                    s.ln.state,
 		ConnContext:                  withConn,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(&httpLog{log: s.cfg.Log}, "", 0),
