@@ -97,6 +97,7 @@ type call struct {
 	body           string
 	host           string        // "": s3.test
 	key            string        // "": the administrator's; "anonymous"
+	signer         *sigv4.Signer // in place of key; nil: that
 	payload        string        // x-amz-content-sha256; "": the body's hash
 	trailers       []sigv4.Param // of a streaming payload
 	chunk          int           // bytes of a chunk; 0: all in one
@@ -186,6 +187,9 @@ func (e *env) sign(r *http.Request, c call, data []byte) []byte {
 	case "":
 	default:
 		s.AccessKey = c.key
+	}
+	if c.signer != nil {
+		s = *c.signer
 	}
 	a, err := s.Sign(r, c.payload, time.Unix(0, e.now.Load()))
 	if err != nil {
