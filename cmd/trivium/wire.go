@@ -92,7 +92,7 @@ func kinds(dir *dataDir, m *meters) []drivers.Kind {
 		if err != nil {
 			return nil, err
 		}
-		return m.count(name, d), nil
+		return m.count(name, overDisk(d)), nil
 	}
 	return []drivers.Kind{disk}
 }

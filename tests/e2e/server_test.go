@@ -62,6 +62,7 @@ type instance struct {
 // startOptions modify start. The zero value is plain http on a fresh directory with known credentials.
 type startOptions struct {
 	dir      string // "": a fresh one
+	program  string // "": the one that all tests share
 	tls      bool
 	env      []string // beside nothing but PATH; nil: the known credentials
 	noReady  bool     // do not wait for it
@@ -91,7 +92,10 @@ func start(t *testing.T, o startOptions, args ...string) *instance {
 	if o.tls {
 		all = append(all, "--tls-cert", certFile, "--tls-key", keyFile)
 	}
-	s.cmd = exec.Command(binary, all...)
+	if o.program == "" {
+		o.program = binary
+	}
+	s.cmd = exec.Command(o.program, all...)
 	s.cmd.Env = append([]string{"PATH=/usr/bin:/bin"}, o.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
 	if o.log != nil {
