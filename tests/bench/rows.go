@@ -53,6 +53,7 @@ func rows() []row {
 		{"range", (*bench).rowRange},
 		{"complete", (*bench).rowComplete},
 		{"delete", (*bench).rowDelete},
+		{"uploads", (*bench).rowUploads},
 		{"ec", (*bench).rowCoded},
 		{"list", (*bench).rowList},
 	}

@@ -97,8 +97,11 @@ func (b *bench) startFloor() error {
 	return err
 }
 
-// start starts a server on data and waits until it is ready.
-func (b *bench) start(data string) (*server, error) {
+// start starts the server on data and waits until it is ready.
+func (b *bench) start(data string) (*server, error) { return b.launch(b.binary, data) }
+
+// launch starts a server of that binary on data and waits until it is ready.
+func (b *bench) launch(binary, data string) (*server, error) {
 	l, err := new(net.ListenConfig).Listen(b.ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -110,7 +113,7 @@ func (b *bench) start(data string) (*server, error) {
 	s.api = &s3client.Client{
 		Endpoint: "http://" + s.addr, Access: accessKey, Secret: secretKey, HTTP: &http.Client{Timeout: 10 * time.Minute},
 	}
-	s.cmd = exec.CommandContext(b.ctx, b.binary, "serve", "--data", data, "--listen", s.addr, "--log-level", "warn")
+	s.cmd = exec.CommandContext(b.ctx, binary, "serve", "--data", data, "--listen", s.addr, "--log-level", "warn")
 	s.cmd.Env = append(os.Environ(), "TRIVIUM_ROOT_ACCESS_KEY="+accessKey, "TRIVIUM_ROOT_SECRET_KEY="+secretKey)
 	s.cmd.Stderr = os.Stderr
 	began := time.Now()

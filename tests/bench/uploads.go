@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"trivium/core/coretest"
+	"trivium/tests/s3client"
+)
+
+// dropping starts a server whose space drops content, on data of its own. The caller ends it.
+func (b *bench) dropping() (*server, error) {
+	binary := filepath.Join(b.dir, "trivium-discard")
+	if out, err := exec.CommandContext(b.ctx, "go", "build", "-tags", "discard", "-o", binary, "trivium/cmd/trivium").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	s, err := b.launch(binary, filepath.Join(b.dir, "discard"))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.api.CreateBucket(b.ctx, bucket); err != nil {
+		return nil, errors.Join(err, s.end())
+	}
+	return s, nil
+}
+
+// rowUploads sends 100 parts at once to a server that drops them and watches its memory.
+func (b *bench) rowUploads() (err error) {
+	const uploads = 100
+	size := b.pick(64<<20, 16<<20)
+	s, err := b.dropping()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.end()) }()
+	ctx, cancel := context.WithCancel(b.ctx)
+	peak := make(chan float64)
+	go func() { peak <- s.peak(ctx) }()
+	start := time.Now()
+	data := coretest.Bytes(1, size)
+	failed := make([]error, uploads)
+	var wg sync.WaitGroup
+	for i := range uploads {
+		wg.Go(func() { failed[i] = upload(b.ctx, s.api, fmt.Sprintf("upload/%d", i), data) })
+	}
+	wg.Wait()
+	took := time.Since(start)
+	cancel()
+	most := <-peak
+	if err := errors.Join(failed...); err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%d parallel uploads of a %d MiB part", uploads, size>>20)
+	b.table.print(figure{what: what + ", RssAnon", unit: mebibytes, value: most, aim: "≤ 512 MiB"})
+	b.table.print(figure{what: what, unit: megabytes, value: rate(uploads, size, took)})
+	return nil
+}
+
+// upload makes an object of one part.
+func upload(ctx context.Context, api *s3client.Client, key string, part []byte) error {
+	id, err := api.CreateUpload(ctx, bucket, key)
+	if err != nil {
+		return err
+	}
+	p := s3client.Part{Bucket: bucket, Key: key, UploadID: id, Number: 1}
+	etag, err := api.PutPart(ctx, p, bytes.NewReader(part), int64(len(part)))
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return api.Complete(ctx, bucket, key, id, []string{etag})
+}
+
+// peak returns the most RssAnon that is seen, in MiB, until ctx ends.
+func (s *server) peak(ctx context.Context) float64 {
+	t := time.NewTicker(10 * time.Millisecond)
+	defer t.Stop()
+	most := 0.0
+	for {
+		now, err := s.memory("RssAnon")
+		if err == nil {
+			most = max(most, now)
+		}
+		select {
+		case <-ctx.Done():
+			return most
+		case <-t.C:
+		}
+	}
+}
