@@ -16,9 +16,13 @@ const DefaultBudget = 256 << 20
 const (
 	// admissionWait is how long a transfer waits for memory before it is refused.
 	admissionWait = 5 * time.Second
-	// smallNeed is the most that is served from the lane of small transfers, smallLane the size of that lane.
-	smallNeed = 64 << 10
-	smallLane = 16 << 20
+	// smallNeed is the most that is served from the lane of small transfers, inlineNeed from that of inline content;
+	// smallLane is the size of both lanes.
+	smallNeed  = 64 << 10
+	inlineNeed = 16 << 10
+	smallLane  = 16 << 20
+	// leastQueue is how many transfers may wait for a lane, however small it is.
+	leastQueue = 64
 	// pageSize is what the runtime rounds large allocations up to.
 	pageSize = 8 << 10
 	// headRoom and tailRoom let a shard's header, the tag of a sealed block and the checksum of every copy
@@ -35,12 +39,14 @@ type piece struct {
 // block returns the first n bytes of the block, which may reach into the tail room.
 func (p *piece) block(n int) []byte { return p.buf[headRoom : headRoom+n : len(p.buf)] }
 
-// Budget is the memory that all transfers share (S18): pieces of one block each, and a lane of pieces of
-// 64 KiB, so that small transfers never queue behind large ones. Admission is first come, first served. It is
-// made by NewBudget; all methods may be called concurrently.
+// Budget is the memory that all transfers share (S18): pieces of one block each, a lane of pieces of 64 KiB, so that
+// small transfers never queue behind large ones, and one of 16 KiB for inline content, which no space can hold up.
+// Admission is first come, first served; as many may wait as there are pieces, further ones are refused at once: so
+// whoever is admitted waited no longer than those before him took. It is made by NewBudget; all methods may be called
+// concurrently.
 type Budget struct {
-	epoch        time.Time // what the times of clients are counted from
-	large, small lane
+	epoch                time.Time // what the times of clients are counted from
+	large, small, inline lane
 }
 
 // BudgetStats describe a budget at one moment, in bytes.
@@ -59,8 +65,10 @@ func NewBudget(size int64) *Budget {
 		size = DefaultBudget
 	}
 	small := min(smallLane, size/8)
+	inline := small * 3 / 8 // 256 pieces, as many as one commit takes
 	b := &Budget{epoch: time.Now()}
-	b.small.init(b.epoch, smallNeed, small)
+	b.inline.init(b.epoch, inlineNeed, inline)
+	b.small.init(b.epoch, smallNeed, small-inline)
 	b.large.init(b.epoch, BlockSize, size-small)
 	return b
 }
@@ -70,6 +78,7 @@ func (b *Budget) Stats() BudgetStats {
 	var s BudgetStats
 	b.large.stats(&s)
 	b.small.stats(&s)
+	b.inline.stats(&s)
 	return s
 }
 
@@ -79,6 +88,7 @@ func (b *Budget) Stats() BudgetStats {
 func (b *Budget) Trim() {
 	b.large.trim()
 	b.small.trim()
+	b.inline.trim()
 }
 
 // lane returns the lane for blocks of that many bytes.
@@ -120,8 +130,8 @@ func (l *lane) init(epoch time.Time, block int, bytes int64) {
 	l.total = max(1, int(bytes/int64(l.size)))
 }
 
-// acquire appends n pieces to to, waiting for them up to 5 s. The error wraps ErrOverloaded or is ctx's; then
-// to is returned as it was.
+// acquire appends n pieces to to, waiting for them up to 5 s; not at all if too many wait already. The error wraps
+// ErrOverloaded or is ctx's; then to is returned as it was.
 func (l *lane) acquire(ctx context.Context, to []*piece, n int) ([]*piece, error) {
 	l.mu.Lock()
 	if n > l.total {
@@ -134,6 +144,11 @@ func (l *lane) acquire(ctx context.Context, to []*piece, n int) ([]*piece, error
 		l.mu.Unlock()
 		return to, nil
 	}
+	if len(l.waiting) >= l.queue() {
+		l.refused++
+		l.mu.Unlock()
+		return to, fmt.Errorf("%d transfers wait for memory: %w", l.queue(), ErrOverloaded)
+	}
 	w := &waiter{n: n, ready: make(chan struct{})}
 	l.waiting = append(l.waiting, w)
 	l.mu.Unlock()
@@ -145,6 +160,9 @@ func (l *lane) acquire(ctx context.Context, to []*piece, n int) ([]*piece, error
 	l.used -= n // counted when it was granted, and again by take
 	return l.take(to, n), nil
 }
+
+// queue is how many may wait: as many as can be served at once, or a few where that are very few.
+func (l *lane) queue() int { return max(l.total, leastQueue) }
 
 // wait returns nil once w's pieces are granted. Meanwhile clients that are too slow are cut.
 func (l *lane) wait(ctx context.Context, w *waiter) error {
@@ -189,6 +207,17 @@ func (l *lane) try(to []*piece, n int) ([]*piece, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.waiting) > 0 || l.used+n > l.total {
+		return to, false
+	}
+	return l.take(to, n), true
+}
+
+// grow appends n pieces to to if they are free, nobody waits and a quarter of the lane is left: for transfers that have
+// what they need. So the few that are fast, or stand still, leave others room to begin.
+func (l *lane) grow(to []*piece, n int) ([]*piece, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) > 0 || l.used+n > l.total-l.total/4 {
 		return to, false
 	}
 	return l.take(to, n), true

@@ -94,9 +94,9 @@ func (u *upload) close(seg *segment) error {
 	return seg.finish(u.dg)
 }
 
-// grow gets the memory of one stripe more, if nobody waits for it.
+// grow gets the memory of one stripe more, if there is plenty and nobody waits for it.
 func (u *upload) grow(seg *segment) (ok bool) {
-	seg.pieces, ok = u.lane.try(seg.pieces, seg.width())
+	seg.pieces, ok = u.lane.grow(seg.pieces, seg.width())
 	return ok
 }
 

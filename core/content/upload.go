@@ -78,7 +78,11 @@ func (u *upload) choose() {
 	case u.req.Size < p.small():
 		*p = p.copies()
 	}
-	if u.known() && p.Data() == 1 {
+	switch {
+	case !u.known():
+	case u.req.Size <= min(u.req.Inline, inlineNeed):
+		u.lane = &u.s.cfg.Budget.inline
+	case p.Data() == 1:
 		u.lane = u.s.cfg.Budget.lane(u.req.Size)
 	}
 }
