@@ -19,7 +19,7 @@ func (se *Session) Grants(ctx context.Context, bucket string) ([]Grant, error) {
 		return nil, err
 	}
 	var grants []Grant
-	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
 		grants, err = tx.Grants(ctx, b.ID)
 		return err
@@ -90,7 +90,7 @@ func (se *Session) Doc(ctx context.Context, bucket, kind string) ([]byte, bool, 
 		return body, body != nil, nil
 	}
 	var body []byte
-	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		var found bool
 		var err error
 		if body, found, err = tx.Doc(ctx, b.ID, kind); !found {

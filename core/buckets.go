@@ -150,7 +150,7 @@ func (se *Session) Buckets(ctx context.Context, opts BucketListOptions) ([]Bucke
 // bucketPage reads up to 1,000 rows and keeps what the caller may read; next is "" at the end.
 func (se *Session) bucketPage(ctx context.Context, after string, opts BucketListOptions) (kept []Bucket, next string, err error) {
 	const rows = 1000
-	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		kept, next = nil, ""
 		page, err := tx.Buckets(ctx, after, rows, false)
 		if err != nil {
@@ -310,7 +310,7 @@ func (se *Session) Usage(ctx context.Context, bucket string) (Usage, error) {
 		return Usage{}, err
 	}
 	var u Usage
-	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
 		u, err = tx.Usage(ctx, b.ID)
 		return err

@@ -41,7 +41,7 @@ func (se *Session) completeUpload(ctx context.Context, p Path, uploadID string, 
 	}
 	var e Entry
 	se.s.hook("complete.commit.before")
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err

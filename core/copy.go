@@ -60,7 +60,7 @@ func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *CopyOpti
 		return res, err
 	}
 	se.s.hook("put.commit.before")
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, to)
 		if err != nil {
 			return err
@@ -228,7 +228,7 @@ func (se *Session) SetAttrs(ctx context.Context, p Path, opts AttrsOptions) (Ent
 		return Entry{}, fail("set attributes", p.String(), err)
 	}
 	var e Entry
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err

@@ -210,7 +210,7 @@ func (c *partCopying) share(ctx context.Context, o *Object, part UploadPart) (Up
 	part.UploadID, part.Number = c.upload.ID, c.req.Number
 	part.Content = ContentRef{Kind: ContentList, ID: id}
 	c.se.s.hook("part.commit.before")
-	err = c.se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = c.se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := c.se.begin(ctx, tx, c.into)
 		if err != nil {
 			return err

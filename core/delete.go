@@ -47,6 +47,11 @@ func (se *Session) deleteAll(ctx context.Context, bucket string, items []DeleteI
 	if err != nil {
 		return nil, err
 	}
+	leave, err := se.s.letIn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	ctx = MakingRoom(ctx)
 	// Delete markers and folders' markers may need new entries, and these their ids.
 	first, err := se.s.nextIDs(ctx, "object", 2*int64(len(items)))

@@ -49,7 +49,7 @@ func (se *Session) copyFolder(ctx context.Context, src, dst Path, opts FolderOpt
 		return err
 	}
 	se.s.hook("put.commit.before")
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		a, err := se.beginRead(ctx, tx, from)
 		if err != nil {
 			return err

@@ -68,7 +68,7 @@ func (se *Session) moveFolder(ctx context.Context, src, dst Path, opts FolderOpt
 	}
 	w.opts = opts
 	se.s.hook("move.commit.before")
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		a, b, err := se.beginBoth(ctx, tx, from, to)
 		if err != nil {
 			return err

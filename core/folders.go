@@ -109,7 +109,7 @@ func (se *Session) DeleteFolder(ctx context.Context, p Path) error {
 		return fail("delete folder", p.String(), err)
 	}
 	se.s.hook("delete.commit.before")
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err

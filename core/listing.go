@@ -109,7 +109,7 @@ func (p *pager[T]) live(items []T, now int64) []T {
 
 // query runs one query in a View of its own.
 func (p *pager[T]) query(ctx context.Context, s *Service, q ListQuery) (items []T, err error) {
-	err = s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
 		items, err = p.read(tx, ctx, q)
 		return err
 	})

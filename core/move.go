@@ -59,7 +59,7 @@ func (se *Session) moveObject(ctx context.Context, src, dst Path, opts *MoveOpti
 	}
 	var e Entry
 	se.s.hook("move.commit.before")
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		a, err := se.begin(ctx, tx, from)
 		if err != nil {
 			return err

@@ -51,6 +51,11 @@ func (se *Session) putObject(ctx context.Context, p Path, body *countedBody, opt
 	if err := se.s.expectWrite(ctx, b, p.Key, &opts.Conditions); err != nil {
 		return PutResult{}, err
 	}
+	leave, err := se.s.letBodyIn(ctx, body.size)
+	if err != nil {
+		return PutResult{}, err
+	}
+	defer leave()
 	n, err := se.s.receive(ctx, b, body, receiveOptions{
 		inline: true, digests: opts.Digests, checksum: opts.Checksum, verify: opts.Verify,
 	})
@@ -118,7 +123,7 @@ func (s *Service) expectWrite(ctx context.Context, b Bucket, key string, c *Cond
 	if c.Empty() {
 		return nil
 	}
-	found, err := s.meta.Lookup(ctx, b.ID, key, false)
+	found, err := s.find(ctx, b.ID, key, false)
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (se *Session) resolve(ctx context.Context, p Path, opts *GetOptions, withCo
 
 // lookup finds the current version of key in one statement (S32).
 func (s *Service) lookup(ctx context.Context, r *resolved, key string, withContent bool) (int64, error) {
-	f, err := s.meta.Lookup(ctx, r.object.Bucket.ID, key, withContent)
+	f, err := s.find(ctx, r.object.Bucket.ID, key, withContent)
 	if err != nil {
 		return 0, err
 	}
@@ -123,7 +123,7 @@ func (s *Service) lookupMore(ctx context.Context, r *resolved, key string, opts 
 	}
 	var epoch int64
 	bucket := r.object.Bucket
-	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		*r = resolved{object: Object{Bucket: bucket}}
 		st, err := tx.Stamp(ctx)
 		if err != nil {

@@ -83,6 +83,7 @@ type Service struct {
 	reserve  reserve
 	probes   probes
 	queue    queue
+	gates    gates
 	readOnly atomic.Pointer[Error] // why nothing may be written; nil: it may
 	damage   atomic.Pointer[Error] // what the metadata store said when it was found damaged; nil: it is not
 
@@ -152,6 +153,7 @@ func newService(cfg Config) *Service {
 	s.cache.reset(0)
 	s.logins.init()
 	s.queue.init()
+	s.gates.init()
 	s.probes.init()
 	s.meta = watchedMeta{cfg.Meta, s}
 	return s

@@ -80,7 +80,7 @@ func (se *Session) StatPath(ctx context.Context, p Path) (TreeNode, error) {
 		return TreeNode{}, err
 	}
 	var n TreeNode
-	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		e, found, err := tx.Entry(ctx, b.ID, p.Key)
 		if err != nil {
 			return err
@@ -169,7 +169,7 @@ func (se *Session) MakeFolder(ctx context.Context, p Path) error {
 	if err != nil {
 		return fail("make folder", p.String(), err)
 	}
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err

@@ -67,7 +67,7 @@ func (w *uploadWalk) run(ctx context.Context) error {
 // rows reads the next uploads, one more than there is room for.
 func (w *uploadWalk) rows(ctx context.Context) ([]Upload, error) {
 	var rows []Upload
-	err := w.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := w.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
 		room := w.opts.Limit - len(w.page.Uploads) - len(w.page.CommonPrefixes)
 		rows, err = tx.Uploads(ctx, w.bucketID, w.opts.Prefix, w.key, w.id, room+1)

@@ -50,7 +50,7 @@ func (se *Session) createUpload(ctx context.Context, p Path, opts *PutOptions, c
 		Class:    opts.Class, MTime: opts.mtime(), Attrs: opts.Attrs,
 	}
 	u.Attrs.Checksum = Checksum{}
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		if _, err := se.begin(ctx, tx, b); err != nil {
 			return err
 		}
@@ -114,6 +114,11 @@ func (se *Session) putPart(
 func (se *Session) storePart(
 	ctx context.Context, b Bucket, u *Upload, req *PartRequest,
 ) (UploadPart, Digests, error) {
+	leave, err := se.s.letBodyIn(ctx, req.Size)
+	if err != nil {
+		return UploadPart{}, Digests{}, err
+	}
+	defer leave()
 	n, err := se.s.receive(ctx, b, &countedBody{src: req.Body, size: req.Size}, receiveOptions{
 		digests: req.Digests, checksum: u.Checksum.Algorithm, verify: req.Verify,
 	})
@@ -327,7 +332,7 @@ func (se *Session) Parts(
 		return nil, false, fail("list parts", p.String(), err)
 	}
 	var parts []UploadPart
-	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
 		parts, err = tx.Parts(ctx, u.ID, after, limit+1)
 		return err
@@ -344,7 +349,7 @@ func (se *Session) upload(ctx context.Context, p Path, uploadID string) (Bucket,
 		return b, Upload{}, err
 	}
 	var u Upload
-	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
 		u, err = openUpload(ctx, tx, uploadID)
 		if err == nil && (u.BucketID != b.ID || u.Key != p.Key) {

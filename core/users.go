@@ -163,7 +163,7 @@ func (se *Session) User(ctx context.Context, name string) (User, error) {
 		return User{}, &Error{Code: Forbidden, Msg: "only the user and administrators may do this"}
 	}
 	var u User
-	err := se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		var ok bool
 		var err error
 		u, ok, err = tx.UserByName(ctx, name)
@@ -183,7 +183,7 @@ func (se *Session) Users(ctx context.Context, afterID int64, limit int) ([]User,
 		return nil, err
 	}
 	var users []User
-	err := se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
 		users, err = tx.Users(ctx, afterID, limit)
 		return err
@@ -248,7 +248,7 @@ func (se *Session) Keys(ctx context.Context, userID int64) ([]AccessKey, error) 
 		return nil, se.requireAdmin()
 	}
 	var keys []AccessKey
-	err := se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
 		keys, err = tx.Keys(ctx, userID)
 		return err

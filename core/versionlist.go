@@ -21,7 +21,7 @@ func (se *Session) ListVersions(ctx context.Context, bucket string, opts Version
 		return VersionPage{}, nil
 	}
 	var w *versionWalk
-	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
 		w = &versionWalk{tx: tx, bucketID: b.ID, opts: &opts, want: opts.Limit + 1, now: se.s.now()}
 		return w.run(ctx)
 	})
