@@ -15,16 +15,19 @@ import (
 const (
 	documentMemory = 64 << 20 // bytes for all documents, from their coming until their operations are done
 	documentWait   = 5 * time.Second
+	// listingsAtOnce is how many listings there are at a time, from the reading of their rows until the client has taken
+	// their document: one of 1,000 keys has 300 KiB, and with the longest keys 1.3 MiB.
+	listingsAtOnce = 128
 	firstRead      = 4 << 10 // bytes of a document that are not counted: a connection takes more than that
 )
 
-// reservation is what one request holds of the memory that all documents share. It is not for concurrent use.
+// reservation is what one request holds of something that all share: memory of documents in bytes, or listings. It is not for concurrent use.
 type reservation struct {
 	pool *semaphore.Weighted
 	held int64
 }
 
-// take reserves n bytes more; SlowDown when there is no room for them for 5 s.
+// take reserves n more; SlowDown when there is no room for them for 5 s.
 func (m *reservation) take(ctx context.Context, n int64) error {
 	if !m.pool.TryAcquire(n) {
 		ctx, cancel := context.WithTimeout(ctx, documentWait)
@@ -37,7 +40,7 @@ func (m *reservation) take(ctx context.Context, n int64) error {
 	return nil
 }
 
-// give returns n bytes.
+// give returns n.
 func (m *reservation) give(n int64) {
 	m.held -= n
 	m.pool.Release(n)

@@ -81,6 +81,8 @@ type door struct {
 	fixed    fixedHeaders
 	// documents is the memory for XML bodies and their trees: no number of requests may make the process grow.
 	documents *semaphore.Weighted
+	// listings are those that are being answered; their documents are not counted by their bytes.
+	listings *semaphore.Weighted
 }
 
 // fixedHeaders are values that many replies share; nobody changes them.
@@ -101,7 +103,7 @@ func newDoor(cfg Config) *door {
 	}
 	d := &door{cfg: cfg, verifier: sigv4.New(sigv4.Config{Now: cfg.Now}), routes: newWhitelist(routes())}
 	d.hosts = publicHosts(cfg.PublicURL)
-	d.documents = semaphore.NewWeighted(documentMemory)
+	d.documents, d.listings = semaphore.NewWeighted(documentMemory), semaphore.NewWeighted(listingsAtOnce)
 	d.fixed = fixedHeaders{
 		server: []string{"Trivium"}, ranges: []string{"bytes"}, nosniff: []string{"nosniff"},
 		sandbox: []string{"sandbox"}, defaultType: []string{"binary/octet-stream"},
@@ -138,19 +140,20 @@ func (d *door) routed(w http.ResponseWriter, r *http.Request) {
 
 // exchange is a request with what its copies share, in one piece of memory.
 type exchange struct {
-	request     request
-	recorder    recorder
-	reservation reservation
+	request         request
+	recorder        recorder
+	memory, listing reservation
 }
 
 // serve is the wrapper around every operation.
 func (d *door) serve(w http.ResponseWriter, hr *http.Request, at place) {
 	start := d.cfg.Now()
 	x := new(exchange)
-	x.recorder.ResponseWriter, x.reservation.pool = w, d.documents
-	x.request = request{Request: hr, door: d, op: "Unknown", rec: &x.recorder, memory: &x.reservation}
+	x.recorder.ResponseWriter, x.memory.pool, x.listing.pool = w, d.documents, d.listings
+	x.request = request{Request: hr, door: d, op: "Unknown", rec: &x.recorder, memory: &x.memory, listing: &x.listing}
 	r, rec := &x.request, &x.recorder
 	defer r.memory.release()
+	defer r.listing.release()
 	ctx := hr.Context()
 	r.id = d.requestID(ctx)
 	h := rec.Header()

@@ -14,6 +14,7 @@ type listing struct {
 	url               bool // encoding-type=url
 }
 
+// readListing reads what the listings have in common and takes a place among them.
 func readListing(r *request, limitName string) (listing, error) {
 	l := listing{prefix: r.query.Get("prefix"), delimiter: r.query.Get("delimiter")}
 	var err error
@@ -31,7 +32,7 @@ func readListing(r *request, limitName string) (listing, error) {
 			return l, badArgument(name, "", "%s is not a prefix of any key", name)
 		}
 	}
-	return l, nil
+	return l, r.listing.take(r.Context(), 1)
 }
 
 // text writes an element that holds a key or a part of one.

@@ -28,12 +28,13 @@ type request struct {
 	id, op      string
 	unknownKey  bool // the signature was made with a key that nobody has
 
-	door   *door
-	rec    *recorder
-	memory *reservation // of the document, until the request is answered
-	code   string       // of the error reply
-	err    error
-	torn   bool // the reply was cut
+	door *door
+	rec  *recorder
+	// memory is that of the document, listing the place among the listings; both until the request is answered.
+	memory, listing *reservation
+	code            string // of the error reply
+	err             error
+	torn            bool // the reply was cut
 }
 
 // path is the object that the request is about.
