@@ -41,6 +41,8 @@ type store struct {
 	serving bool // doors are open: others use the store
 	commits *commits
 	meters  meters
+	// overloads are the requests that were told to slow down.
+	overloads overloads
 	// pages compares all pages of the metadata with their checksums and returns how many there are, and the damaged.
 	pages func(ctx context.Context) (all int64, damaged []int64, err error)
 }
@@ -214,6 +216,10 @@ func (st *store) collect(ctx context.Context, now bool) (adminapi.Collected, err
 func (st *store) observeS3(ctx context.Context, e s3front.Event) {
 	// A reply that was cut had a good status, and what stopped it is ours: content that cannot be read.
 	if e.Err == nil || !e.Cut && e.Status != 0 && e.Status < http.StatusInternalServerError {
+		return
+	}
+	if e.Code == "SlowDown" && core.CodeOf(e.Err) != core.NoSpace {
+		st.overloads.note(ctx, st.log, e.Op, e.Err)
 		return
 	}
 	level := slog.LevelError

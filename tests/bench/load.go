@@ -80,6 +80,8 @@ type conn struct {
 	r    *bufio.Reader
 	head []byte
 	buf  []byte
+
+	status int // of the last answer
 }
 
 func dial(ctx context.Context, t target) (*conn, error) {
@@ -103,6 +105,7 @@ func (c *conn) do(r *request) (int64, error) {
 	}
 	c.head = append(h, "\r\n"...)
 	bufs := net.Buffers{c.head, r.body}
+	c.status = 0
 	if _, err := bufs.WriteTo(c.c); err != nil {
 		return 0, err
 	}
@@ -111,6 +114,7 @@ func (c *conn) do(r *request) (int64, error) {
 		return 0, err
 	}
 	defer resp.Body.Close()
+	c.status = resp.StatusCode
 	n, err := io.CopyBuffer(onlyWriter{io.Discard}, resp.Body, c.buf)
 	if err != nil {
 		return n, err

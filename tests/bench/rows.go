@@ -54,6 +54,7 @@ func rows() []row {
 		{"complete", (*bench).rowComplete},
 		{"delete", (*bench).rowDelete},
 		{"uploads", (*bench).rowUploads},
+		{"overload", (*bench).rowOverload},
 		{"ec", (*bench).rowCoded},
 		{"list", (*bench).rowList},
 	}

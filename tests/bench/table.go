@@ -18,6 +18,7 @@ var (
 	megabytes = unit{"MB/s", true}
 	millis    = unit{"ms", false}
 	mebibytes = unit{"MiB", false}
+	percent   = unit{"%", false}
 )
 
 // figure is the median of some rounds.
