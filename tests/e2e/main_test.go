@@ -1,5 +1,5 @@
 // Package e2e drives the built program with the clients that people use: aws, rclone and boto3 as Debian
-// ships them, with their default settings, over http and https. A client that is not installed skips its tests,
+// ships them, aws-sdk-go-v2, with their default settings, over http and https. A client that is not installed skips its tests,
 // or fails them when TRIVIUM_TEST_CLIENTS=required.
 package e2e
 

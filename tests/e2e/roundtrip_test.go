@@ -10,6 +10,17 @@ import (
 	"testing"
 )
 
+// schemes runs f over http and over https, each on a server of its own.
+func schemes(t *testing.T, f func(t *testing.T, s *instance)) {
+	t.Helper()
+	for _, scheme := range []string{"http", "https"} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			f(t, start(t, startOptions{tls: scheme == "https"}))
+		})
+	}
+}
+
 // matrix runs f for every client on every scheme, each on a server of its own.
 func matrix(t *testing.T, f func(t *testing.T, s *instance, name string)) {
 	t.Helper()

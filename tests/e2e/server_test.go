@@ -162,16 +162,22 @@ func (s *instance) poll(what string, there func() bool) {
 	}
 }
 
-// client returns an HTTP client that trusts the test's certificate and keeps no connection.
-func client(t *testing.T) *http.Client {
+// trusted holds the test's certificate.
+func trusted(t *testing.T) *x509.CertPool {
 	t.Helper()
 	pool := x509.NewCertPool()
 	pem, err := os.ReadFile(certFile)
 	if err != nil || !pool.AppendCertsFromPEM(pem) {
 		t.Fatalf("certificate: %v", err)
 	}
+	return pool
+}
+
+// client returns an HTTP client that trusts the test's certificate and keeps no connection.
+func client(t *testing.T) *http.Client {
+	t.Helper()
 	return &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{RootCAs: trusted(t)}, DisableKeepAlives: true,
 	}}
 }
 
