@@ -17,7 +17,7 @@ type s3client interface {
 }
 
 // clients are the names of all, in the order of the tests.
-func clients() []string { return []string{"aws", "rclone", "boto3", "go"} }
+func clients() []string { return []string{"aws", "rclone", "boto3", "go", "s3cmd"} }
 
 // keys are the credentials a client uses.
 type keys struct{ access, secret string }
@@ -37,6 +37,8 @@ func newClient(t *testing.T, name string, s *instance, k keys) s3client {
 		return newBoto(t, s, k)
 	case "go":
 		return newGo(t, s, k)
+	case "s3cmd":
+		return newS3cmd(t, s, k)
 	}
 	t.Fatalf("no client is called %q", name)
 	return nil

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -120,16 +119,7 @@ func awsPresign(t *testing.T, c *awsCLI, digest string) {
 // awsSync syncs a tree up, sees no work left, and syncs deletions.
 func awsSync(t *testing.T, c *awsCLI) {
 	t.Helper()
-	tree := t.TempDir()
-	for i := range 12 {
-		name := filepath.Join(tree, fmt.Sprintf("d%d", i%3), fmt.Sprintf("f %d+%%", i))
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(strings.Repeat("x", i*3000)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	tree := tree(t)
 	if out := c.do(t, "s3", "sync", tree, "s3://walk/tree"); strings.Count(out, "upload: ") != 12 {
 		t.Errorf("first sync: %q, want 12 uploads", out)
 	}
@@ -144,19 +134,7 @@ func awsSync(t *testing.T, c *awsCLI) {
 	}
 	back := t.TempDir()
 	c.do(t, "s3", "sync", "s3://walk/tree", back)
-	err := filepath.WalkDir(tree, func(name string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(tree, name)
-		if err == nil && digestOf(t, filepath.Join(back, rel)) != digestOf(t, name) {
-			t.Errorf("%s came back changed", rel)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sameTree(t, tree, back)
 }
 
 // awsAPI uses single operations: head, ranges, a multipart upload by hand, and tags of objects and buckets.

@@ -1,9 +1,10 @@
-// Package e2e drives the built program with the clients that people use: aws, rclone and boto3 as Debian
-// ships them, aws-sdk-go-v2, with their default settings, over http and https. A client that is not installed skips its tests,
+// Package e2e drives the built program with the clients that people use: aws, rclone, s3cmd and boto3 as
+// Debian ships them, aws-sdk-go-v2, with their default settings, over http and https. A client that is not installed skips its tests,
 // or fails them when TRIVIUM_TEST_CLIENTS=required.
 package e2e
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,6 +23,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // Shared by all tests: the built program and the certificate.
@@ -128,4 +131,46 @@ func digestOf(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// tree makes a directory of 12 files in 3 folders, the first of them empty.
+func tree(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for i := range 12 {
+		name := filepath.Join(dir, fmt.Sprintf("d%d", i%3), fmt.Sprintf("f %d+%%", i))
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, bytes.Repeat([]byte{'x'}, i*3000), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// filesOf returns the digests of the files below dir by their names in it.
+func filesOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		all[rel] = digestOf(t, name)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// sameTree fails the test unless got has the files of want, all of them and no others.
+func sameTree(t *testing.T, want, got string) {
+	t.Helper()
+	if diff := cmp.Diff(filesOf(t, want), filesOf(t, got)); diff != "" {
+		t.Errorf("files came back changed (-want +got):\n%s", diff)
+	}
 }
