@@ -3,7 +3,6 @@ package e2e
 import (
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 )
 
@@ -17,7 +16,7 @@ type s3client interface {
 }
 
 // clients are the names of all, in the order of the tests.
-func clients() []string { return []string{"aws", "rclone", "boto3", "go", "s3cmd"} }
+func clients() []string { return []string{"aws", "rclone", "boto3", "boto3-next", "go", "s3cmd"} }
 
 // keys are the credentials a client uses.
 type keys struct{ access, secret string }
@@ -35,6 +34,8 @@ func newClient(t *testing.T, name string, s *instance, k keys) s3client {
 		return newRclone(t, s, k)
 	case "boto3":
 		return newBoto(t, s, k)
+	case "boto3-next":
+		return newBotoNext(t, s, k)
 	case "go":
 		return newGo(t, s, k)
 	case "s3cmd":
@@ -152,52 +153,4 @@ func (c *rcloneCLI) download(t *testing.T, bucket, key, file string) {
 func (c *rcloneCLI) list(t *testing.T, bucket string) (string, error) {
 	t.Helper()
 	return c.try(t, "", append([]string{"lsf", ":s3:" + bucket}, c.flags...)...)
-}
-
-// botoScript is boto3 of Debian behind testdata/boto.py.
-type botoScript struct {
-	tool
-	endpoint string
-}
-
-func newBoto(t *testing.T, s *instance, k keys) *botoScript {
-	t.Helper()
-	need(t, "/usr/bin/python3", "-c", "import boto3")
-	return &botoScript{tool{"/usr/bin/python3", append(clientEnv(t, k), "AWS_CA_BUNDLE="+certFile)}, s.url}
-}
-
-// do runs a command of the script that must succeed.
-func (c *botoScript) do(t *testing.T, args ...string) string {
-	t.Helper()
-	return c.run(t, append([]string{"testdata/boto.py", c.endpoint}, args...)...)
-}
-
-// feed is do with an input.
-func (c *botoScript) feed(t *testing.T, stdin string, args ...string) string {
-	t.Helper()
-	out, err := c.try(t, stdin, append([]string{"testdata/boto.py", c.endpoint}, args...)...)
-	if err != nil {
-		t.Fatalf("boto3 %q: %v\n%s", args, err, tail(out, 3000))
-	}
-	return strings.TrimSpace(out)
-}
-
-func (c *botoScript) makeBucket(t *testing.T, bucket string) {
-	t.Helper()
-	c.do(t, "make_bucket", bucket)
-}
-
-func (c *botoScript) upload(t *testing.T, file, bucket, key string) {
-	t.Helper()
-	c.do(t, "upload", file, bucket, key)
-}
-
-func (c *botoScript) download(t *testing.T, bucket, key, file string) {
-	t.Helper()
-	c.do(t, "download", bucket, key, file)
-}
-
-func (c *botoScript) list(t *testing.T, bucket string) (string, error) {
-	t.Helper()
-	return c.try(t, "", "testdata/boto.py", c.endpoint, "list", bucket)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -35,7 +36,7 @@ func newS3cmd(t *testing.T, s *instance, k keys) *s3cmdCLI {
 // do runs a command that must succeed.
 func (c *s3cmdCLI) do(t *testing.T, args ...string) string {
 	t.Helper()
-	return c.run(t, append(c.flags[:len(c.flags):len(c.flags)], args...)...)
+	return c.run(t, append(slices.Clip(c.flags), args...)...)
 }
 
 func (c *s3cmdCLI) makeBucket(t *testing.T, bucket string) {
@@ -55,7 +56,7 @@ func (c *s3cmdCLI) download(t *testing.T, bucket, key, file string) {
 
 func (c *s3cmdCLI) list(t *testing.T, bucket string) (string, error) {
 	t.Helper()
-	return c.try(t, "", append(c.flags[:len(c.flags):len(c.flags)], "ls", "s3://"+bucket)...)
+	return c.try(t, "", append(slices.Clip(c.flags), "ls", "s3://"+bucket)...)
 }
 
 // TestS3cmd walks through what people do with s3cmd.
