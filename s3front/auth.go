@@ -2,6 +2,7 @@ package s3front
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"slices"
 	"strings"
@@ -47,9 +48,11 @@ func (d *door) authenticate(ctx context.Context, r *request) error {
 
 // hoist gives headers that a client moved into the query their place, as presigning clients do: x-amz-acl=... in a
 // query means what the header means, in every request, and must never be dropped. What could be no header is refused.
+// The one exception are guesses of SDKs that sign before there is a body, see guessed.
 func hoist(r *request) error {
+	guess := guessed(r)
 	for _, p := range r.query {
-		if len(p.Name) <= 6 || !strings.EqualFold(p.Name[:6], "x-amz-") {
+		if len(p.Name) <= 6 || !strings.EqualFold(p.Name[:6], "x-amz-") || slices.Contains(guess, p) {
 			continue
 		}
 		name, value := http.CanonicalHeaderKey(p.Name), strings.Trim(p.Value, " \t")
@@ -71,6 +74,35 @@ func hoist(r *request) error {
 		}
 	}
 	return nil
+}
+
+// guessed returns the parameters of a presigned URL that say something of a body that its signer did not have. The
+// AWS SDK for JavaScript puts the checksum of nothing into every URL for PutObject and UploadPart since it sends
+// checksums by default (3.729), beside the algorithm; AWS ignores checksums in the query altogether. Any other checksum
+// holds here: its signer meant it.
+func guessed(r *request) sigv4.Query {
+	if r.auth.Kind != sigv4.Presigned || r.Method != http.MethodPut || r.Header["X-Amz-Copy-Source"] != nil {
+		return nil
+	}
+	var guess, algorithms sigv4.Query
+	for _, p := range r.query {
+		name := http.CanonicalHeaderKey(p.Name)
+		switch name {
+		case "X-Amz-Copy-Source":
+			return nil
+		case "X-Amz-Sdk-Checksum-Algorithm":
+			algorithms = append(algorithms, p)
+			continue
+		}
+		suffix, ok := strings.CutPrefix(name, checksumHeader)
+		if a, err := algorithmNamed(suffix); ok && err == nil && p.Value == base64.StdEncoding.EncodeToString(a.ofNothing()) {
+			guess = append(guess, p)
+		}
+	}
+	if guess == nil {
+		return nil
+	}
+	return append(guess, algorithms...)
 }
 
 // headerName tells whether s can be the name of a header (RFC 9110 §5.1).

@@ -64,6 +64,11 @@ func (a algorithm) sum(d *core.Digests) []byte {
 	return d.SHA256[:]
 }
 
+// ofNothing returns the algorithm's value of an empty body.
+func (a algorithm) ofNothing() []byte {
+	return a.sum(&core.Digests{SHA1: sha1.Sum(nil), SHA256: sha256.Sum256(nil)})
+}
+
 // declared is what a client says about the digests of its body.
 type declared struct {
 	algorithm algorithm

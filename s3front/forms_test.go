@@ -102,7 +102,7 @@ func copyForms() []formed {
 		{"class to restore from", dst, "x-amz-storage-class: GLACIER", 400, "InvalidStorageClass", ""},
 		{"class to restore a copy from", empty, "x-amz-copy-source: bucket/src|x-amz-storage-class: DEEP_ARCHIVE", 400, "InvalidStorageClass", ""},
 		{"class that is read at once", dst, "x-amz-storage-class: GLACIER_IR", 200, "", "new"},
-		{"checksum", dst, "x-amz-checksum-crc32: AAAAAA==", 400, "BadDigest", ""},
+		{"checksum", dst, "x-amz-checksum-crc32: AAAAAQ==", 400, "BadDigest", ""},
 		{"size of the deleted", del("/bucket/dst"), "x-amz-if-match-size: 5", 412, "PreconditionFailed", ""},
 		{"time of the deleted", del("/bucket/dst"), "x-amz-if-match-last-modified-time: 2001-01-01T00:00:00Z", 412, "PreconditionFailed", ""},
 	}
