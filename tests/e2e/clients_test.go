@@ -16,7 +16,7 @@ type s3client interface {
 }
 
 // clients are the names of all, in the order of the tests.
-func clients() []string { return []string{"aws", "rclone", "boto3", "boto3-next", "go", "s3cmd"} }
+func clients() []string { return []string{"aws", "rclone", "boto3", "boto3-next", "go", "js", "s3cmd"} }
 
 // keys are the credentials a client uses.
 type keys struct{ access, secret string }
@@ -38,6 +38,8 @@ func newClient(t *testing.T, name string, s *instance, k keys) s3client {
 		return newBotoNext(t, s, k)
 	case "go":
 		return newGo(t, s, k)
+	case "js":
+		return newJS(t, s, k)
 	case "s3cmd":
 		return newS3cmd(t, s, k)
 	}
@@ -50,9 +52,9 @@ func need(t *testing.T, program string, probe ...string) {
 	t.Helper()
 	if out, err := exec.Command(program, probe...).CombinedOutput(); err != nil {
 		if os.Getenv("TRIVIUM_TEST_CLIENTS") == "required" {
-			t.Fatalf("client %s is required but does not work: %v %s", program, err, out)
+			t.Fatalf("client %s is required but does not work: %q: %v %s", program, probe, err, out)
 		}
-		t.Skipf("client %s is not installed (%v): .ci/run installs it", program, err)
+		t.Skipf("client %s is not installed (%q: %v): .ci/run installs it", program, probe, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 // Package e2e drives the built program with the clients that people use, with their default settings, over http
-// and https: aws, rclone, s3cmd and boto3 as Debian ships them, boto3 of the next Debian, aws-sdk-go-v2. A client
-// that is not installed skips its tests, or fails them when TRIVIUM_TEST_CLIENTS=required.
+// and https: aws, rclone, s3cmd and boto3 as Debian ships them, boto3 of the next Debian, aws-sdk-go-v2,
+// @aws-sdk/client-s3. A client that is not installed skips its tests, or fails them when
+// TRIVIUM_TEST_CLIENTS=required.
 package e2e
 
 import (
