@@ -73,7 +73,7 @@ func walls() []wall {
 	all := slices.Concat(web, sql, clouds)
 	return []wall{
 		{"pure packages know nothing of the rest", []string{
-			"core/digest", "core/erasure", "core/nearest", "core/placement", "core/shardfile", "s3front/sigv4", "s3front/s3xml", "davfront/davxml",
+			"core/digest", "core/erasure", "core/nearest", "core/placement", "core/plainfile", "core/shardfile", "s3front/sigv4", "s3front/s3xml", "davfront/davxml",
 			"nativeapi/adminapi",
 		}, nil, slices.Concat(sql, clouds)},
 		{"tests reach everything", []string{"tests"}, []string{""}, nil},
@@ -84,7 +84,7 @@ func walls() []wall {
 			[]string{"core/digest", "core/erasure", "core/placement", "core/shardfile", "drivers!"},
 			all,
 		},
-		{"stores see core alone", []string{"core/meta"}, []string{"core!", "core/content!", "core/meta"}, slices.Concat(web, clouds)},
+		{"stores see core alone", []string{"core/meta"}, []string{"core!", "core/content!", "core/meta", "core/plainfile"}, slices.Concat(web, clouds)},
 		{
 			"upkeep and syncer work on core and content",
 			[]string{"core/upkeep", "core/syncer"},

@@ -86,9 +86,17 @@ func (s *Store) walSize() int64 {
 // starts over keeps it. On a full disk the WAL starts over whatever its length: then it has the room that it takes up.
 func (s *Store) checkpoint() {
 	full := s.full.Swap(false)
+	if time.Since(s.vowed) >= promiseTime {
+		s.promise(false)
+	}
 	if log := s.checkpointer.log(); log != nil && log.uncopied() < walCopy && !full {
 		return
 	}
+	// What the database gets is marked and promised before, so that it is missed when the log has it no more.
+	s.writing.Lock()
+	s.sealLog()
+	s.writing.Unlock()
+	s.promise(true)
 	// Most of the work is done beside the writer; only the rest is done while it waits.
 	length := s.copyLog("PASSIVE")
 	if length < s.walRest && !full {
@@ -109,11 +117,20 @@ func (s *Store) emptyLog() bool {
 	if s.walSize() == 0 {
 		return true
 	}
-	s.copyLog("PASSIVE")
 	if !s.writing.TryLock() {
 		return true // the end of that batch wakes the checkpointer
 	}
+	s.sealLog()
+	s.writing.Unlock()
+	s.promise(true)
+	s.copyLog("PASSIVE")
+	if !s.writing.TryLock() {
+		return true
+	}
 	defer s.writing.Unlock()
+	if s.acked.Load() != s.sealed {
+		return true
+	}
 	s.copyLog("TRUNCATE")
 	return s.walSize() == 0
 }
@@ -133,6 +150,9 @@ func (s *Store) copyLog(mode string) (length int64) {
 	}
 	if log := s.checkpointer.log(); log != nil {
 		log.copied.Store(max(0, done.copied))
+	}
+	if done.length > 0 && done.copied == done.length {
+		s.takeBack()
 	}
 	return done.length
 }

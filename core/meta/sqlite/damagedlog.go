@@ -43,7 +43,7 @@ func checkLog(ctx context.Context, o *Options) error {
 	case st.torn > 0:
 		o.log().Info("the log of the metadata store ends in a write that was cut off", "log", o.walPath(), "bytes", st.torn)
 	}
-	return nil
+	return checkFit(ctx, o, st)
 }
 
 // walPath is where the log is.
@@ -87,8 +87,7 @@ func takeBack(wal string) error {
 // dropLog keeps a damaged log beside and puts in its place what can be used of it: the commits before the damage, or,
 // when a checkpoint has copied all later ones already, nothing. Where a checkpoint was cut off in between there is no
 // whole state, and the log stays as it is.
-func dropLog(ctx context.Context, o *Options, st walState) (err error) {
-	wal := o.walPath()
+func dropLog(ctx context.Context, o *Options, st walState) error {
 	v, err := compareLog(o.Path, st)
 	if err != nil {
 		return fmt.Errorf("compare the damaged log with the metadata store: %w", err)
@@ -100,14 +99,32 @@ func dropLog(ctx context.Context, o *Options, st walState) (err error) {
 	if !v.mixed {
 		lengths = append(lengths, st.good)
 	}
-	if len(lengths) == 0 {
-		return noWholeState(o, st)
+	return replaceLog(ctx, o, replacement{walState: st, lengths: lengths, unknown: v.unknown})
+}
+
+// replacement is what may take the place of a log: its first bytes, so many of them.
+type replacement struct {
+	walState
+	lengths []int64
+	unknown int // frames of which nothing tells whether the database has their pages
+}
+
+// replaceLog keeps a log beside and puts in its place the first of the replacements with which the store is whole.
+// With none the log stays as it is.
+func replaceLog(ctx context.Context, o *Options, r replacement) (err error) {
+	wal := o.walPath()
+	if len(r.lengths) == 0 {
+		return noWholeState(o, r.walState)
 	}
-	if err := errors.Join(os.Rename(wal, wal+asideSuffix), syncDir(filepath.Dir(wal))); err != nil {
+	err = os.Rename(wal, wal+asideSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = copyStart(os.DevNull, wal+asideSuffix, 0) // so that something is kept, which tells of the loss
+	}
+	if err := errors.Join(err, syncDir(filepath.Dir(wal))); err != nil {
 		return fmt.Errorf("set the damaged log aside: %w", err)
 	}
 	defer func() { err = errors.Join(err, takeBack(wal)) }() // unless it got its last name
-	for _, length := range lengths {
+	for _, length := range r.lengths {
 		if err := copyStart(wal+asideSuffix, wal, length); err != nil {
 			return fmt.Errorf("copy the start of the damaged log: %w", err)
 		}
@@ -119,19 +136,26 @@ func dropLog(ctx context.Context, o *Options, st walState) (err error) {
 		if !whole {
 			continue
 		}
+		if err := takeBackPromise(o.Path); err != nil { // it is not kept
+			return err
+		}
 		kept := wal + ".damaged-" + time.Now().UTC().Format("20060102T150405.000000Z")
 		if err := errors.Join(os.Rename(wal+asideSuffix, kept), syncDir(filepath.Dir(wal))); err != nil {
 			return fmt.Errorf("keep the damaged log: %w", err)
 		}
-		o.log().Warn("the damaged log of the metadata store was given up", "kept", kept, "damagedAt", st.damage,
-			"commitsLost", st.lost, "commitsBefore", st.commits, "bytesUsed", length, "framesUnknown", v.unknown)
+		o.log().Warn("the damaged log of the metadata store was given up", "kept", kept, "damagedAt", r.damage,
+			"commitsLost", r.lost, "commitsBefore", r.commits, "bytesUsed", length, "framesUnknown", r.unknown)
 		return nil
 	}
-	return noWholeState(o, st)
+	return noWholeState(o, r.walState)
 }
 
 // noWholeState refuses a store of which neither the start of the log nor the database alone is known to be whole.
 func noWholeState(o *Options, st walState) error {
+	if !st.damaged {
+		return core.Errorf(core.Corrupt, o.Path, "the database is not whole without what its log %s lacks: restore the data "+
+			"directory from a copy of yours", o.walPath())
+	}
 	return core.Errorf(core.Corrupt, o.Path, "its log %s is damaged at byte %d, and the database may have a part of what "+
 		"lies behind, so that it is whole neither with it nor without: restore the data directory from a copy of yours",
 		o.walPath(), st.damage)

@@ -25,9 +25,10 @@ func dialect() *sqlmeta.Dialect {
 // that is of a newer version, of another program or damaged is refused with a *core.Error that says what to do:
 // Conflict or Corrupt. The store has no lock of its own against another process; the data directory has.
 //
-// A log whose acknowledged commits cannot all be read any more is damage: Corrupt, unless o.DropDamagedLog. What is
-// not found is the loss of whole frames at the very end of the log, and damage of more than one byte that leaves no
-// commit behind it but the last: both look like the write that a power cut interrupts.
+// A log whose acknowledged commits cannot all be read any more is damage, and so is one that belongs to another state of
+// the database: Corrupt, unless o.DropDamagedLog. What is not found is the loss of whole frames at the very end of the
+// log within a second of their commits, and damage of more than one byte that leaves no commit behind it but the last:
+// both look like the write that a power cut interrupts.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	path, err := filepath.Abs(o.Path)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 type Options struct {
 	// Path of the database; it is made when it is not there. Files beside it: -wal, -shm, .new while it is made,
 	// .before-<version>, copies made before migrations, -wal.damaged-<time>, logs that were given up,
-	// -wal.judged, one that may be, and .ballast, 4 MiB that take up room until a full disk needs it.
+	// -wal.judged, one that may be, .acked, how far the log goes at least, and .ballast, 4 MiB that take up room until a
+	// full disk needs it. All belong together; none of them is anything but a plain file.
 	Path string
 	// ReadConns is how many Views can run at a time; 0: twice the cores, at least 4.
 	ReadConns int

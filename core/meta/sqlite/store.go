@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"trivium/core"
 	"trivium/core/meta/sqlmeta"
@@ -34,6 +35,15 @@ type Store struct {
 
 	// ended is why nothing is possible any more.
 	ended atomic.Pointer[error]
+
+	// marking is what the writer knows of its log's mark.
+	marking marking
+	// acked is up to where the log was acknowledged; the checkpointer promises it from time to time, last at vowed. sealed
+	// is what it was when the log got a mark for a checkpoint.
+	acked  atomic.Pointer[promise]
+	sealed *promise
+	vowed  time.Time
+	copies [8]byte // salts of the log of which a part was copied
 
 	ballast *ballast
 	full    atomic.Bool // a batch found no room since the last look at the WAL
@@ -140,6 +150,9 @@ func (s *Store) Close() error {
 	}
 	close(s.stop)
 	s.running.Wait()
+	if s.ended.Load() == nil && s.walSize() > 0 {
+		s.sealLog() // or a part of this log would fit the database later
+	}
 	err := s.closeConns()
 	if damage := s.ended.Load(); damage != nil {
 		err = errors.Join(*damage, err)

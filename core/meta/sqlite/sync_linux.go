@@ -2,11 +2,22 @@ package sqlite
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/unix"
 	"modernc.org/libc"
 	sqlite3 "modernc.org/sqlite/lib"
 )
+
+// syncData makes what was written to a file durable.
+func syncData(f *os.File) error {
+	for {
+		err := unix.Fdatasync(int(f.Fd()))
+		if errno, _ := errors.AsType[unix.Errno](err); errno != unix.EINTR {
+			return err
+		}
+	}
+}
 
 // syncLog is xSync of the WAL. SQLite's own, as it is built here, calls fsync, which writes the time of the file's last
 // change as well, in a commit of the file system's journal; a WAL that started over has nothing else to write there.

@@ -34,10 +34,11 @@ func VFS() (name string, err error) {
 // vfs is the registered VFS: SQLite's own for this system, save that some methods of databases and WALs are ours.
 type vfs struct {
 	base uintptr // *sqlite3.Tsqlite3_vfs
-	// open and close are openFile and closeLog, kept because the collector does not look into SQLite's memory, which
+	// open, close and remove are openFile, closeLog and deleteLog, kept because the collector does not look into SQLite's memory, which
 	// refers to them.
-	open  func(tls *libc.TLS, self, name, file uintptr, flags int32, outFlags uintptr) int32
-	close func(tls *libc.TLS, file uintptr) int32
+	open   func(tls *libc.TLS, self, name, file uintptr, flags int32, outFlags uintptr) int32
+	close  func(tls *libc.TLS, file uintptr) int32
+	remove func(tls *libc.TLS, self, name uintptr, syncDir int32) int32
 
 	mu   sync.Mutex
 	logs map[string]*logSums // of the open WALs, by name
@@ -59,8 +60,8 @@ func (v *vfs) register(tls *libc.TLS) error {
 	}
 	table := (*sqlite3.Tsqlite3_vfs)(pointer(own))
 	*table = *(*sqlite3.Tsqlite3_vfs)(pointer(v.base))
-	v.open, v.close = v.openFile, v.closeLog
-	table.FzName, table.FpNext, table.FxOpen = name, 0, address(v.open)
+	v.open, v.close, v.remove = v.openFile, v.closeLog, v.deleteLog
+	table.FzName, table.FpNext, table.FxOpen, table.FxDelete = name, 0, address(v.open), address(v.remove)
 	table.FszOsFile = wrapOffset(table.FszOsFile) + int32(unsafe.Sizeof(wrap{}))
 	if rc := sqlite3.Xsqlite3_vfs_register(tls, own, 0); rc != sqlite3.SQLITE_OK {
 		return fmt.Errorf("sqlite: register a VFS: code %d", rc)
@@ -75,6 +76,7 @@ type wrap struct {
 	base    uintptr                     // *sqlite3.Tsqlite3_io_methods
 	name    uintptr                     // of the file, valid while it is open
 	sums    uintptr                     // *frameSums, of a WAL
+	kept    uintptr                     // *logSums, of a WAL
 	damaged int64                       // number of the page or frame that was found damaged last
 }
 
@@ -87,9 +89,9 @@ func wrapOffset(baseSize int32) int32 { return (baseSize + 7) &^ 7 }
 func (v *vfs) openFile(tls *libc.TLS, _, name, file uintptr, flags int32, outFlags uintptr) int32 {
 	base := (*sqlite3.Tsqlite3_vfs)(pointer(v.base))
 	open := function[func(*libc.TLS, uintptr, uintptr, uintptr, int32, uintptr) int32](base.FxOpen)
-	sums, log := uintptr(0), flags&sqlite3.SQLITE_OPEN_WAL != 0
+	sums, log := (*logSums)(nil), flags&sqlite3.SQLITE_OPEN_WAL != 0
 	if log {
-		if sums = v.shareSums(tls, libc.GoString(name)); sums == 0 {
+		if sums = v.shareSums(tls, libc.GoString(name)); sums == nil {
 			return sqlite3.SQLITE_NOMEM
 		}
 	}
@@ -102,7 +104,7 @@ func (v *vfs) openFile(tls *libc.TLS, _, name, file uintptr, flags int32, outFla
 	switch {
 	case log:
 		w := v.wrapFile(file, name)
-		w.sums = sums
+		w.sums, w.kept = sums.sums, uintptr(unsafe.Pointer(sums)) // which v.logs has as long as the file is open
 		w.methods.FxClose, w.methods.FxTruncate = address(v.close), address(truncateLog)
 		w.methods.FxRead, w.methods.FxWrite = address(readLog), address(writeLog)
 		w.methods.FxSync = address(syncLog)

@@ -73,6 +73,8 @@ type walState struct {
 	damage  int64
 	lost    int
 	last    int64
+	// marks are those in the commits that SQLite finds.
+	marks logMarks
 }
 
 // walScan reads a log frame by frame.
@@ -85,6 +87,8 @@ type walScan struct {
 	frame frame
 	end   bool // there is no further frame
 	dirty bool // a byte behind the header is not 0
+	// first are the first pages of the commit that is being read, as far as their marks go.
+	first [][]byte
 }
 
 // scanWAL reads the log of an SQLite database and tells what recovery will make of it and what lies behind the place
@@ -181,9 +185,16 @@ func (s *walScan) readGood() error {
 		}
 		s.chain = s.frame.sum()
 		s.torn = s.after() - s.good
+		if s.frame.page() == 1 {
+			s.first = append(s.first, bytes.Clone(s.frame[frameHeader:][:fileHeader]))
+		}
 		if s.frame.commit() {
 			s.commits++
 			s.good, s.torn = s.after(), 0
+			for _, page := range s.first {
+				s.marks.add(page)
+			}
+			s.first = s.first[:0]
 		}
 	}
 }

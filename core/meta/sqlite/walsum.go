@@ -1,7 +1,11 @@
 package sqlite
 
 import (
+	"encoding/binary"
+	"errors"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"github.com/minio/crc64nvme"
@@ -22,6 +26,7 @@ const (
 
 // logSums are the checksums of a WAL that connections of this process have open.
 type logSums struct {
+	promised
 	sums uintptr // *frameSums, outside Go's heap
 	refs int
 }
@@ -32,22 +37,24 @@ type frameSums struct {
 	// used is where the frame ends that was written last, copied up to where a checkpoint has copied, both in bytes and
 	// 0 when the WAL starts over.
 	used, copied atomic.Int64
+	// salts are those of its header.
+	salts atomic.Uint64
 }
 
-// shareSums returns the checksums of the WAL of that name; 0 when there is no memory. releaseSums gives them back.
-func (v *vfs) shareSums(tls *libc.TLS, name string) uintptr {
+// shareSums returns the checksums of the WAL of that name; nil when there is no memory. releaseSums gives them back.
+func (v *vfs) shareSums(tls *libc.TLS, name string) *logSums {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	log := v.logs[name]
 	if log == nil {
 		log = &logSums{sums: libc.Xcalloc(tls, 1, libc.Tsize_t(unsafe.Sizeof(frameSums{})))}
 		if log.sums == 0 {
-			return 0
+			return nil
 		}
 		v.logs[name] = log
 	}
 	log.refs++
-	return log.sums
+	return log
 }
 
 // releaseSums gives back what shareSums returned.
@@ -70,6 +77,18 @@ func (v *vfs) closeLog(tls *libc.TLS, file uintptr) int32 {
 	return rc
 }
 
+// deleteLog is xDelete: a log is removed when the database has all of it, so nothing is promised any more.
+func (v *vfs) deleteLog(tls *libc.TLS, self, name uintptr, syncDir int32) int32 {
+	if file := libc.GoString(name); strings.HasSuffix(file, logName) {
+		if err := takeBackPromise(strings.TrimSuffix(file, logName)); err != nil {
+			setErrno(tls, err)
+			return sqlite3.SQLITE_IOERR_DELETE
+		}
+	}
+	base := (*sqlite3.Tsqlite3_vfs)(pointer(v.base))
+	return function[func(*libc.TLS, uintptr, uintptr, int32) int32](base.FxDelete)(tls, self, name, syncDir)
+}
+
 // sum is the checksum of a frame; nil when it is not kept.
 func (w *wrap) sum(frame int64) *atomic.Uint64 {
 	if frame < 0 || frame >= maxFrames {
@@ -81,8 +100,21 @@ func (w *wrap) sum(frame int64) *atomic.Uint64 {
 // log is what is kept of a WAL.
 func (w *wrap) log() *frameSums { return (*frameSums)(pointer(w.sums)) }
 
-// log is what is kept of the WAL of c; nil when it has not opened it.
+// promised is what is kept of the promise of a WAL, and its name.
+func (w *wrap) promised() (*promised, string) {
+	return &(*logSums)(pointer(w.kept)).promised, libc.GoString(w.name)
+}
+
+// log is what is kept of the WAL of c; nil when it has not opened it. A connection has it open until it is closed.
 func (c *conn) log() *frameSums {
+	if c.sums == nil {
+		c.sums = c.findLog()
+	}
+	return c.sums
+}
+
+// findLog is the log of c as SQLite knows it.
+func (c *conn) findLog() *frameSums {
 	file, err := control(c, sqlite3.SQLITE_FCNTL_JOURNAL_POINTER, uintptr(0))
 	if err != nil || file == 0 || (*sqlite3.Tsqlite3_file)(pointer(file)).FpMethods == 0 {
 		return nil
@@ -93,7 +125,7 @@ func (c *conn) log() *frameSums {
 	return nil
 }
 
-// uncopied is how many bytes of the WAL were written since it was last copied.
+// uncopied is how many bytes of the WAL were written since it was last copied; walHeader or less: none.
 func (f *frameSums) uncopied() int64 {
 	used, copied := f.used.Load(), f.copied.Load()
 	if copied > used { // it has started over meanwhile
@@ -119,6 +151,9 @@ func logPage(n int32, offset int64) (frame int64, start int32, ok bool) {
 func readLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 	w := wrapOf(file)
 	rc := w.read()(tls, file, buf, n, offset)
+	if rc == sqlite3.SQLITE_OK && offset == 0 && n >= walHeader {
+		w.foundSalts(memory(buf, walHeader))
+	}
 	frame, start, ok := logPage(n, offset)
 	if rc != sqlite3.SQLITE_OK || !ok {
 		return rc
@@ -142,6 +177,11 @@ func readLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 // writeLog is xWrite of the WAL. Nobody reads a frame before it is written whole.
 func writeLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 	w := wrapOf(file)
+	if offset == 0 && n == walHeader {
+		if rc := w.beginLog(tls, memory(buf, walHeader)); rc != sqlite3.SQLITE_OK {
+			return rc
+		}
+	}
 	for frame := (offset - walHeader) / frameSize; walHeader+frame*frameSize+frameHeader < offset+int64(n); frame++ {
 		if known := w.sum(frame); known != nil {
 			known.Store(0)
@@ -159,6 +199,35 @@ func writeLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 	return rc
 }
 
+// headerSalts are the salts in the header of a log.
+func headerSalts(header []byte) [8]byte { return [8]byte(header[16:24]) }
+
+// foundSalts notes the salts of a header that was read.
+func (w *wrap) foundSalts(header []byte) {
+	salts := headerSalts(header)
+	w.log().salts.Store(binary.BigEndian.Uint64(salts[:]))
+	log, _ := w.promised()
+	log.found(salts)
+}
+
+// beginLog takes back what the log before promised, when the header of a new one is to be written.
+func (w *wrap) beginLog(tls *libc.TLS, header []byte) int32 {
+	salts := headerSalts(header)
+	log, name := w.promised()
+	if err := log.begin(name, salts); err != nil {
+		setErrno(tls, err)
+		return sqlite3.SQLITE_IOERR_WRITE
+	}
+	w.log().salts.Store(binary.BigEndian.Uint64(salts[:]))
+	return sqlite3.SQLITE_OK
+}
+
+// setErrno tells the library which system call failed.
+func setErrno(tls *libc.TLS, err error) {
+	errno, _ := errors.AsType[syscall.Errno](err)
+	*errnoOf(tls) = int32(errno)
+}
+
 // wrote notes a write at offset.
 func (f *frameSums) wrote(offset int64) {
 	if offset < walHeader {
@@ -172,6 +241,14 @@ func (f *frameSums) wrote(offset int64) {
 // truncateLog is xTruncate of the WAL.
 func truncateLog(tls *libc.TLS, file uintptr, size int64) int32 {
 	w := wrapOf(file)
+	if size == 0 {
+		log, name := w.promised()
+		if err := log.end(name); err != nil {
+			setErrno(tls, err)
+			return sqlite3.SQLITE_IOERR_TRUNCATE
+		}
+		w.log().salts.Store(0)
+	}
 	for frame := max(0, size-walHeader) / frameSize; frame < maxFrames; frame++ {
 		w.sum(frame).Store(0)
 	}

@@ -271,11 +271,16 @@ func (s *Store) commit(updates int) error {
 	if err := s.deltas.Write(context.Background(), s.writer); err != nil {
 		return err
 	}
+	marked, err := s.mark(context.Background())
+	if err != nil {
+		return err
+	}
 	s.opts.hook("commit.before")
 	start := time.Now()
 	if err := s.writer.exec("COMMIT"); err != nil {
 		return err
 	}
+	s.acknowledge(marked)
 	if s.opts.Committed != nil {
 		s.opts.Committed(updates, time.Since(start))
 	}

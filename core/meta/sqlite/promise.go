@@ -1,0 +1,193 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/minio/crc64nvme"
+
+	"trivium/core/plainfile"
+)
+
+// A log that is gone, or ends earlier than it did, looks like that of a power cut. So a file beside the database promises
+// how far a log was acknowledged. It is written behind the commits, never for one of them, and so tells a lower bound;
+// before the log starts over, is emptied or removed, which is when the database has all of it, the promise is taken back,
+// durably. So no crash leaves a promise that the log does not keep. See docs/decisions/log-marks.md.
+
+// promise tells that the commits of a log were acknowledged up to there.
+type promise struct {
+	salts  [8]byte // in the log's header
+	length int64   // where the last of those commits ends, in bytes; 0: nothing is promised
+	serial uint32  // of the log's marks
+	copied bool    // the database may have a part of the log
+}
+
+// promiseSuffix is added to the name of the database.
+const promiseSuffix = ".acked"
+
+// promiseText is a promise as it is kept: one line, always equally long, so that writing it anew changes no length.
+const promiseText = "trivium.log 1 %016x %020d %010d %d "
+
+// marshal renders the promise.
+func (p promise) marshal() []byte {
+	copied := 0
+	if p.copied {
+		copied = 1
+	}
+	text := fmt.Sprintf(promiseText, binary.BigEndian.Uint64(p.salts[:]), p.length, p.serial, copied)
+	return fmt.Appendf([]byte(text), "%016x\n", crc64nvme.Checksum([]byte(text)))
+}
+
+// maxPromise bounds what is read of the file.
+const maxPromise = 4 << 10
+
+// readPromise reads that of the database at path. A file that is missing promises nothing, nor does one that is damaged
+// or was cut off while it was written: whole = false.
+func readPromise(path string) (p promise, whole bool, err error) {
+	b, err := plainfile.Read(path+promiseSuffix, maxPromise)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, true, nil
+	}
+	if err != nil {
+		return p, false, err
+	}
+	const sumText = 17
+	if len(b) < sumText {
+		return p, len(b) == 0, nil
+	}
+	text, end := b[:len(b)-sumText], b[len(b)-sumText:]
+	var want [8]byte
+	if _, err := hex.Decode(want[:], end[:16]); err != nil || crc64nvme.Checksum(text) != binary.BigEndian.Uint64(want[:]) {
+		return p, false, nil
+	}
+	var salts uint64
+	var copied int
+	if _, err := fmt.Sscanf(string(text), strings.TrimRight(promiseText, " "), &salts, &p.length, &p.serial, &copied); err != nil {
+		return promise{}, false, nil
+	}
+	p.copied = copied != 0
+	binary.BigEndian.PutUint64(p.salts[:], salts)
+	return p, true, nil
+}
+
+// write makes p the promise of the database at path, durably.
+func (p promise) write(path string) (err error) {
+	name := path + promiseSuffix
+	f, err := plainfile.Open(name, os.O_WRONLY, 0)
+	made := errors.Is(err, fs.ErrNotExist)
+	if made {
+		f, err = plainfile.Open(name, os.O_WRONLY|os.O_CREATE, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	text := p.marshal()
+	_, err = f.WriteAt(text, 0)
+	if info, statErr := f.Stat(); statErr == nil && info.Size() > int64(len(text)) { // damaged
+		err = errors.Join(err, f.Truncate(int64(len(text))))
+	}
+	if err = errors.Join(err, syncData(f), f.Close()); err == nil && made {
+		err = syncDir(filepath.Dir(name))
+	}
+	return err
+}
+
+// takeBackPromise makes the database at path promise nothing, durably. Where the file cannot be written it is removed.
+func takeBackPromise(path string) error {
+	p, whole, err := readPromise(path)
+	if err == nil && whole && p.length == 0 {
+		return nil
+	}
+	if err = (promise{}).write(path); err == nil {
+		return nil
+	}
+	if gone := os.Remove(path + promiseSuffix); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+		return errors.Join(err, gone)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// logName is what a log adds to the name of its database.
+const logName = "-wal"
+
+// promised keeps a promise and the beginning of the next log apart. It is part of logSums.
+type promised struct {
+	mu    sync.Mutex
+	salts [8]byte // of the log in use
+}
+
+// begin notes that a log with these salts begins, when its header is about to be written: whatever the one before it
+// promised is in the database.
+func (l *promised) begin(name string, salts [8]byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.salts = salts
+	return takeBackPromise(strings.TrimSuffix(name, logName))
+}
+
+// found notes the salts of a log that is there.
+func (l *promised) found(salts [8]byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.salts = salts
+}
+
+// end notes that the log is about to be emptied.
+func (l *promised) end(name string) error { return l.begin(name, [8]byte{}) }
+
+// keep makes p the promise unless its log has ended meanwhile.
+func (l *promised) keep(name string, p promise) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.salts != p.salts {
+		return nil
+	}
+	return p.write(strings.TrimSuffix(name, logName))
+}
+
+// promiseTime is the least time between two promises of a busy store.
+const promiseTime = time.Second
+
+// promise promises what was acknowledged of the log, and is not in the database; of that a part will be there soon, or not.
+// Failing, it promises less.
+func (s *Store) promise(copies bool) {
+	acked, log := s.acked.Load(), s.checkpointer.log()
+	if acked == nil || log == nil || acked.length <= walHeader+log.copied.Load() {
+		return
+	}
+	s.vowed = time.Now()
+	p := *acked
+	if copies {
+		s.copies = p.salts
+	}
+	p.copied = s.copies == p.salts
+	if err := s.logSums().keep(s.opts.walPath(), p); err != nil {
+		s.opts.log().Debug("how far the log of the metadata store goes was not noted", "error", err)
+	}
+}
+
+// takeBack promises nothing: the database has the whole log.
+func (s *Store) takeBack() {
+	log := s.logSums()
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	if err := takeBackPromise(s.opts.Path); err != nil {
+		s.opts.log().Debug("how far the log of the metadata store goes was not noted", "error", err)
+	}
+}
+
+// logSums is what the VFS keeps of the log, which a connection has open.
+func (s *Store) logSums() *logSums {
+	v, _ := registered()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.logs[s.opts.walPath()]
+}
