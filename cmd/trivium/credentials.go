@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"trivium/core"
+	"trivium/core/plainfile"
 )
 
 // credentials are what the first start makes: the way in, and the way back.
@@ -96,7 +96,7 @@ func unquote(s string) string {
 
 // readCredentials reads the file; all is empty when it is missing.
 func readCredentials(d *dataDir) (credentials, error) {
-	b, err := os.ReadFile(d.credentials())
+	b, err := plainfile.Read(d.credentials(), maxSecrets)
 	if errors.Is(err, fs.ErrNotExist) {
 		return credentials{}, nil
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"trivium/core/plainfile"
 )
 
 // dataDir is the data directory while this process holds its lock:
@@ -25,6 +27,9 @@ type dataDir struct {
 	path string
 	lock *os.File
 }
+
+// maxSecrets bounds what is read of a file of the directory, in bytes.
+const maxSecrets = 1 << 20
 
 // spaceName is the directory of the first space, in the data directory.
 const spaceName = "space"
@@ -44,7 +49,10 @@ func openDataDir(path string) (*dataDir, error) {
 			return nil, d.unusable(err)
 		}
 	}
-	f, err := os.OpenFile(d.join("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err := checkDir(d.tmp()); err != nil { // or what is outside would be removed
+		return nil, d.unusable(err)
+	}
+	f, err := plainfile.Open(d.join("lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, d.unusable(err)
 	}
@@ -84,7 +92,7 @@ func (d *dataDir) refused(err error) error {
 		return fmt.Errorf("lock data directory %s: %w", d.path, err)
 	}
 	holder := "another process that is just starting"
-	if b, err := os.ReadFile(d.join("lock")); err == nil && len(b) > 0 {
+	if b, err := plainfile.Read(d.join("lock"), maxSecrets); err == nil && len(b) > 0 {
 		holder = strings.TrimSpace(string(b))
 	}
 	return &inUse{d.path, holder}
@@ -213,9 +221,9 @@ func (d *dataDir) hasMeta() (bool, error) { return exists(d.metaFile()) }
 // not begun any content.
 func (d *dataDir) checkMeta() error {
 	what := "missing"
-	info, err := os.Stat(d.metaFile())
+	info, err := os.Lstat(d.metaFile())
 	switch {
-	case err == nil && info.Size() > 0:
+	case err == nil && (info.Size() > 0 || !info.Mode().IsRegular()): // which is refused when it is opened
 		return nil
 	case err == nil:
 		what = "empty, which is damage"
@@ -257,7 +265,7 @@ func (d *dataDir) write(name string, data []byte) error {
 
 // writeSynced makes a file, 0600, and syncs it.
 func writeSynced(name string, data []byte) (err error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := plainfile.Open(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -291,6 +299,15 @@ func makeDir(path string, sync func(dir string) error) error {
 	return sync(parent)
 }
 
+// checkDir refuses a symbolic link in the place of a directory of ours.
+func checkDir(path string) error {
+	info, err := os.Lstat(path)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is no directory of its own but a link or a file: remove it", path)
+	}
+	return err
+}
+
 // syncDir makes the names in a directory durable.
 func syncDir(path string) (err error) {
 	f, err := os.Open(path)
@@ -301,9 +318,9 @@ func syncDir(path string) (err error) {
 	return f.Sync()
 }
 
-// exists tells whether there is a file of that name.
+// exists tells whether there is anything of that name.
 func exists(name string) (bool, error) {
-	_, err := os.Stat(name)
+	_, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

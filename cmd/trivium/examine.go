@@ -67,7 +67,7 @@ func (st *store) checkMasterKey(context.Context) adminapi.Check {
 	if err != nil {
 		return bad(name, err.Error(), advice)
 	}
-	text, err := os.ReadFile(st.keyFile)
+	text, err := readMasterKey(st.keyFile, st.keyFile != st.dir.masterKeyPath(""))
 	if err != nil {
 		return bad(name, err.Error(), advice)
 	}

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"trivium/core"
+	"trivium/core/plainfile"
 )
 
 // keyError is a core.ErrMasterKey that says by itself what is wrong.
@@ -26,7 +26,7 @@ func (e *keyError) Unwrap() error { return core.ErrMasterKey }
 // key made because the medium is not there yet would go with the container, and the store with it.
 func loadMasterKeys(d *dataDir, named string) (*core.MasterKeys, error) {
 	path := d.masterKeyPath(named)
-	b, err := os.ReadFile(path)
+	b, err := readMasterKey(path, named != "")
 	if errors.Is(err, fs.ErrNotExist) {
 		return noMasterKeys(d, named)
 	}
@@ -40,6 +40,15 @@ func loadMasterKeys(d *dataDir, named string) (*core.MasterKeys, error) {
 			path, strings.TrimSuffix(err.Error(), ": "+core.ErrMasterKey.Error()))}
 	}
 	return keys, nil
+}
+
+// readMasterKey reads the file. One that was named may be a link, as mounted secrets are, or be written by another
+// program.
+func readMasterKey(path string, named bool) ([]byte, error) {
+	if named {
+		return readBounded(path)
+	}
+	return plainfile.Read(path, maxSecrets)
 }
 
 // noMasterKeys makes the key of a new store, or refuses.

@@ -9,10 +9,14 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"trivium/core/plainfile"
 )
 
 const (
 	ballastSize = 4 << 20
+	// ballastSuffix is added to the name of the database.
+	ballastSuffix = ".ballast"
 	// ballastRoom is how much must be free before the ballast is made: who freed it may need it first.
 	ballastRoom = 4 * ballastSize
 	// ballastPause is the least time between two tries of a busy store; one that is idle tries each time.
@@ -85,7 +89,7 @@ func (b *ballast) drop() bool {
 
 // writeNoise makes a file of bytes that take up room: neither a hole nor compressed.
 func writeNoise(name string, size int) (err error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := plainfile.Open(name, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}

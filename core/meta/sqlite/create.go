@@ -13,6 +13,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"trivium/core"
+	"trivium/core/plainfile"
 )
 
 // ensureFile makes an empty database with our mark and room for checksums at path, unless one is there whose first
@@ -58,7 +59,7 @@ func createFile(path string) (err error) {
 // inspectHeader refuses a file that cannot be read through our VFS, by name: where pages are of another size or have
 // no room for checksums, none of them can be verified.
 func inspectHeader(path string) (err error) {
-	f, err := os.Open(path)
+	f, err := plainfile.Open(path, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}

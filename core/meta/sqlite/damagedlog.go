@@ -14,6 +14,7 @@ import (
 
 	"trivium/core"
 	"trivium/core/meta/sqlmeta"
+	"trivium/core/plainfile"
 )
 
 // checkLog looks at the log before SQLite does, which would end at the first bad frame without a word: behind it may
@@ -51,7 +52,7 @@ func (o *Options) walPath() string { return o.Path + "-wal" }
 
 // scanLog scans the log of the store at path; none is an empty one.
 func scanLog(path string) (st walState, err error) {
-	f, err := os.Open(path + "-wal")
+	f, err := plainfile.Open(path+"-wal", os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, nil
 	}
@@ -203,7 +204,7 @@ func copyStart(from, to string, length int64) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	dst, err := plainfile.Open(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -216,7 +217,7 @@ func copyStart(from, to string, length int64) (err error) {
 
 // cutFile shortens a file durably.
 func cutFile(name string, length int64) (err error) {
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	f, err := plainfile.Open(name, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"trivium/core"
+	"trivium/core/plainfile"
 )
 
 // Format is the number of the newest format that this program writes and reads.
@@ -137,6 +138,9 @@ func (c *conn) number(text string) (int, error) {
 // copyBefore copies the store before it is migrated, once.
 func copyBefore(ctx context.Context, path string, version int) error {
 	name := fmt.Sprintf("%s.before-%d", path, version)
+	if err := plainfile.Check(name); err != nil {
+		return err
+	}
 	if _, err := os.Stat(name); err == nil {
 		return nil
 	}

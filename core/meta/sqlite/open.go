@@ -12,6 +12,7 @@ import (
 
 	"trivium/core"
 	"trivium/core/meta/sqlmeta"
+	"trivium/core/plainfile"
 )
 
 // dialect is the SQL that only SQLite speaks: || makes TEXT of BLOBs.
@@ -35,6 +36,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open metadata store: %w", err)
 	}
 	o.Path = path
+	if err := checkPlaces(path); err != nil {
+		return nil, err
+	}
 	s := newStore(o) // gives the ballast up if need be
 	if err := checkLog(ctx, &o); err != nil {
 		return nil, err
@@ -54,6 +58,24 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.start()
 	return s, nil
+}
+
+// checkPlaces refuses what has the name of a file of the store and is none, by name: a FIFO would hold the start for ever,
+// a symbolic link have another file written, and SQLite put the log beside that.
+func checkPlaces(path string) error {
+	for _, suffix := range []string{
+		"", "-wal", "-shm", "-journal", "-wal" + asideSuffix, promiseSuffix, ballastSuffix,
+		".new", ".new-journal", ".new-wal", ".new-shm",
+	} {
+		err := plainfile.Check(path + suffix)
+		if strange, ok := errors.AsType[*plainfile.Error](err); ok {
+			return core.Errorf(core.Conflict, path, "the metadata store cannot be opened: %v", strange)
+		}
+		if err != nil {
+			return fmt.Errorf("open metadata store: %w", err)
+		}
+	}
+	return nil
 }
 
 // connect opens the connections and checks that the file is kept as it must be.

@@ -62,7 +62,7 @@ type mark struct{}
 func newStore(o Options) *Store {
 	return &Store{
 		opts: o, dialect: dialect(), readers: newReaders(o.readConns()),
-		ballast: newBallast(o.Path + ".ballast"),
+		ballast: newBallast(o.Path + ballastSuffix),
 		walRest: walRest, walBlock: walBlock,
 		queue: make(chan *member, maxMembers), wake: make(chan struct{}, 1), stop: make(chan struct{}),
 	}

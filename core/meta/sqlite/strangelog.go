@@ -54,6 +54,9 @@ func fitLog(o *Options, st walState) (fit logFit, err error) {
 // checkFit refuses a log that does not belong to the database, and one of which acknowledged commits are gone; or goes on
 // without it, if that is asked for.
 func checkFit(ctx context.Context, o *Options, st walState) error {
+	if inUse(o.walPath()) {
+		return nil
+	}
 	fit, err := fitLog(o, st)
 	switch {
 	case err != nil:
@@ -70,6 +73,18 @@ func checkFit(ctx context.Context, o *Options, st walState) error {
 			"goes on without them if the rest is whole", o.walPath(), fit.missing(st), fit.promise.length)
 	}
 	return nil
+}
+
+// inUse tells whether a connection of this process has the log open, so that log and database change while one is read
+// after the other.
+func inUse(log string) bool {
+	v, err := registered()
+	if err != nil {
+		return false
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.logs[log] != nil
 }
 
 // missing says what a log lacks.
