@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -25,14 +26,17 @@ const ConvertPrefix = "convert/"
 // CopyObject makes the content of a version of src the new current version of dst, without moving a byte
 // whatever its size (P5): a list of extents gets one more reference, inline content is duplicated. Metadata,
 // ETag, checksums and parts travel along; with opts.Replace the metadata, mtime and class come from opts.Put, with
-// opts.ReplaceTags the tags.
+// opts.ReplaceTags the tags, with opts.ReplaceClass the class. A checksum that opts.Checksum names and the source has not is computed, which reads the
+// content once; a copy of a completed upload is then an object without parts, with the ETag of one.
 // Conditions on the source that are false are PreconditionFailed; those of opts.Put are judged on dst. Content
 // of another class than dst's bucket asks for is converted later, by a job (status pending). src and dst may be
 // the same (S3 CopyObject).
 //
-// Errors: as PutObject and StatObject on their sides; NotModified never.
+// Errors: as PutObject and StatObject on their sides, NotModified never; with opts.Checksum also those of reading,
+// TooLarge for more than MaxPart bytes that would have to be read, and Conflict when the source is overwritten over
+// and over.
 func (se *Session) CopyObject(ctx context.Context, src, dst Path, opts CopyOptions) (PutResult, error) {
-	res, err := se.copyObject(ctx, src, dst, &opts)
+	res, err := se.copyWithSum(ctx, src, dst, &opts)
 	if err != nil {
 		return PutResult{}, fail("copy object", src.String(), err)
 	}
@@ -40,10 +44,37 @@ func (se *Session) CopyObject(ctx context.Context, src, dst Path, opts CopyOptio
 	return res, nil
 }
 
-func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *CopyOptions) (res PutResult, err error) {
+// copyWithSum computes the checksum that opts ask for and copies what has it: a source that is overwritten between the
+// two is read again.
+func (se *Session) copyWithSum(ctx context.Context, src, dst Path, opts *CopyOptions) (PutResult, error) {
 	if err := CheckKey(src.Key); err != nil {
-		return res, err
+		return PutResult{}, err
 	}
+	if _, err := se.writable(ctx, dst); err != nil { // nothing is read for a copy that is not allowed
+		return PutResult{}, err
+	}
+	for try := 1; ; try++ {
+		sum, err := se.sumSource(ctx, src, opts)
+		var res PutResult
+		if err == nil {
+			res, err = se.copyObject(ctx, src, dst, &copyRequest{opts, sum})
+		}
+		switch {
+		case !errors.Is(err, errMoved):
+			return res, err
+		case try == resolveTries:
+			return res, &Error{Code: Conflict, Path: src.String(), Msg: "the source keeps being overwritten, try again", Err: err}
+		}
+	}
+}
+
+// copyRequest are options with the checksum that they ask for, unless the source has it.
+type copyRequest struct {
+	*CopyOptions
+	sum *copySum
+}
+
+func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *copyRequest) (res PutResult, err error) {
 	from, err := se.authorize(ctx, src.Bucket, AccessRead)
 	if err != nil {
 		return res, err
@@ -65,16 +96,19 @@ func (se *Session) copyObject(ctx context.Context, src, dst Path, opts *CopyOpti
 		if err != nil {
 			return err
 		}
-		source, err := m.source(ctx, from, src.Key, opts)
+		source, err := m.source(ctx, from, src.Key, opts.CopyOptions)
 		if err != nil {
+			return err
+		}
+		res.SourceVersionID = shownVersion(&from, &source)
+		if err := opts.sum.apply(&source); err != nil {
 			return err
 		}
 		old, had, err := m.expect(ctx, dst.Key, &opts.Put)
 		if err != nil {
 			return err
 		}
-		res.SourceVersionID = shownVersion(&from, &source)
-		replaceMeta(&source, opts)
+		replaceMeta(&source, opts.CopyOptions)
 		if res.Entry, err = c.install(ctx, m, source, place{&old, had, dst.Key}); err != nil {
 			return err
 		}
@@ -123,7 +157,7 @@ func (m *mutation) source(ctx context.Context, from Bucket, key string, opts *Co
 }
 
 // replaceMeta gives v the metadata and tags that opts ask for in place of the source's. What describes the content
-// stays.
+// stays; where a website redirects to is never copied (S3 CopyObject, x-amz-website-redirect-location).
 func replaceMeta(v *Version, opts *CopyOptions) {
 	sum, tags := v.Attrs.Checksum, v.Attrs.Tags
 	if opts.Replace {
@@ -131,6 +165,10 @@ func replaceMeta(v *Version, opts *CopyOptions) {
 		v.Attrs.Checksum = sum
 		v.MTime, v.Class = opts.Put.mtime(), opts.Put.Class
 	}
+	if opts.ReplaceClass {
+		v.Class = opts.Put.Class
+	}
+	v.Attrs.WebsiteRedirect = opts.Put.Attrs.WebsiteRedirect
 	if opts.ReplaceTags {
 		tags = opts.Put.Attrs.Tags
 	}

@@ -60,7 +60,7 @@ func checkMetadata(a *Attrs) error {
 		return Errorf(MetadataTooLarge, "", "the metadata has %d bytes, at most %d are allowed", n, MaxMetadata)
 	}
 	n = len(a.ContentType) + len(a.CacheControl) + len(a.ContentDisposition) + len(a.ContentEncoding) +
-		len(a.ContentLanguage) + len(a.Expires)
+		len(a.ContentLanguage) + len(a.Expires) + len(a.WebsiteRedirect)
 	if n > MaxMetadata {
 		return Errorf(MetadataTooLarge, "", "the content type and its like have %d bytes, at most %d are allowed", n, MaxMetadata)
 	}

@@ -140,7 +140,7 @@ type Version struct {
 	Content    ContentRef
 	Class      string // storage class as the client named it, "" = STANDARD
 	CreatedBy  int64  // user
-	PartCount  int    // of a completed upload, whose Content is a list with as many Parts; 0 of any other
+	PartCount  int    // of a completed upload, whose Content is a list with as many Parts; 0 of any other, whatever its list has
 	Attrs      Attrs
 }
 
@@ -160,7 +160,8 @@ type Attrs struct {
 	ContentEncoding    string            `json:"ce,omitempty"`
 	ContentLanguage    string            `json:"cl,omitempty"`
 	Expires            string            `json:"ex,omitempty"`
-	Metadata           map[string]string `json:"m,omitempty"` // one map for all doors; keys lower-case ASCII from S3
+	WebsiteRedirect    string            `json:"wr,omitempty"` // S3 x-amz-website-redirect-location
+	Metadata           map[string]string `json:"m,omitempty"`  // one map for all doors; keys lower-case ASCII from S3
 	Tags               map[string]string `json:"t,omitempty"`
 	Checksum           Checksum          `json:"cs,omitzero"`
 	RetainUntil        int64             `json:"ru,omitempty"`

@@ -197,7 +197,7 @@ func (r *resolved) load(ctx context.Context, tx MetaTx, opts *GetOptions) error 
 	switch {
 	case v.Content.Kind == ContentInline:
 		r.inline, r.sum, found, err = tx.Inline(ctx, v.Content.ID)
-	case v.Content.Kind == ContentList && (opts.Parts || opts.PartNumber > 0 && opts.PartNumber <= v.PartCount):
+	case v.Content.Kind == ContentList && v.PartCount > 0 && (opts.Parts || opts.PartNumber > 0 && opts.PartNumber <= v.PartCount):
 		var l List
 		l, found, err = tx.ListByID(ctx, v.Content.ID, ListRead{Parts: true})
 		r.parts = l.Parts

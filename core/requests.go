@@ -143,7 +143,10 @@ type CopyOptions struct {
 	SourceConditions Conditions
 	Replace          bool // take Put.Attrs but for Tags, MTime, Class instead of the source's
 	ReplaceTags      bool // take Put.Attrs.Tags
-	Put              PutOptions
+	ReplaceClass     bool // take Put.Class
+	// Checksum is the algorithm of the copy's checksum, which is of the whole; "": the source's checksum travels along.
+	Checksum string
+	Put      PutOptions
 }
 
 // ListOptions select a page of a listing.

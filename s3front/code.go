@@ -26,6 +26,7 @@ const (
 	invalidPartNumber
 	invalidPartOrder
 	invalidRange
+	invalidRedirect
 	invalidRequest
 	invalidStorageClass
 	invalidTag
@@ -86,6 +87,7 @@ func (c code) reply() reply {
 		invalidPartNumber:   {"InvalidPartNumber", 416, "The requested partnumber is not satisfiable"},
 		invalidPartOrder:    {"InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number."},
 		invalidRange:        {"InvalidRange", 416, "The requested range is not satisfiable"},
+		invalidRedirect:     {"InvalidRedirectLocation", 400, "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."},
 		invalidRequest:      {"InvalidRequest", 400, "Invalid Request"},
 		invalidStorageClass: {"InvalidStorageClass", 400, "The storage class you specified is not valid"},
 		invalidTag:          {"InvalidTag", 400, "The tag provided was not a valid tag."},

@@ -25,13 +25,13 @@ func copyObject(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return err
 	}
-	if !opts.Replace && !opts.ReplaceTags && src.Path == r.path() && src.version == "" && opts.Put.Class == "" {
+	if src.Path == r.path() && src.version == "" && !changes(r, &opts) {
 		return badRequest("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}
 	opts.SourceVersionID = src.version
 	res, err := se.CopyObject(r.Context(), src.Path, r.path(), opts)
 	if err != nil {
-		return sourceError(err)
+		return copyError(err)
 	}
 	v := &res.Entry.Version
 	if !v.Null {
@@ -81,12 +81,23 @@ func sourceError(err error) error {
 	return err
 }
 
+// copyError says in AWS's words what a copy refuses.
+func copyError(err error) error {
+	if core.CodeOf(err) != core.TooLarge {
+		return sourceError(err)
+	}
+	e := badRequest("The specified copy source is larger than the maximum allowable size for a copy source: %d", core.MaxPart)
+	e.err = err
+	return e
+}
+
 func copyOptions(r *request) (core.CopyOptions, error) {
 	o := core.CopyOptions{SourceConditions: conditions(r.Header, "X-Amz-Copy-Source-")}
 	var err error
 	if o.Put, err = putOptions(r); err != nil {
 		return o, err
 	}
+	o.ReplaceClass = true // without a header it is STANDARD, whatever the source's is
 	o.Put.Conditions = writeConditions(r)
 	if o.Replace, err = directive(r, "X-Amz-Metadata-Directive"); err != nil {
 		return o, err
@@ -97,11 +108,20 @@ func copyOptions(r *request) (core.CopyOptions, error) {
 	if len(o.Put.Attrs.Tags) > 0 && !o.ReplaceTags {
 		return o, badRequest("The header x-amz-tagging needs x-amz-tagging-directive: REPLACE.")
 	}
-	// The copy keeps its source's checksum: another one would need the content to be read.
-	if a := r.Header.Get("X-Amz-Checksum-Algorithm"); a != "" && !strings.EqualFold(a, defaultSum) {
-		return o, notImplementedFor("CopyObject with the checksum algorithm " + a)
+	if name := r.Header.Get("X-Amz-Checksum-Algorithm"); name != "" {
+		a, err := algorithmNamed(name)
+		if err != nil {
+			return o, err
+		}
+		o.Checksum = a.name
 	}
 	return o, nil
+}
+
+// changes tells whether a copy of an object onto itself asks for another one. A storage class counts, also the same:
+// that is how people touch objects.
+func changes(r *request, o *core.CopyOptions) bool {
+	return o.Replace || o.ReplaceTags || r.Header.Get("X-Amz-Storage-Class") != "" || o.Put.Attrs.WebsiteRedirect != "" || o.Checksum != ""
 }
 
 // directive reads COPY (false) or REPLACE (true).

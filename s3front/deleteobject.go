@@ -52,10 +52,10 @@ func deleteConditions(r *request) (core.Conditions, error) {
 // anyTime reads an HTTP date or an ISO 8601 time as ns since 1970; 0 for anything else.
 func anyTime(s string) int64 {
 	if t, err := http.ParseTime(s); err == nil {
-		return t.UnixNano()
+		return nanos(t)
 	}
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t.UnixNano()
+		return nanos(t)
 	}
 	return 0
 }

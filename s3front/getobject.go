@@ -42,7 +42,7 @@ func ifRange(r *request) *core.Validator {
 		return nil
 	}
 	if t, err := http.ParseTime(value); err == nil {
-		return &core.Validator{UpdateTime: t.UnixNano()}
+		return &core.Validator{UpdateTime: nanos(t)}
 	}
 	return &core.Validator{ETag: unquote(value)}
 }

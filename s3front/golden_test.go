@@ -171,6 +171,8 @@ func stories() map[string][]step {
 	return map[string][]step{
 		"buckets": bucketStory(), "objects": objectStory(), "listings": listingStory(), "versions": versionStory(),
 		"uploads": uploadStory(), "errors": errorStory(), "tags": tagStory(), "bucket-tags": bucketTagStory(),
+		"headers": headerStory(), "conditions": conditionStory(), "suspended": suspendedStory(), "checksums": checksumStory(),
+		"corners": listingCornerStory(), "uploadlists": uploadListStory(),
 	}
 }
 

@@ -1,10 +1,12 @@
 package s3front
 
 import (
+	"math"
 	"mime"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"trivium/core"
@@ -76,6 +78,8 @@ func honoured(op, name string) bool {
 		"X-Amz-Copy-Source-If-Modified-Since", "X-Amz-Copy-Source-If-Unmodified-Since",
 		"X-Amz-Source-Expected-Bucket-Owner":
 		return op == "CopyObject" || op == "UploadPartCopy"
+	case "X-Amz-Website-Redirect-Location":
+		return op == "PutObject" || op == "CreateMultipartUpload" || op == "CopyObject"
 	case "X-Amz-Tagging":
 		return op == "PutObject" || op == "CreateMultipartUpload" || op == "CopyObject"
 	case "X-Amz-Copy-Source-Range":
@@ -118,6 +122,9 @@ func putOptions(r *request) (core.PutOptions, error) {
 		ContentLanguage: h.Get("Content-Language"), Expires: h.Get("Expires"),
 	}
 	var err error
+	if o.Attrs.WebsiteRedirect, err = redirectLocation(h.Get("X-Amz-Website-Redirect-Location")); err != nil {
+		return o, err
+	}
 	if o.Attrs.Tags, err = headerTags(h); err != nil {
 		return o, err
 	}
@@ -138,6 +145,21 @@ func putOptions(r *request) (core.PutOptions, error) {
 		o.Attrs.Metadata[key] = value
 	}
 	return o, nil
+}
+
+// maxRedirect is the longest place that S3 lets a website redirect to, in bytes.
+const maxRedirect = 2048
+
+// redirectLocation checks where a website redirects to. It is kept and shown, and redirects nobody: there are no
+// websites.
+func redirectLocation(s string) (string, error) {
+	if s == "" || strings.HasPrefix(s, "/") || strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+		if len(s) <= maxRedirect {
+			return s, nil
+		}
+		return "", &apiError{code: invalidRedirect, msg: "The length of website redirect location cannot exceed 2,048 characters."}
+	}
+	return "", &apiError{code: invalidRedirect}
 }
 
 // awsChunked is the coding that names the framing of streaming payloads.
@@ -279,6 +301,17 @@ func httpDate(values []string) int64 {
 	if err != nil {
 		return 0
 	}
+	return nanos(t)
+}
+
+// nanos is t in ns since 1970, or the nearest that says something: 0 is no time at all, and an int64 ends in 2262.
+func nanos(t time.Time) int64 {
+	switch s := t.Unix(); {
+	case s <= 0:
+		return 1
+	case s > math.MaxInt64/int64(time.Second)-1:
+		return math.MaxInt64
+	}
 	return t.UnixNano()
 }
 
@@ -317,12 +350,21 @@ func objectHeaders(h http.Header, o *core.Object, fixed *fixedHeaders) {
 	set("Content-Encoding", a.ContentEncoding)
 	set("Content-Language", a.ContentLanguage)
 	set("Expires", a.Expires)
+	set("X-Amz-Website-Redirect-Location", a.WebsiteRedirect)
 	if n := len(a.Tags); n > 0 {
 		put("X-Amz-Tagging-Count", strconv.Itoa(n))
 	}
 	// Lower case on the wire, as AWS sends it: clients take the names of metadata from there as they are.
+	missing := 0
 	for key, value := range a.Metadata {
+		if !fieldName(key) {
+			missing++ // of another door
+			continue
+		}
 		put("x-amz-meta-"+key, encodeMeta(value))
+	}
+	if missing > 0 {
+		put("X-Amz-Missing-Meta", strconv.Itoa(missing))
 	}
 	if v.MTime != core.NoTime {
 		spelled, ok := a.Metadata["mtime"]
@@ -334,6 +376,17 @@ func objectHeaders(h http.Header, o *core.Object, fixed *fixedHeaders) {
 			put("x-amz-meta-mtime", formatMTime(v.MTime))
 		}
 	}
+}
+
+// fieldName tells whether s can be part of a header's name (RFC 9110 §5.6.2).
+func fieldName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func setOpt(h http.Header, name, value string) {

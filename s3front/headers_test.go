@@ -3,6 +3,7 @@ package s3front
 import (
 	"math"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -195,6 +196,24 @@ func TestCodes(t *testing.T) {
 	for reason := sigv4.MalformedHeader; reason <= sigv4.BadTrailer; reason++ {
 		if got := authCode(reason); got == internalError {
 			t.Errorf("refusal %d is an internal error", reason)
+		}
+	}
+}
+
+// TestMissingMeta: what another door has written, and no header can be named, is counted.
+func TestMissingMeta(t *testing.T) {
+	e := newEnv(t)
+	e.must(put("/bucket", ""))
+	_, err := e.core.Admin.PutObject(t.Context(), "bucket", "k", strings.NewReader("x"), 1, core.PutOptions{
+		Attrs: core.Attrs{Metadata: map[string]string{"good": "1", "two words": "2", "\u00fcber": "3", "a:b": "4", "": "5", "controls": "\x00\n"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []call{get("/bucket/k"), head("/bucket/k")} {
+		h := e.must(c).Header
+		if h.Get("X-Amz-Missing-Meta") != "4" || h.Get("X-Amz-Meta-Good") != "1" || h.Get("X-Amz-Meta-Controls") != "=?UTF-8?b?AAo=?=" {
+			t.Errorf("%s: %v, want 4 missing and two others", c.method, h)
 		}
 	}
 }

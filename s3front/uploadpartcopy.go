@@ -64,10 +64,6 @@ func copyPartError(r *request, err error) error {
 		e := badArgument("x-amz-copy-source-range", s, "Range specified is not valid for source object")
 		e.err = err
 		return e
-	case core.TooLarge:
-		e := badRequest("The specified copy source is larger than the maximum allowable size for a copy source: %d", core.MaxPart)
-		e.err = err
-		return e
 	}
-	return sourceError(err)
+	return copyError(err)
 }

@@ -69,7 +69,9 @@ func fillEntries(ctx context.Context, tx core.MetaTx, bucketID int64, from int, 
 			BucketID: bucketID, Key: key(from + i), ObjectID: first + int64(i), CreateTime: now, LastVersion: now,
 			Version: core.Version{
 				Seq: 1, ID: now, Null: true, ETag: "d41d8cd98f00b204e9800998ecf8427e", UpdateTime: now, MTime: core.NoTime,
-				Attrs: core.Attrs{ContentType: "binary/octet-stream"},
+				Attrs: core.Attrs{
+					ContentType: "binary/octet-stream", Checksum: core.Checksum{Algorithm: "CRC64NVME", Value: "AAAAAAAAAAA="},
+				},
 			},
 		})
 		if err != nil {

@@ -290,3 +290,49 @@ func TestToolThatBreaksDown(t *testing.T) {
 		})
 	}
 }
+
+// TestHTTP2 keeps, reads and refuses over HTTP/2, many requests at once on one connection.
+func TestHTTP2(t *testing.T) {
+	s := start(t, startOptions{tls: true})
+	c := client(t)
+	c.Transport.(*http.Transport).ForceAttemptHTTP2, c.Transport.(*http.Transport).DisableKeepAlives = true, false
+	defer c.CloseIdleConnections()
+	send := func(method, path, text string, k keys) (int, string, error) {
+		r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(text))
+		if err != nil {
+			return 0, "", err
+		}
+		sign(r, k)
+		resp, err := c.Do(r)
+		if err != nil {
+			return 0, "", err
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if resp.ProtoMajor != 2 {
+			err = errors.Join(err, fmt.Errorf("answered by %s", resp.Proto))
+		}
+		return resp.StatusCode, string(b), err
+	}
+	want := func(status int, method, path, text string, k keys) string {
+		got, body, err := send(method, path, text, k)
+		if err != nil || got != status {
+			t.Errorf("%s %s = %d %.200s, %v, want %d", method, path, got, body, err, status)
+		}
+		return body
+	}
+	want(200, http.MethodPut, "/bucket", "", goodKeys())
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			path, text := fmt.Sprintf("/bucket/k%d", i), strings.Repeat(fmt.Sprint(i%10), 300_000)
+			want(200, http.MethodPut, path, text, goodKeys())
+			if got := want(200, http.MethodGet, path, "", goodKeys()); got != text {
+				t.Errorf("GET %s has %d bytes, want the %d that were put", path, len(got), len(text))
+			}
+		})
+	}
+	all.Wait()
+	want(404, http.MethodGet, "/bucket/none", "", goodKeys())
+	want(403, http.MethodPut, "/bucket/k1", strings.Repeat("x", 300_000), keys{accessKey, "another secret"})
+}

@@ -68,6 +68,8 @@ func (p *attrsParser) attrs(a *core.Attrs) {
 			a.ContentLanguage = p.text()
 		case "ex":
 			a.Expires = p.text()
+		case "wr":
+			a.WebsiteRedirect = p.text()
 		case "m":
 			p.texts(&a.Metadata)
 		case "t":
@@ -171,6 +173,7 @@ func appendAttrs(buf []byte, a *core.Attrs) ([]byte, bool) {
 	w.member("ce", a.ContentEncoding)
 	w.member("cl", a.ContentLanguage)
 	w.member("ex", a.Expires)
+	w.member("wr", a.WebsiteRedirect)
 	w.texts("m", a.Metadata)
 	w.texts("t", a.Tags)
 	if a.Checksum != (core.Checksum{}) {

@@ -17,6 +17,7 @@ func someAttrs() []core.Attrs {
 		{ContentType: "a\"b\\c<d>&e", CacheControl: "\x00\x1f\x7f\n", Expires: "ä\u2028\xff"},
 		{
 			ContentType: "a", CacheControl: "b", ContentDisposition: "c", ContentEncoding: "d", ContentLanguage: "e", Expires: "f",
+			WebsiteRedirect: "/g",
 			Metadata: map[string]string{"b": "1", "a": "", "": "2", "c": "{}"}, Tags: map[string]string{"x": "y"},
 			Checksum: core.Checksum{Algorithm: "CRC64NVME", Value: "AAAAAAAAAAA="},
 		},

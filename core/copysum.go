@@ -1,0 +1,85 @@
+package core
+
+import (
+	"context"
+	"encoding/base64"
+
+	"trivium/core/content"
+)
+
+// copySum is a checksum that a copy has and its source has not, with the content that it belongs to.
+type copySum struct {
+	content  ContentRef // of the source when it was read
+	checksum Checksum
+	etag     string // of the content as a whole
+}
+
+// sumSource returns the checksum that opts ask for, nil when the source has it. It is in no metadata, but for a SHA-256
+// that was computed for other ends, so the content is read once; that is bounded by MaxPart, as what one request writes
+// is. The conditions on the source are judged before.
+func (se *Session) sumSource(ctx context.Context, src Path, opts *CopyOptions) (*copySum, error) {
+	set, err := checksumDigest(opts.Checksum)
+	if err != nil || set == 0 {
+		return nil, err
+	}
+	pin := se.s.pins.Begin()
+	r, err := se.resolve(ctx, src, &GetOptions{VersionID: opts.SourceVersionID}, true)
+	if err == nil {
+		err = opts.SourceConditions.judgeSource(&r.object.Entry.Version)
+	}
+	if err != nil {
+		pin.Release()
+		return nil, err
+	}
+	v := &r.object.Entry.Version
+	sum := &copySum{content: v.Content, checksum: Checksum{Algorithm: opts.Checksum}}
+	switch own := v.Attrs.Checksum; {
+	case own.Algorithm == opts.Checksum && !own.Composite:
+		pin.Release()
+		return nil, nil //nolint:nilnil // there is nothing to compute
+	case opts.Checksum == "SHA256" && len(v.SHA256) > 0 && v.PartCount == 0:
+		pin.Release()
+		sum.checksum.Value = base64.StdEncoding.EncodeToString(v.SHA256)
+		return sum, nil
+	case v.Size > MaxPart:
+		pin.Release()
+		return nil, Errorf(TooLarge, "", "the source has %d bytes, a checksum is computed of at most %d", v.Size, int64(MaxPart))
+	}
+	d, err := se.s.digestWhole(ctx, r, pin, set|r.object.Bucket.digests())
+	if err != nil {
+		return nil, err
+	}
+	sum.checksum.Value, sum.etag = checksumValue(opts.Checksum, &d), etagOf(&d)
+	return sum, nil
+}
+
+// digestWhole reads all content of r. For the pin see openBody.
+func (s *Service) digestWhole(ctx context.Context, r *resolved, pin *content.Pin, set DigestSet) (Digests, error) {
+	r.object.Offset, r.object.Length = 0, r.object.Entry.Version.Size
+	body, err := s.openBody(ctx, r, pin)
+	if err != nil {
+		pin.Release()
+		return Digests{}, err
+	}
+	d, err := s.content.Digest(body, set)
+	if closeErr := body.Close(); err == nil {
+		err = closeErr
+	}
+	return d, err
+}
+
+// apply gives v, a copy of the source, the checksum. errMoved: the source is not what was read any more. A copy of a
+// completed upload is one piece then, as it is on S3: the checksums of its parts are of another algorithm.
+func (sum *copySum) apply(v *Version) error {
+	if sum == nil {
+		return nil
+	}
+	if v.Content != sum.content {
+		return errMoved
+	}
+	v.Attrs.Checksum = sum.checksum
+	if v.PartCount > 0 {
+		v.PartCount, v.ETag = 0, sum.etag
+	}
+	return nil
+}
