@@ -9,12 +9,19 @@ import (
 	"time"
 )
 
-// Read reads from the client. While a handler runs, net/http reads ahead, one byte, and takes the end of what the
-// client sends for its going away: it cancels the request. But a client may close its sending side and wait for the
-// answer (RFC 9112, section 9.6), so that Read ends when net/http takes it back, which it does after the answer, or
-// when the connection is closed. Who has gone altogether is noticed by the first Write that fails. Over TLS net/http
-// never reads here itself, and keeps its way. On the operator's socket an end is one: what nobody waits for any more
-// should end.
+// Read reads from the client, and hides the end of what it sends from a request that is being answered.
+//
+// While a handler runs, net/http has a Read of one byte open in the background, to learn that the client went away: when
+// that Read says EOF, it cancels the request's context. But EOF says only that the client sends nothing more. It may
+// have closed its sending side and be waiting for the answer (RFC 9112, section 9.6), and its request must not be
+// canceled. So a Read of one byte that meets EOF does not return it: it blocks until net/http itself calls the Read off,
+// by a deadline in the past, which it sets when the answer is sent, or by closing the connection. Then net/http reads
+// for the next request, with a larger buffer, and is told of the EOF. A client that is gone altogether is noticed by the
+// first Write that fails.
+//
+// Two connections keep net/http's way: those with TLS, where the Reads of net/http end in crypto/tls, which never asks
+// here for one byte; and those of the operator's socket, where an end is one, so that Ctrl-C in a command ends its work
+// in the server.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.head.read(p[:n])

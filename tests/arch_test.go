@@ -23,6 +23,7 @@ type source struct {
 	path  string // slash-separated, from the repository's root
 	lines int
 	file  *ast.File
+	set   *token.FileSet
 }
 
 func (s source) dir() string  { return path.Dir(s.path) }
@@ -179,6 +180,40 @@ func checkForm(s source) []string {
 	return bad
 }
 
+// maxHandler is the longest handler of a door, in lines: it decodes, calls the core once and encodes.
+const maxHandler = 40
+
+// checkHandlers bounds what answers requests in a door: functions whose first parameter is an http.ResponseWriter.
+func checkHandlers(s source) []string {
+	if !under(s.path, "s3front", "davfront", "nativeapi") {
+		return nil
+	}
+	var bad []string
+	for _, d := range s.file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || !answers(f.Type) {
+			continue
+		}
+		if n := s.set.Position(f.End()).Line - s.set.Position(f.Pos()).Line + 1; n > maxHandler {
+			bad = append(bad, fmt.Sprintf("%s: handler %s has %d lines, at most %d", s.path, f.Name.Name, n, maxHandler))
+		}
+	}
+	return bad
+}
+
+// answers tells whether the first parameter is an http.ResponseWriter.
+func answers(f *ast.FuncType) bool {
+	if len(f.Params.List) == 0 {
+		return false
+	}
+	t, ok := f.Params.List[0].Type.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	pkg, ok := t.X.(*ast.Ident)
+	return ok && pkg.Name == "http" && t.Sel.Name == "ResponseWriter"
+}
+
 // checkComments demands a package comment of every package.
 func checkComments(all []source) []string {
 	documented := make(map[string]bool)
@@ -202,6 +237,7 @@ func check(all []source) []string {
 		bad = append(bad, checkForm(s)...)
 		if !s.test() {
 			bad = append(bad, checkImports(s)...)
+			bad = append(bad, checkHandlers(s)...)
 		}
 	}
 	return bad
@@ -209,8 +245,9 @@ func check(all []source) []string {
 
 // parse reads one file.
 func parse(name string, text []byte) (source, error) {
-	f, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments|parser.SkipObjectResolution)
-	return source{path: name, lines: strings.Count(string(text), "\n"), file: f}, err
+	set := token.NewFileSet()
+	f, err := parser.ParseFile(set, name, text, parser.ParseComments|parser.SkipObjectResolution)
+	return source{path: name, lines: strings.Count(string(text), "\n"), file: f, set: set}, err
 }
 
 // repository parses every Go file below the root.
@@ -253,6 +290,11 @@ func TestArchitecture(t *testing.T) {
 	for _, v := range check(all) {
 		t.Error(v)
 	}
+}
+
+// handler is one with that many lines between its braces.
+func handler(lines int) string {
+	return "func get(w http.ResponseWriter, r *request) error {\n" + strings.Repeat("\tnone()\n", lines) + "}\n"
 }
 
 // TestArchitectureRulesCanFail shows each rule a file that breaks it.
@@ -307,6 +349,8 @@ func TestArchitectureRulesCanFail(t *testing.T) {
 		{"init in a test", "core/a_test.go", file("core") + "func init() {}\n", "init()"},
 		{"no package comment", "core/x/a.go", "package x\n", "no comment with its job"},
 		{"long main", "cmd/trivium/main.go", file("main") + strings.Repeat("\n", 40), "at most 40"},
+		{"long handler", "s3front/a.go", file("s3front") + handler(39), "handler get has 41 lines"},
+		{"long method that answers", "nativeapi/files/a.go", file("files") + strings.Replace(handler(39), "func ", "func (d *door) ", 1), "at most 40"},
 		{"util.go", "core/util.go", file("core"), "says nothing"},
 		{"helpers_test.go", "core/helpers_test.go", file("core"), "says nothing"},
 		{"types.go", "core/types.go", file("core"), "says nothing"},
@@ -334,6 +378,8 @@ func TestArchitectureAllows(t *testing.T) {
 		"s3front/a.go":           "import _ \"net/http\"\nimport _ \"trivium/core\"\nimport _ \"trivium/s3front/sigv4\"\n",
 		"s3front/a_test.go":      "import _ \"trivium/core/coretest\"\nimport _ \"trivium/drivers\"\n",
 		"drivers/s3/a.go":        "import _ \"github.com/aws/aws-sdk-go-v2/service/s3\"\nimport _ \"trivium/drivers\"\n",
+		"s3front/b.go":           handler(38),
+		"server/a.go":            handler(50),
 		"nativeapi/files/a.go":   "import _ \"trivium/nativeapi\"\n",
 		"cmd/trivium/wire.go":    "import _ \"trivium/drivers/local\"\nimport _ \"trivium/s3front\"\n",
 		"cmd/trivium/user.go":    "import _ \"trivium/nativeapi/client\"\nimport _ \"trivium/nativeapi/adminapi\"\n",

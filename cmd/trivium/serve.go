@@ -143,11 +143,15 @@ func slowClient(ctx context.Context, cutBody, cutAnswer func()) context.Context 
 	return content.WithClient(ctx, content.Client{CutBody: cutBody, CutAnswer: cutAnswer})
 }
 
-// startLog makes the log and the goroutine that flushes it. The caller calls end when nothing is logged any more.
+// startLog makes the log, of lines for people on a terminal and of JSON elsewhere, and the goroutine that flushes it.
+// The caller calls end when nothing is logged any more.
 func startLog(ctx context.Context, c *config, w io.Writer) (log zerolog.Logger, end func(), err error) {
 	level, err := c.level()
 	if err != nil {
 		return log, nil, err
+	}
+	if isTerminal(w) {
+		w = newConsole(w, os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
 	}
 	buf := server.NewLogBuffer(w)
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))

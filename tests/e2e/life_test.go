@@ -115,6 +115,23 @@ func TestFirstStartOnATerminal(t *testing.T) {
 	}
 }
 
+// TestLogOnATerminal: who looks on reads lines, and no JSON.
+func TestLogOnATerminal(t *testing.T) {
+	t.Parallel()
+	out := &output{}
+	s := start(t, startOptions{log: openTerminal(t, out), env: append(rootEnv(), "NO_COLOR=1")})
+	if status := s.put(t, "/lines", ""); status != http.StatusOK {
+		t.Fatalf("make a bucket = %d", status)
+	}
+	s.poll("line of the request", func() bool {
+		return strings.Contains(out.String(), " INF request status=200 op=CreateBucket method=PUT path=/lines ")
+	})
+	s.stop(syscall.SIGTERM)
+	if text := out.String(); strings.Contains(text, "{") || !strings.Contains(text, "INF ready addr=") || strings.Contains(text, "\x1b") {
+		t.Errorf("the terminal shows\n%s", text)
+	}
+}
+
 func TestRootVariables(t *testing.T) {
 	t.Parallel()
 	s := start(t, startOptions{})
