@@ -3,6 +3,7 @@ package nativeapi_test
 import (
 	"crypto/tls"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -123,9 +124,7 @@ func TestRemoteAdminFromPages(t *testing.T) {
 		{"a form", http.Header{"Content-Type": {"text/plain"}}, 415},
 	} {
 		r := from(here, false, http.MethodPost, adminapi.Prefix+adminapi.UserCreateCall, basic("boss", "password of boss"))
-		for k, v := range tt.header {
-			r.Header[k] = v
-		}
+		maps.Copy(r.Header, tt.header)
 		w := httptest.NewRecorder()
 		if admin.ServeHTTP(w, r); w.Code != tt.status {
 			t.Errorf("%s = %d %s, want %d", tt.name, w.Code, w.Body, tt.status)

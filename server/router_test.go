@@ -73,7 +73,8 @@ func TestRouteBuiltDoors(t *testing.T) {
 	s.Open(Doors{S3: named("s3"), Native: named("n"), Generic: named("g"), KooDrive: named("k"), DAV: named("d"), Admin: named("open"), RemoteAdmin: named("a")})
 	for target, want := range map[string]string{
 		"/v1/admin/ping": "a", "/v1/admin/": "a", "/v1/administer": "n", "/v1/admin": "n", "/v1%2Fadmin/ping": "s3",
-		"/v1/x": "n", "/generic": "g", "/koodrive/": "k", "/dav/b": "d", "/b": "s3"} {
+		"/v1/x": "n", "/generic": "g", "/koodrive/": "k", "/dav/b": "d", "/b": "s3",
+	} {
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
 		if got := w.Body.String(); got != want {

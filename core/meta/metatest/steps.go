@@ -110,7 +110,7 @@ func fullVersion(seq int64, size int) core.Version {
 			ContentType: "text/plain; charset=\"x\"", CacheControl: "no-cache", ContentDisposition: "inline",
 			ContentEncoding: "gzip", ContentLanguage: "de", Expires: "Thu, 01 Dec 1994 16:00:00 GMT",
 			WebsiteRedirect: "/elsewhere",
-			Metadata: map[string]string{"a": "ä<&>\u2028", "big": string(big)}, Tags: map[string]string{"": "x"},
+			Metadata:        map[string]string{"a": "ä<&>\u2028", "big": string(big)}, Tags: map[string]string{"": "x"},
 			Checksum:    core.Checksum{Algorithm: "SHA1", Composite: true, Value: "AAAA-2"},
 			RetainUntil: 1, RetainMode: "GOVERNANCE",
 			LegalHold: true, CreateReason: "copy", ClientCreated: -1,

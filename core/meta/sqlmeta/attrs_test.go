@@ -18,7 +18,7 @@ func someAttrs() []core.Attrs {
 		{
 			ContentType: "a", CacheControl: "b", ContentDisposition: "c", ContentEncoding: "d", ContentLanguage: "e", Expires: "f",
 			WebsiteRedirect: "/g",
-			Metadata: map[string]string{"b": "1", "a": "", "": "2", "c": "{}"}, Tags: map[string]string{"x": "y"},
+			Metadata:        map[string]string{"b": "1", "a": "", "": "2", "c": "{}"}, Tags: map[string]string{"x": "y"},
 			Checksum: core.Checksum{Algorithm: "CRC64NVME", Value: "AAAAAAAAAAA="},
 		},
 		{Metadata: map[string]string{}, Checksum: core.Checksum{Composite: true}},
