@@ -91,7 +91,7 @@ func keepACL(w http.ResponseWriter, r *request, se *core.Session) error {
 // checkACL refuses every document but that of getBucketACL: full control for the owner alone.
 func checkACL(root *s3xml.Node, owner string) error {
 	list := root.Child("AccessControlList")
-	if root.Name != "AccessControlPolicy" || list == nil {
+	if root.Name != "AccessControlPolicy" || list == nil || ambiguous(root) {
 		return &apiError{code: malformedXML}
 	}
 	if o := root.Child("Owner"); o != nil && o.Value("ID") != owner || len(list.Children) != 1 {
@@ -99,7 +99,7 @@ func checkACL(root *s3xml.Node, owner string) error {
 	}
 	grant := &list.Children[0]
 	grantee := grant.Child("Grantee")
-	if grant.Name != "Grant" || grantee == nil {
+	if grant.Name != "Grant" || grantee == nil || ambiguous(grant) || ambiguous(grantee) {
 		return &apiError{code: malformedXML}
 	}
 	if grantee.Value("ID") != owner || grant.Value("Permission") != fullControl {

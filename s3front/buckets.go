@@ -103,7 +103,7 @@ func (r *request) bucketLocation() string {
 }
 
 func checkBucketConfiguration(root *s3xml.Node) error {
-	if root.Name != "CreateBucketConfiguration" {
+	if root.Name != "CreateBucketConfiguration" || ambiguous(root) {
 		return &apiError{code: malformedXML}
 	}
 	for i := range root.Children {

@@ -157,7 +157,7 @@ func completeParts(root *s3xml.Node) ([]namedPart, error) {
 			continue
 		}
 		number, ok := decimal(n.Value("PartNumber"))
-		if !ok || len(parts) == core.MaxPartNumber || len(n.Children) > maxFields || n.Repeats() {
+		if !ok || len(parts) == core.MaxPartNumber || ambiguous(n) {
 			return nil, &apiError{code: malformedXML}
 		}
 		if number < 1 || number > core.MaxPartNumber {

@@ -46,6 +46,9 @@ func deleteObjects(w http.ResponseWriter, r *request, se *core.Session) error {
 // maxFields is how many elements an object, a part or a tag in a document has at most, with some room.
 const maxFields = 16
 
+// ambiguous tells whether an element whose children each stand for one thing has two for one, or more than there are.
+func ambiguous(n *s3xml.Node) bool { return len(n.Children) > maxFields || n.Repeats() }
+
 // deleteItems reads 1 to 1,000 objects from a Delete document.
 func deleteItems(root *s3xml.Node) ([]core.DeleteItem, error) {
 	if root.Name != "Delete" {
@@ -57,7 +60,7 @@ func deleteItems(root *s3xml.Node) ([]core.DeleteItem, error) {
 		if n.Name != "Object" {
 			continue
 		}
-		if len(items) == maxDeleteItems || n.Child("Key") == nil || len(n.Children) > maxFields || n.Repeats() {
+		if len(items) == maxDeleteItems || n.Child("Key") == nil || ambiguous(n) {
 			return nil, &apiError{code: malformedXML}
 		}
 		item, err := deleteItem(n)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"trivium/core"
+	"trivium/s3front/s3xml"
 	"trivium/s3front/sigv4"
 )
 
@@ -91,4 +92,51 @@ func FuzzSubs(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzDocuments: whatever document comes, what each operation takes of it is what it may work on.
+func FuzzDocuments(f *testing.F) {
+	for _, doc := range xmlOps() {
+		f.Add([]byte(doc))
+		f.Add([]byte(strings.ReplaceAll(doc, "><", "> <")))
+	}
+	f.Add([]byte("<Delete><Quiet>true</Quiet><Object><Key> k </Key><VersionId>1</VersionId><ETag>\"a\"</ETag><Size>1</Size></Object></Delete>"))
+	f.Add([]byte("<CompleteMultipartUpload><Part><PartNumber>10000</PartNumber><ETag>&quot;a&quot;</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part></CompleteMultipartUpload>"))
+	f.Add([]byte("<Tagging><TagSet><Tag><Key>aws:a</Key><Value></Value></Tag><Tag><Key>\u00fc</Key><Value>=</Value></Tag></TagSet></Tagging>"))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		root, err := s3xml.Parse(doc)
+		if err != nil {
+			return
+		}
+		if parts, err := completeParts(root); err == nil {
+			checkParts(t, doc, parts)
+		}
+		if items, err := deleteItems(root); err == nil && (len(items) == 0 || len(items) > maxDeleteItems) {
+			t.Errorf("%d deletions of %q", len(items), doc)
+		}
+		tags, err := tagsOf(root)
+		for key, value := range tags {
+			if err == nil && (key == "" || len(tags) > maxTags || strings.HasPrefix(key, "aws:") || !tagText(key+value)) {
+				t.Errorf("tag %q = %q of %q", key, value, doc)
+			}
+		}
+		const owner = "0123456789"
+		if checkACL(root, owner) == nil && !strings.Contains(string(doc), "FULL_CONTROL") && !strings.Contains(string(doc), "&") && !strings.Contains(string(doc), "<!") {
+			t.Errorf("an ACL without FULL_CONTROL is one for the owner: %q", doc)
+		}
+		_ = checkBucketConfiguration(root)
+	})
+}
+
+// checkParts judges the parts that were read of a completion.
+func checkParts(t *testing.T, doc []byte, parts []namedPart) {
+	t.Helper()
+	if len(parts) == 0 || len(parts) > core.MaxPartNumber {
+		t.Errorf("%d parts of %q", len(parts), doc)
+	}
+	for _, p := range parts {
+		if p.Number < 1 || p.Number > core.MaxPartNumber || p.ETag == "" {
+			t.Errorf("part %+v of %q", p, doc)
+		}
+	}
 }

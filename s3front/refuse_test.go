@@ -415,8 +415,8 @@ func TestUnknownKeyByName(t *testing.T) {
 	}
 }
 
-// raw writes the head of a request and what part of its body the test wants, and reads what comes back.
-func (e *env) raw(r *http.Request, body string) *bufio.Reader {
+// dial connects to the server.
+func (e *env) dial() net.Conn {
 	e.tb.Helper()
 	conn, err := net.Dial("tcp", e.srv.Listener.Addr().String())
 	if err != nil {
@@ -426,6 +426,13 @@ func (e *env) raw(r *http.Request, body string) *bufio.Reader {
 	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		e.tb.Fatal(err)
 	}
+	return conn
+}
+
+// raw writes the head of a request and what part of its body the test wants, and reads what comes back.
+func (e *env) raw(r *http.Request, body string) *bufio.Reader {
+	e.tb.Helper()
+	conn := e.dial()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.URL.RequestURI(), r.Host)
 	if err := r.Header.Write(&b); err != nil {

@@ -112,14 +112,14 @@ func setTags(w http.ResponseWriter, r *request, se *core.Session, tags map[strin
 // tagsOf reads a Tagging document of at most limit tags.
 func tagsOf(root *s3xml.Node, limit tagLimit) (map[string]string, error) {
 	set := root.Child("TagSet")
-	if root.Name != "Tagging" || set == nil || len(root.Children) > maxFields || root.Repeats() {
+	if root.Name != "Tagging" || set == nil || ambiguous(root) {
 		return nil, &apiError{code: malformedXML}
 	}
 	tags := make(map[string]string, min(len(set.Children), int(limit)))
 	for i := range set.Children {
 		n := &set.Children[i]
 		key, value := n.Child("Key"), n.Child("Value")
-		if n.Name != "Tag" || key == nil || value == nil || len(n.Children) > maxFields || n.Repeats() {
+		if n.Name != "Tag" || key == nil || value == nil || ambiguous(n) {
 			return nil, &apiError{code: malformedXML}
 		}
 		if err := addTag(tags, limit, key.Text, value.Text); err != nil {

@@ -35,7 +35,7 @@ func putVersioning(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return err
 	}
-	if root.Name != "VersioningConfiguration" {
+	if root.Name != "VersioningConfiguration" || ambiguous(root) {
 		return &apiError{code: malformedXML}
 	}
 	if root.Value("MfaDelete") == "Enabled" {

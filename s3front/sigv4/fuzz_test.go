@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // FuzzAuthorization: a header nobody signed is refused by an *Error, whatever it looks like.
@@ -95,6 +96,63 @@ func FuzzQuery(f *testing.F) {
 		}
 		if _, err := verify(docVerifier(), r); err != nil {
 			t.Errorf("Verify(Sign(%q)) = %v", raw, err)
+		}
+	})
+}
+
+// FuzzPresigned: a query nobody signed is refused by an *Error or is nobody's, whatever it looks like; one that was
+// signed means the same in any order.
+func FuzzPresigned(f *testing.F) {
+	r := docRequest(http.MethodGet, "/test.txt?a=b", "")
+	s := Signer{AccessKey: docKey, Secret: docSecret}
+	if err := s.Presign(r, time.Hour, docTime()); err != nil {
+		f.Fatal(err)
+	}
+	good := r.URL.RawQuery
+	f.Add(good)
+	f.Add(strings.ReplaceAll(good, "X-Amz-", "x-amz-"))
+	f.Add(strings.Replace(good, "Expires=3600", "Expires=-3600", 1))
+	f.Add(good + "&X-Amz-Signature=" + strings.Repeat("0", 64))
+	f.Add(good + "&X-Amz-Security-Token=a")
+	f.Add("AWSAccessKeyId=a&Signature=b&Expires=1")
+	v := docVerifier()
+	f.Fuzz(func(t *testing.T, raw string) {
+		r := docRequest(http.MethodGet, "/test.txt", "")
+		r.URL.RawQuery = raw
+		q, err := ParseQuery(raw)
+		if err != nil {
+			return
+		}
+		a, err := v.Verify(r, q, docLookup)
+		if _, ok := errors.AsType[*Error](err); err != nil && !ok {
+			t.Errorf("Verify(%q) = %v, want an *Error", raw, err)
+		}
+		signed, _ := ParseQuery(good)
+		if err == nil && a.Kind != Anonymous && (string(appendQuery(nil, q)) != string(appendQuery(nil, signed)) || q.Get(paramSignature) != signed.Get(paramSignature)) {
+			t.Errorf("Verify(%q) succeeds, signed was %q", raw, good)
+		}
+		if ClaimedKey(r, q); a.Kind == Anonymous && a.AccessKey != "" {
+			t.Errorf("nobody has the key %q", a.AccessKey)
+		}
+	})
+}
+
+// FuzzCanonicalPath: the canonical form of a path is a fixed point, and means the same octets.
+func FuzzCanonicalPath(f *testing.F) {
+	for _, s := range []string{"", "/", "/b/k", "/b//k/", "/b/%2F", "/b/%2f%zz%", "/b/\u00fc+ ~", "/../%2e%2e/"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		once := string(appendPath(nil, path))
+		if twice := string(appendPath(nil, once)); once != twice {
+			t.Errorf("canonical form of %q: %q, then %q", path, once, twice)
+		}
+		plain, err := url.PathUnescape(path)
+		if got, err2 := url.PathUnescape(once); err == nil && path != "" && (err2 != nil || got != plain) {
+			t.Errorf("%q means %q, its canonical form %q means %q", path, plain, once, got)
+		}
+		if strings.Count(once, "/") != max(1, strings.Count(path, "/")) && path != "" && strings.Contains(path, "/") {
+			t.Errorf("%q has other slashes than %q", once, path)
 		}
 	})
 }
