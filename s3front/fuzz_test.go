@@ -114,9 +114,9 @@ func FuzzDocuments(f *testing.F) {
 		if items, err := deleteItems(root); err == nil && (len(items) == 0 || len(items) > maxDeleteItems) {
 			t.Errorf("%d deletions of %q", len(items), doc)
 		}
-		tags, err := tagsOf(root)
+		tags, err := tagsOf(root, objectTags)
 		for key, value := range tags {
-			if err == nil && (key == "" || len(tags) > maxTags || strings.HasPrefix(key, "aws:") || !tagText(key+value)) {
+			if err == nil && (key == "" || len(tags) > int(objectTags) || strings.HasPrefix(key, "aws:") || !tagText(key+value)) {
 				t.Errorf("tag %q = %q of %q", key, value, doc)
 			}
 		}

@@ -31,7 +31,7 @@ type step struct {
 func TestGolden(t *testing.T) {
 	for name, steps := range stories() {
 		t.Run(name, func(t *testing.T) {
-			e := newEnv(t)
+			e := newEnv(t, configs()[name]...)
 			saved := map[string]string{}
 			for i, s := range steps {
 				e.now.Add(int64(time.Second))
@@ -170,9 +170,35 @@ func fivePart() string { return strings.Repeat("0123456789abcdef", 5<<20/16) }
 func stories() map[string][]step {
 	return map[string][]step{
 		"buckets": bucketStory(), "objects": objectStory(), "listings": listingStory(), "versions": versionStory(),
-		"uploads": uploadStory(), "errors": errorStory(), "tags": tagStory(), "bucket-tags": bucketTagStory(),
+		"uploads": uploadStory(), "errors": errorStory(), "tags": tagStory(), "proxy": proxyStory(), "bucket-tags": bucketTagStory(),
 		"headers": headerStory(), "conditions": conditionStory(), "suspended": suspendedStory(), "checksums": checksumStory(),
 		"corners": listingCornerStory(), "uploadlists": uploadListStory(),
+	}
+}
+
+// configs are the settings of stories that need some.
+func configs() map[string][]func(*Config) {
+	return map[string][]func(*Config){"proxy": {func(c *Config) {
+		c.PublicURL, c.Domains = "https://s3.example.com", []string{"s3.example.com"}
+	}}}
+}
+
+// proxyStory is behind a proxy that puts s3.test in place of the host that clients ask for.
+func proxyStory() []step {
+	const one = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>$P1</ETag></Part></CompleteMultipartUpload>"
+	behind := func(c call, host string) call {
+		c.host = host
+		return c.then(func(r *http.Request, body []byte) []byte {
+			r.Host = "s3.test"
+			return body
+		})
+	}
+	return []step{
+		{call: behind(put("/bucket", ""), "s3.example.com"), status: 200},
+		{call: behind(post("/bucket/a//b?uploads", ""), "s3.example.com"), status: 200, save: "$UPLOAD", from: "UploadId"},
+		{call: behind(put("/bucket/a//b?partNumber=1&uploadId=$UPLOAD", "x"), "s3.example.com:443"), status: 200, save: "$P1", from: "Etag"},
+		{golden: "CompleteMultipartUpload-proxy", call: behind(post("/bucket/a//b?uploadId=$UPLOAD", one), "s3.example.com"), status: 200},
+		{golden: "error-signature-proxy", call: behind(get("/bucket/a//b"), "other.example.com"), status: 403},
 	}
 }
 
