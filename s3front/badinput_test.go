@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -231,4 +232,18 @@ func TestParts10001(t *testing.T) {
 	if err != nil || len(parts) != 0 {
 		t.Errorf("parts %+v, %v, want none", parts, err)
 	}
+}
+
+// dial connects to the server.
+func (e *env) dial() net.Conn {
+	e.tb.Helper()
+	conn, err := net.Dial("tcp", e.srv.Listener.Addr().String())
+	if err != nil {
+		e.tb.Fatal(err)
+	}
+	e.tb.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		e.tb.Fatal(err)
+	}
+	return conn
 }

@@ -1,6 +1,7 @@
 package s3front
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -145,9 +146,7 @@ func traversalForgeries() []forgery {
 		}})
 	}
 	inside := everywhere("404 NoSuchKey", objectOps())
-	for op, want := range everywhere("404 NoSuchUpload", uploadOps()) {
-		inside[op] = want
-	}
+	maps.Copy(inside, everywhere("404 NoSuchUpload", uploadOps()))
 	inside["PutObject"], inside["CreateMultipartUpload"], inside["DeleteObject"] = "200", "200", "204"
 	for _, key := range []string{
 		"../victim/secret", "%2e%2e/victim/secret", "..%2fvictim%2fsecret", "%2e%2e%2f%2e%2e%2fspace/victim/secret", "./../victim/secret", "x/../../victim/secret",

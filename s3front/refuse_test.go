@@ -415,20 +415,6 @@ func TestUnknownKeyByName(t *testing.T) {
 	}
 }
 
-// dial connects to the server.
-func (e *env) dial() net.Conn {
-	e.tb.Helper()
-	conn, err := net.Dial("tcp", e.srv.Listener.Addr().String())
-	if err != nil {
-		e.tb.Fatal(err)
-	}
-	e.tb.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		e.tb.Fatal(err)
-	}
-	return conn
-}
-
 // raw writes the head of a request and what part of its body the test wants, and reads what comes back.
 func (e *env) raw(r *http.Request, body string) *bufio.Reader {
 	e.tb.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -61,11 +62,11 @@ func (s *Server) trusts(addr netip.Addr) bool {
 }
 
 // forwardedFor returns the last address of the lists that is no proxy's, the first when all are; "" without any. What
-// is no address ends the search: who wrote it was asked by the proxy behind it, and that one is the client then.
+// is no address ends the search: the proxy behind it is the client then, as far as one can know.
 func (s *Server) forwardedFor(lines []string) string {
 	found := ""
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest, more := lines[i], true; more; {
+	for _, line := range slices.Backward(lines) {
+		for rest, more := line, true; more; {
 			var item string
 			comma := strings.LastIndexByte(rest, ',')
 			item, more = rest[comma+1:], comma >= 0

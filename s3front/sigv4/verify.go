@@ -183,12 +183,13 @@ func (v *Verifier) match(r *http.Request, q Query, s *signing, key *[32]byte, ho
 // mismatch says that a signature is wrong, in AWS's words, and for which hosts it would have been right: a proxy on the
 // way that sets another one is the usual reason when key and clock are right.
 func mismatch(host string, others []string) string {
-	checked := fmt.Sprintf("%.255q", host)
+	var msg strings.Builder
+	fmt.Fprintf(&msg, "The request signature we calculated does not match the signature you provided. Check your key and signing method. "+
+		"The signature was checked for the host %.255q", host)
 	for _, other := range others {
-		checked += fmt.Sprintf(" and for %.255q", other)
+		fmt.Fprintf(&msg, " and for %.255q", other)
 	}
-	return "The request signature we calculated does not match the signature you provided. Check your key and signing method. " +
-		"The signature was checked for the host " + checked + "."
+	return msg.String() + "."
 }
 
 // checkSigned refuses a request whose host or x-amz-* headers are not all covered by the signature. Whoever

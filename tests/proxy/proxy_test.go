@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -165,9 +166,7 @@ func (h *house) send(t *testing.T, to *url.URL, c call) answer {
 		t.Fatal(err)
 	}
 	r.Host = c.host
-	for name, values := range c.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, c.header)
 	signer := sigv4.Signer{AccessKey: accessKey, Secret: secret}
 	if c.presigned {
 		err = signer.Presign(r, time.Minute, time.Now())
@@ -180,9 +179,7 @@ func (h *house) send(t *testing.T, to *url.URL, c call) answer {
 	if c.sent != "" {
 		r.Host = c.sent
 	}
-	for name, values := range c.late {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, c.late)
 	res, err := h.client.Do(r)
 	if err != nil {
 		t.Fatal(err)
