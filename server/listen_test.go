@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // start serves door on a real listener until the test ends.
@@ -261,5 +263,37 @@ func TestReloadTLS(t *testing.T) {
 	}
 	if err := plain.ReloadTLS("", ""); err != nil {
 		t.Errorf("ReloadTLS of nothing = %v", err)
+	}
+}
+
+// TestCertificateOfTheSameSecond: a pair that replaces another is seen even where it is as long and has the same time,
+// as one that was made at once after it on a file system with coarse times.
+func TestCertificateOfTheSameSecond(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := writeCert(t, dir, 1)
+	c, err := loadCert(cert, key, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := c.stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{cert, key} {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.WriteFile(name+".new", content, 0o600), os.Chtimes(name+".new", info.ModTime(), info.ModTime()), os.Rename(name+".new", name)); err != nil {
+			t.Fatal(err)
+		}
+		after, err := c.stat()
+		if err != nil || after[i].is(before[i]) || !after[1-i].is(before[1-i]) && i == 0 {
+			t.Errorf("replaced file %d: %+v, %v, before %+v, want another", i, after, err, before)
+		}
 	}
 }

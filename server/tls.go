@@ -24,10 +24,14 @@ type certFiles struct {
 	checked   time.Time
 }
 
-// fileStamp tells one state of a file from another.
-type fileStamp struct {
-	size    int64
-	modTime time.Time
+// fileStamp tells one state of a file from another: also two of the same length and time, when one file has replaced
+// another, as whoever renews certificates does it.
+type fileStamp struct{ info os.FileInfo }
+
+// is tells whether both are the same state.
+func (f fileStamp) is(other fileStamp) bool {
+	a, b := f.info, other.info
+	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
 }
 
 // loadCert reads both files. Its error names the file and the next step.
@@ -67,7 +71,7 @@ func (c *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	stamp, err := c.stat()
 	c.checked = time.Now()
-	if err == nil && stamp != c.stamp {
+	if err == nil && !(stamp[0].is(c.stamp[0]) && stamp[1].is(c.stamp[1])) {
 		err = c.load(stamp)
 		if err == nil {
 			c.log.Info().Str("file", c.cert).Msg("certificate reloaded")
@@ -87,7 +91,7 @@ func (c *certFiles) stat() ([2]fileStamp, error) {
 		if err != nil {
 			return out, fmt.Errorf("read TLS file: %w; check --tls-cert and --tls-key", err)
 		}
-		out[i] = fileStamp{size: info.Size(), modTime: info.ModTime()}
+		out[i] = fileStamp{info}
 	}
 	return out, nil
 }
