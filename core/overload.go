@@ -11,10 +11,10 @@ import (
 
 const (
 	// gateSlots is how many requests are at the metadata store at a time, those that write and those that read each: as
-	// many as one commit takes. As many may wait.
-	gateSlots = 256
+	// many as one commit takes. gateQueue is how many may wait for them: few, so that the wait is short beside the work.
+	gateSlots, gateQueue = 256, 64
 	// pageQueue is how many may wait to read a page of a listing.
-	pageQueue = 128
+	pageQueue = 64
 	// gateWait is how long a request waits.
 	gateWait = 5 * time.Second
 )
@@ -28,8 +28,8 @@ type gates struct {
 }
 
 func (g *gates) init() {
-	g.writes = admission.New(gateSlots, gateSlots, gateWait)
-	g.reads = admission.New(gateSlots, gateSlots, gateWait)
+	g.writes = admission.New(gateSlots, gateQueue, gateWait)
+	g.reads = admission.New(gateSlots, gateQueue, gateWait)
 	g.pages = admission.New(runtime.GOMAXPROCS(0), pageQueue, gateWait)
 }
 

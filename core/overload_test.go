@@ -78,7 +78,7 @@ type flood struct {
 }
 
 func floods() []flood {
-	const slots = 256
+	const slots, wait = 256, 64
 	type request = func(e *coretest.Env, i int) error
 	ctx := context.Background
 	put := func(n int) request {
@@ -100,11 +100,11 @@ func floods() []flood {
 		return err
 	}
 	return []flood{
-		{"delete", "update", slots, slots, remove, []request{stat, list}},
-		{"put", "update", slots, slots, put(100), []request{stat, list}},
-		{"put empty", "update", slots, slots, put(0), []request{stat, list}},
-		{"stat", "lookup", slots, slots, stat, []request{put(10), list}},
-		{"list", "view", runtime.GOMAXPROCS(0), 128, list, []request{put(10), stat}},
+		{"delete", "update", slots, wait, remove, []request{stat, list}},
+		{"put", "update", slots, wait, put(100), []request{stat, list}},
+		{"put empty", "update", slots, wait, put(0), []request{stat, list}},
+		{"stat", "lookup", slots, wait, stat, []request{put(10), list}},
+		{"list", "view", runtime.GOMAXPROCS(0), wait, list, []request{put(10), stat}},
 	}
 }
 

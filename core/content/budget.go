@@ -41,8 +41,8 @@ func (p *piece) block(n int) []byte { return p.buf[headRoom : headRoom+n : len(p
 
 // Budget is the memory that all transfers share (S18): pieces of one block each, a lane of pieces of 64 KiB, so that
 // small transfers never queue behind large ones, and one of 16 KiB for inline content, which no space can hold up.
-// Admission is first come, first served; as many may wait as there are pieces, further ones are refused at once: so
-// whoever is admitted waited no longer than those before him took. It is made by NewBudget; all methods may be called
+// Admission is first come, first served; a quarter as many may wait as there are pieces, further ones are refused at
+// once: so whoever is admitted waited for a part of the time that those before him took. It is made by NewBudget; all methods may be called
 // concurrently.
 type Budget struct {
 	epoch                time.Time // what the times of clients are counted from
@@ -161,8 +161,8 @@ func (l *lane) acquire(ctx context.Context, to []*piece, n int) ([]*piece, error
 	return l.take(to, n), nil
 }
 
-// queue is how many may wait: as many as can be served at once, or a few where that are very few.
-func (l *lane) queue() int { return max(l.total, leastQueue) }
+// queue is how many may wait: a quarter of those that are served at once, or some where that are few.
+func (l *lane) queue() int { return max(l.total/4, leastQueue) }
 
 // wait returns nil once w's pieces are granted. Meanwhile clients that are too slow are cut.
 func (l *lane) wait(ctx context.Context, w *waiter) error {

@@ -70,7 +70,7 @@ func overloaded(t *testing.T, errs []error) (n int) {
 }
 
 // TestOverload sends five times as many uploads as there is memory for, to a space that stands still: as many as fit
-// are at work, as many wait, and the others are refused without a wait and with no more than their first bytes read.
+// are at work, as many as may wait for them, and the others are refused without a wait and with no more than their first bytes read.
 // Inline content, which needs no space, is taken meanwhile. All that were let in succeed.
 func TestOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -78,11 +78,12 @@ func TestOverload(t *testing.T) {
 		open := gated(l)
 		defer open()
 		small := &l.cfg.Budget.small
-		fit, start := small.total, time.Now()
+		fit, wait, start := small.total, small.queue(), time.Now()
+		refused := 4*fit - wait
 		results, bodies := l.crowd(t, 5*fit, random(40_000))
 		synctest.Wait()
-		if s := l.cfg.Budget.Stats(); s.Waiting != fit || s.Refused != int64(3*fit) || l.spaces[0].calls["put"] != fit {
-			t.Errorf("%+v with %d at work, want %d, as many waiting, and %d refused", s, l.spaces[0].calls["put"], fit, 3*fit)
+		if s := l.cfg.Budget.Stats(); s.Waiting != wait || s.Refused != int64(refused) || l.spaces[0].calls["put"] != fit {
+			t.Errorf("%+v with %d at work, want %d, %d waiting and %d refused", s, l.spaces[0].calls["put"], fit, wait, refused)
 		}
 		whole := 0
 		for _, b := range bodies {
@@ -93,7 +94,7 @@ func TestOverload(t *testing.T) {
 		if whole != fit {
 			t.Errorf("%d bodies were read, want %d", whole, fit)
 		}
-		inline, _ := l.crowd(t, 2*l.cfg.Budget.inline.total, random(4_000))
+		inline, _ := l.crowd(t, l.cfg.Budget.inline.total, random(4_000))
 		if n := overloaded(t, inline()); n != 0 {
 			t.Errorf("%d inline bodies refused, want none", n)
 		}
@@ -101,8 +102,8 @@ func TestOverload(t *testing.T) {
 			t.Errorf("refusals and inline content took %v, want no wait", took)
 		}
 		open()
-		if n := overloaded(t, results()); n != 3*fit {
-			t.Errorf("%d refused in the end, want %d", n, 3*fit)
+		if n := overloaded(t, results()); n != refused {
+			t.Errorf("%d refused in the end, want %d", n, refused)
 		}
 	})
 }
@@ -113,16 +114,16 @@ func TestOverloadEnds(t *testing.T) {
 		l := newLab(t, 1, func(c *Config) { c.Budget = NewBudget(64 << 20) })
 		open := gated(l)
 		defer open()
-		fit, start := l.cfg.Budget.small.total, time.Now()
-		results, _ := l.crowd(t, 2*fit, random(40_000))
+		fit, wait, start := l.cfg.Budget.small.total, l.cfg.Budget.small.queue(), time.Now()
+		results, _ := l.crowd(t, fit+wait, random(40_000))
 		time.Sleep(admissionWait)
 		synctest.Wait()
-		if s := l.cfg.Budget.Stats(); s.Waiting != 0 || s.Refused != int64(fit) {
-			t.Errorf("%+v after %v, want %d refused", s, admissionWait, fit)
+		if s := l.cfg.Budget.Stats(); s.Waiting != 0 || s.Refused != int64(wait) {
+			t.Errorf("%+v after %v, want %d refused", s, admissionWait, wait)
 		}
 		open()
-		if n := overloaded(t, results()); n != fit || time.Since(start) != admissionWait {
-			t.Errorf("%d refused after %v, want %d after %v", n, time.Since(start), fit, admissionWait)
+		if n := overloaded(t, results()); n != wait || time.Since(start) != admissionWait {
+			t.Errorf("%d refused after %v, want %d after %v", n, time.Since(start), wait, admissionWait)
 		}
 		again, _ := l.crowd(t, fit, random(40_000))
 		if n := overloaded(t, again()); n != 0 {

@@ -17,6 +17,7 @@ var (
 	perSecond = unit{"/s", true}
 	megabytes = unit{"MB/s", true}
 	millis    = unit{"ms", false}
+	micros    = unit{"µs", false}
 	mebibytes = unit{"MiB", false}
 	percent   = unit{"%", false}
 )
