@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"syscall"
 	"testing"
 
 	"trivium/core"
 	"trivium/core/coretest"
+	"trivium/s3front/sigv4"
 )
 
 // measureCPU reports the processor time of an operation, which a busy machine changes less than its duration.
@@ -92,6 +94,67 @@ func BenchmarkDoor(b *testing.B) {
 		{"prefixes", call{method: "GET", target: "/tree?list-type=2&max-keys=1000&delimiter=%2F"}, 40_000},
 	} {
 		b.Run(c.name, func(b *testing.B) { e.bench(b, handler, c.call, c.least) })
+	}
+}
+
+// BenchmarkRoute finds the operation of a request: path, query, whitelist.
+func BenchmarkRoute(b *testing.B) {
+	e := newEnv(b)
+	d := newDoor(Config{Service: e.core.Service})
+	hr := e.request(call{method: "PUT", target: "/bucket/dir/object?partNumber=3&uploadId=abc"})
+	b.ReportAllocs()
+	for b.Loop() {
+		at, ok := cutPath(hr.URL.EscapedPath())
+		r := request{Request: hr, door: d}
+		if err := r.parse(at); err != nil || !ok {
+			b.Fatal(err)
+		}
+		if rt, err := d.routes.find(&r); err != nil || rt.op != "UploadPart" {
+			b.Fatal(rt, err)
+		}
+	}
+}
+
+// BenchmarkUpload sends 16 MiB through the whole door, in each form of a body, into spaces that forget it.
+func BenchmarkUpload(b *testing.B) {
+	e := newEnvOn(b, coretest.Options{Discard: true}, func(c *Config) { c.Observe = nil })
+	e.must(call{method: "PUT", target: "/bucket"})
+	data := string(coretest.Bytes(1, 16<<20))
+	crc := sigv4.Param{Name: "x-amz-checksum-crc32", Value: crcOf(data)}
+	trailer := "X-Amz-Trailer: " + crc.Name
+	for _, f := range []struct {
+		name string
+		call call
+	}{
+		{"plain", call{payload: sigv4.UnsignedPayload}},
+		{"hashed", call{}},
+		{"chunks unsigned trailer", call{payload: sigv4.StreamUnsignedPayload, headers: trailer, trailers: []sigv4.Param{crc}, chunk: 1 << 20}},
+		{"chunks signed", call{payload: sigv4.StreamPayload, chunk: 64 << 10}},
+		{"chunks signed trailer", call{payload: sigv4.StreamPayloadTrailer, headers: trailer, trailers: []sigv4.Param{crc}, chunk: 64 << 10}},
+	} {
+		b.Run(f.name, func(b *testing.B) {
+			f.call.method, f.call.target, f.call.body = "PUT", "/bucket/object", data
+			r := e.request(f.call)
+			r.RequestURI = r.URL.RequestURI()
+			wire, err := io.ReadAll(r.Body)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var body reused
+			r.Body = &body
+			out := sink{header: http.Header{}}
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			defer measureCPU(b)()
+			for b.Loop() {
+				body.Reset(wire)
+				clear(out.header)
+				e.srv.Config.Handler.ServeHTTP(&out, r)
+				if out.status != http.StatusOK {
+					b.Fatal(out.status)
+				}
+			}
+		})
 	}
 }
 

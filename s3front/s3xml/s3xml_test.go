@@ -185,6 +185,7 @@ func flat(n *Node) []string {
 	return append(out, n.Text)
 }
 
+// BenchmarkListing writes a page of 1,000 keys.
 func BenchmarkListing(b *testing.B) {
 	var w Writer
 	b.ReportAllocs()
@@ -202,6 +203,39 @@ func BenchmarkListing(b *testing.B) {
 		}
 		w.Close("ListBucketResult")
 	}
+	b.SetBytes(int64(len(w.Bytes())))
+}
+
+// BenchmarkListingFloor writes the same page by encoding/xml.
+func BenchmarkListingFloor(b *testing.B) {
+	type contents struct {
+		Key          string
+		LastModified time.Time
+		ETag         string
+		Size         int64
+		StorageClass string
+	}
+	type result struct {
+		XMLName  xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ ListBucketResult"`
+		Contents []contents
+	}
+	var page result
+	for range 1000 {
+		page.Contents = append(page.Contents, contents{
+			"photos/2026/november/image-0001.jpeg", time.Unix(0, 1_700_000_000_123_456_789).UTC(),
+			`"d41d8cd98f00b204e9800998ecf8427e"`, 123456, "STANDARD",
+		})
+	}
+	size := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		text, err := xml.Marshal(&page)
+		if err != nil {
+			b.Fatal(err)
+		}
+		size = len(text)
+	}
+	b.SetBytes(int64(size))
 }
 
 func BenchmarkParseCompletion(b *testing.B) {

@@ -55,6 +55,7 @@ func rows() []row {
 		{"delete", (*bench).rowDelete},
 		{"uploads", (*bench).rowUploads},
 		{"overload", (*bench).rowOverload},
+		{"code", (*bench).rowCode},
 		{"ec", (*bench).rowCoded},
 		{"list", (*bench).rowList},
 	}
