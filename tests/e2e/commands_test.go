@@ -239,11 +239,54 @@ func TestRcloneCommands(t *testing.T) {
 			if out := c.do(t, "cat", ":s3:walk/tree/small"); out != "meow\n" {
 				t.Errorf("cat = %q", out)
 			}
+			rcloneStreams(t, c, dir, file, digest)
 			c.do(t, "purge", ":s3:walk")
 			if out := c.do(t, "lsf", ":s3:"); strings.Contains(out, "walk") {
 				t.Errorf("after purge: %q", out)
 			}
 		})
+	}
+}
+
+// rcloneStreams copies an object of parts in the server, uploads stdin, whose size nobody knows, and reads a part.
+func rcloneStreams(t *testing.T, c *rcloneCLI, dir, file, digest string) {
+	t.Helper()
+	// A cutoff below the size makes it an upload of parts.
+	c.do(t, "copyto", "--s3-upload-cutoff", "5Mi", "--s3-chunk-size", "5Mi", file, ":s3:walk/parts")
+	c.do(t, "copyto", ":s3:walk/parts", ":s3:walk/parts too")
+	back := filepath.Join(t.TempDir(), "back")
+	c.do(t, "copyto", ":s3:walk/parts too", back)
+	if got := digestOf(t, back); got != digest {
+		t.Errorf("the copy of an object of parts has SHA-256 %s, want %s", got, digest)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"stdin": string(b), "short": "short", "nothing": ""} {
+		if out, err := c.try(t, text, append([]string{"rcat", ":s3:walk/" + name}, c.flags...)...); err != nil {
+			t.Fatalf("rcat: %v %s", err, out)
+		}
+		if out := c.do(t, "cat", ":s3:walk/"+name); out != text {
+			t.Errorf("rcat of %d bytes: %d came back", len(text), len(out))
+		}
+	}
+	if out := c.do(t, "cat", "--offset", "5242870", "--count", "20", ":s3:walk/stdin"); out != string(b[5242870:5242890]) {
+		t.Errorf("cat --offset --count = %q, want the bytes of the file", out)
+	}
+	c.do(t, "sync", dir, ":s3:walk/tree") // nothing to do
+	if err := os.Remove(filepath.Join(dir, "small")); err != nil {
+		t.Fatal(err)
+	}
+	c.do(t, "move", ":s3:walk/tree", ":s3:walk/moved tree")
+	c.do(t, "sync", dir, ":s3:walk/moved tree") // deletes small
+	c.do(t, "check", dir, ":s3:walk/moved tree")
+	var size struct{ Count, Bytes int64 }
+	if err := json.Unmarshal([]byte(c.do(t, "size", "--json", ":s3:walk/moved tree")), &size); err != nil {
+		t.Fatal(err)
+	}
+	if size.Count != 1 || size.Bytes != int64(len(b)) {
+		t.Errorf("size = %+v, want the one file", size)
 	}
 }
 
