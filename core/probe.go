@@ -77,10 +77,36 @@ func (s *Service) serveProbes(ctx context.Context) {
 			wait.Go(func() {
 				ctx, cancel := context.WithTimeout(ctx, probePatience)
 				defer cancel()
-				s.probes.end(sp.ID, content.Probe(ctx, sp, s.claim()))
+				shard, err := s.knownShard(ctx, sp)
+				if err == nil {
+					err = content.Probe(ctx, sp, s.claim(), shard)
+				}
+				s.probes.end(sp.ID, err)
 			})
 		}
 	}
+}
+
+// knownShard names a shard that must be in a space; "" when the first blobs have none there.
+func (s *Service) knownShard(ctx context.Context, sp content.Space) (name string, err error) {
+	const looked = 16
+	err = s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		name = ""
+		blobs, err := tx.Blobs(ctx, content.BlobID{}, looked)
+		for i := 0; i < len(blobs) && name == ""; i++ {
+			if blobs[i].Buffer != 0 || blobs[i].Pack != (content.BlobID{}) {
+				continue
+			}
+			for p := range blobs[i].Layout.Places() {
+				if p.Space == sp.ID {
+					name = content.ShardName(sp.WorkingDir, blobs[i].ID, p)
+					break
+				}
+			}
+		}
+		return err
+	})
+	return name, err
 }
 
 // takesFiles returns nil when one of the spaces took a file the last time it was tried, which was just now or a few

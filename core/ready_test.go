@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trivium/core"
+	"trivium/core/content"
 	"trivium/core/coretest"
 	"trivium/drivers"
 )
@@ -183,4 +184,39 @@ func TestReadyAfterDamage(t *testing.T) {
 	for range 2 {
 		wantCode(t, "Ready after damage", s.Ready(ctx), core.Corrupt)
 	}
+}
+
+// A space without its shards is not ready, though it would take new ones; one shard that is gone is for the upkeep.
+func TestReadyMissesShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d drivers.Driver
+		env := coretest.New(t, coretest.Options{Spaces: 1, Wrap: func(_ string, below drivers.Driver) drivers.Driver {
+			d = below
+			return below
+		}})
+		ctx := t.Context()
+		_, err := env.Bucket(ctx, "bucket", core.VersioningOff, core.BucketPolicy{})
+		ok(t, "bucket", err)
+		for _, key := range []string{"a", "b"} {
+			text := strings.Repeat(key, 100_000)
+			_, err := env.Admin.PutObject(ctx, "bucket", key, strings.NewReader(text), int64(len(text)), core.PutOptions{})
+			ok(t, "put", err)
+		}
+		ok(t, "ready", env.Service.Ready(ctx))
+		var names []string
+		for info, err := range d.List(ctx, "shards", drivers.ListOptions{Recursive: true}) {
+			ok(t, "list", err)
+			names = append(names, info.Name)
+		}
+		if len(names) != 2 {
+			t.Fatalf("%v is in the space, want two shards", names)
+		}
+		for i, name := range names {
+			ok(t, "delete", d.Delete(ctx, name))
+			time.Sleep(3 * time.Second)
+			if err := env.Service.Ready(ctx); errors.Is(err, content.ErrNoShards) != (i == 1) {
+				t.Errorf("Ready with %d of two shards = %v", 1-i, err)
+			}
+		}
+	})
 }

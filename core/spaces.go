@@ -39,7 +39,8 @@ type openSpaces struct {
 	rows    []Space
 	shared  map[content.SpaceID]bool // of administrators: they take content of other users too
 	drivers map[content.SpaceID]drivers.Driver
-	opening sync.Mutex // held while drivers are opened: none is opened twice
+	failed  map[content.SpaceID]error // why those without a driver are down
+	opening sync.Mutex                // held while drivers are opened: none is opened twice
 }
 
 // usable returns the spaces that content of owner may go to, of those named or, with none named, of all, and
@@ -107,6 +108,30 @@ func (o *openSpaces) keep(id content.SpaceID, d drivers.Driver) {
 		o.drivers = make(map[content.SpaceID]drivers.Driver)
 	}
 	o.drivers[id] = d
+	delete(o.failed, id)
+}
+
+// fail remembers why a space is down.
+func (o *openSpaces) fail(id content.SpaceID, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.failed == nil {
+		o.failed = make(map[content.SpaceID]error)
+	}
+	o.failed[id] = err
+}
+
+// whyDown is why spaces are down; nil: none failed.
+func (o *openSpaces) whyDown() error {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	var all []error
+	for _, row := range o.rows {
+		if err := o.failed[row.ID]; err != nil {
+			all = append(all, fmt.Errorf("space %s: %w", row.Name, err))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // waiting returns the rows whose driver is not open.
@@ -208,6 +233,7 @@ func (s *Service) reopenSpaces(ctx context.Context, patience time.Duration) {
 			defer cancel()
 			if err := s.openSpace(ctx, row); err != nil {
 				s.log.Warn("space is down", "space", row.Name, "error", err)
+				s.opened.fail(row.ID, err)
 				s.spaces.Set(contentSpace(row, nil))
 			}
 		})

@@ -90,19 +90,52 @@ func CheckMarker(ctx context.Context, sp Space, c Claim) (Marker, error) {
 	return m, err
 }
 
-// Probe tries whether sp takes files, by writing a short one named "probe" beside the marker in place of the last. A
-// space without the store's marker is not written to. The error is CheckMarker's or the driver's.
-func Probe(ctx context.Context, sp Space, c Claim) error {
+// ErrNoShards says that the directory of a space's shards is missing or empty though content is in it: another disk is
+// mounted there, or none.
+var ErrNoShards = errors.New("its directory " + shardsDir + " is missing or empty, or its disk is not mounted: bring it back, " +
+	"or restore it from a copy")
+
+// Probe tries whether sp has its shards and takes more: it looks for shard, the name of one that must be there ("": none
+// is known), and writes a short file where shards are and removes it. Neither is done in a space without the store's
+// marker. The error is CheckMarker's, ErrNoShards or the driver's.
+func Probe(ctx context.Context, sp Space, c Claim, shard string) error {
 	_, err := CheckMarker(ctx, sp, c)
 	if unmarked := errors.Is(err, drivers.ErrNotExist) && sp.Driver.Traits().Volatile; err != nil && !unmarked {
 		return err
 	}
 	text := []byte("written to see whether this space takes files\n")
-	name := join(sp.WorkingDir, probeName)
-	if err := sp.Driver.Put(ctx, name, bytes.NewReader(text), int64(len(text)), drivers.PutOptions{}); err != nil {
+	name := join(ShardPrefix(sp.WorkingDir), probeName)
+	err = findShards(ctx, sp, shard)
+	if err == nil {
+		err = sp.Driver.Put(ctx, name, bytes.NewReader(text), int64(len(text)), drivers.PutOptions{})
+	}
+	if err == nil {
+		err = sp.Driver.Delete(ctx, name)
+	}
+	if err != nil {
 		return fmt.Errorf("probe space %d: %w", sp.ID, err)
 	}
 	return nil
+}
+
+// findShards returns ErrNoShards when neither that shard nor any other is in sp. One that is missing alone is damage,
+// which is for the upkeep.
+func findShards(ctx context.Context, sp Space, shard string) error {
+	if shard == "" {
+		return nil
+	}
+	if _, err := sp.Driver.Stat(ctx, shard); !errors.Is(err, drivers.ErrNotExist) {
+		return err
+	}
+	for info, err := range sp.Driver.List(ctx, ShardPrefix(sp.WorkingDir), drivers.ListOptions{}) {
+		if errors.Is(err, drivers.ErrNotExist) {
+			break
+		}
+		if err != nil || info.IsDir {
+			return err
+		}
+	}
+	return ErrNoShards
 }
 
 // readMarker reads the marker of a space.
