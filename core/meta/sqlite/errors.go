@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 
 	"modernc.org/libc"
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"trivium/core"
@@ -16,7 +18,8 @@ const restore = "stop the server and restore the data directory from a copy of y
 // fail makes the error of a result code and remembers it when SQLite may have ended the transaction.
 func (c *conn) fail(rc int32) error {
 	msg := libc.GoString(sqlite3.Xsqlite3_errmsg(c.tls, c.db))
-	if rc&0xff == sqlite3.SQLITE_IOERR && rc != sqlite3.SQLITE_IOERR_DATA && noRoom(sqlite3.Xsqlite3_system_errno(c.tls, c.db)) {
+	if rc&0xff == sqlite3.SQLITE_IOERR && rc != sqlite3.SQLITE_IOERR_DATA && noRoom(sqlite3.Xsqlite3_system_errno(c.tls, c.db)) ||
+		inIndex(rc) && nearlyFull(c.path) {
 		rc = sqlite3.SQLITE_FULL // SQLite says so for ENOSPC in writes alone: not for its index, nor for a quota
 	}
 	err := codeError(rc, msg)
@@ -32,6 +35,40 @@ func (c *conn) fail(rc int32) error {
 // noRoom tells whether a system call failed for want of room.
 func noRoom(errno int32) bool {
 	return syscall.Errno(errno) == syscall.ENOSPC || syscall.Errno(errno) == syscall.EDQUOT
+}
+
+// inIndex tells whether SQLite failed at the index of the log, which is mapped: a page that finds no room when it is
+// written to leaves no number of an error.
+func inIndex(rc int32) bool {
+	return rc == sqlite3.SQLITE_IOERR_IN_PAGE || rc == sqlite3.SQLITE_IOERR_SHMSIZE || rc == sqlite3.SQLITE_IOERR_SHMMAP
+}
+
+// nearlyFull tells whether the disk of a file has less room than a start takes.
+func nearlyFull(name string) bool {
+	const start = 1 << 20
+	free, err := freeSpace(name)
+	return err == nil && free < start
+}
+
+// whereFull adds the path to the error of a start that found no room. Requests are not told where the store lies.
+func whereFull(path string, err error) error {
+	if e, ok := errors.AsType[*core.Error](err); ok && e.Code == core.NoSpace && e.Path == "" {
+		return &core.Error{Code: e.Code, Path: path, Msg: e.Msg, Err: e.Err}
+	}
+	return err
+}
+
+// migrationError is the error of a migration, in core's words where the disk was full.
+func migrationError(path string, err error) error {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return err
+	}
+	rc := int32(e.Code())
+	if rc&0xff != sqlite3.SQLITE_FULL && (rc&0xff != sqlite3.SQLITE_IOERR || !nearlyFull(path)) {
+		return err
+	}
+	return codeError(sqlite3.SQLITE_FULL, err.Error())
 }
 
 // endsBatch tells whether SQLite rolls back the whole transaction, or may have, when a statement ends with rc.

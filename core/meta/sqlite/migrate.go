@@ -52,7 +52,7 @@ func prepareFile(ctx context.Context, path string, files fs.FS) error {
 		return err
 	}
 	if err := migrate(ctx, path, files, newest); err != nil {
-		return fmt.Errorf("migrate %s from version %d to %d: %w", path, version, newest, err)
+		return fmt.Errorf("migrate %s from version %d to %d: %w", path, version, newest, migrationError(path, err))
 	}
 	return syncDir(filepath.Dir(path))
 }

@@ -30,12 +30,13 @@ func dialect() *sqlmeta.Dialect {
 // the database: Corrupt, unless o.DropDamagedLog. What is not found is the loss of whole frames at the very end of the
 // log within a second of their commits, and damage of more than one byte that leaves no commit behind it but the last:
 // both look like the write that a power cut interrupts.
-func Open(ctx context.Context, o Options) (*Store, error) {
+func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	path, err := filepath.Abs(o.Path)
 	if err != nil {
 		return nil, fmt.Errorf("open metadata store: %w", err)
 	}
 	o.Path = path
+	defer func() { err = whereFull(path, err) }()
 	if err := checkPlaces(path); err != nil {
 		return nil, err
 	}

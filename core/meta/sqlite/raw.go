@@ -18,6 +18,7 @@ import (
 type conn struct {
 	tls   *libc.TLS
 	db    uintptr
+	path  string // of the database
 	stmts map[string]*stmt
 	// broken is the first error after which SQLite may have ended the transaction by itself.
 	broken error
@@ -37,7 +38,7 @@ func openConn(path string, flags int32) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{tls: libc.NewTLS(), stmts: make(map[string]*stmt)}
+	c := &conn{tls: libc.NewTLS(), path: path, stmts: make(map[string]*stmt)}
 	name, err := libc.CString(path)
 	if err != nil {
 		return nil, err
