@@ -7,18 +7,22 @@ import (
 
 // Remote is where a request that carries a password comes from. The zero value is a stranger without TLS.
 type Remote struct {
-	Addr netip.Addr // of the connection's other end, never of a header; the zero Addr is not known
+	Addr netip.Addr // of the client, from no header but a trusted proxy's; the zero Addr is not known
 	TLS  bool       // the connection is encrypted
 }
 
-// RemoteOf returns the Remote of a connection from hostPort, as net/http has it in Request.RemoteAddr. What cannot be
-// read is a stranger.
+// RemoteOf returns the Remote of a request from an address with or without a port: Request.RemoteAddr of net/http, in
+// which the server puts the client that a trusted proxy names. What cannot be read is a stranger.
 func RemoteOf(hostPort string, tls bool) Remote {
-	ap, err := netip.ParseAddrPort(hostPort)
+	addr, err := netip.ParseAddr(hostPort)
 	if err != nil {
-		return Remote{TLS: tls}
+		ap, err := netip.ParseAddrPort(hostPort)
+		if err != nil {
+			return Remote{TLS: tls}
+		}
+		addr = ap.Addr()
 	}
-	return Remote{Addr: ap.Addr().Unmap().WithZone(""), TLS: tls}
+	return Remote{Addr: addr.Unmap().WithZone(""), TLS: tls}
 }
 
 // here tells whether the connection comes from this machine, where a proxy for many clients may run.

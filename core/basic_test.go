@@ -80,6 +80,11 @@ func TestBasicNeedsEncryption(t *testing.T) {
 		{"[fe80::1%eth0]:1", true, true},
 		{"0.0.0.0:1", false, false},
 		{"localhost:1", false, false}, // no address
+		{"127.0.0.1", false, true},    // without a port, as of a client that a proxy names
+		{"192.0.2.7", false, false},
+		{"192.0.2.7", true, true},
+		{"2001:db8::1", true, true},
+		{"unknown", false, false},
 		{"", false, false},
 		{"", true, true},
 	} {

@@ -19,6 +19,7 @@ import (
 func xmlOps() map[string]string {
 	return map[string]string{
 		"PutObjectTagging":        "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>",
+		"PutBucketTagging":        "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>",
 		"CompleteMultipartUpload": "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>a</ETag></Part></CompleteMultipartUpload>",
 		"DeleteObjects":           "<Delete><Object><Key>secret</Key></Object></Delete>",
 		"CreateBucket":            "<CreateBucketConfiguration><LocationConstraint>eu</LocationConstraint></CreateBucketConfiguration>",
@@ -61,7 +62,7 @@ func TestBadDocuments(t *testing.T) {
 		c.headers = ""
 		for name, doc := range badDocuments(good) {
 			c.body = doc
-			if op == "DeleteObjects" {
+			if op == "DeleteObjects" || op == "PutBucketTagging" {
 				c.headers = "X-Amz-Checksum-Crc32: " + crcOf(doc)
 			}
 			w := h.fire(h.signed(c, "alice"))
@@ -78,7 +79,7 @@ func TestTwiceInADocument(t *testing.T) {
 	h := newHeist(t)
 	alice := canonicalID(userID(t, h.env, "alice"))
 	single := map[string]string{
-		"PutObjectTagging": "Key TagSet Value", "CompleteMultipartUpload": "PartNumber ETag", "DeleteObjects": "Key", "CreateBucket": "LocationConstraint",
+		"PutObjectTagging": "Key TagSet Value", "PutBucketTagging": "Key TagSet Value", "CompleteMultipartUpload": "PartNumber ETag", "DeleteObjects": "Key", "CreateBucket": "LocationConstraint",
 		"PutBucketVersioning": "Status", "PutBucketAcl": "AccessControlList Grantee ID Permission", "PutObjectAcl": "AccessControlList Grantee ID Permission",
 	}
 	before := h.look()
@@ -88,7 +89,7 @@ func TestTwiceInADocument(t *testing.T) {
 		for element := range strings.FieldsSeq(single[op]) {
 			from, to := strings.Index(good, "<"+element+">"), strings.Index(good, "</"+element+">")+len(element)+3
 			c.body, c.headers = good[:to]+good[from:to]+good[to:], ""
-			if op == "DeleteObjects" {
+			if op == "DeleteObjects" || op == "PutBucketTagging" {
 				c.headers = "X-Amz-Checksum-Crc32: " + crcOf(c.body)
 			}
 			w := h.fire(h.signed(c, "alice"))

@@ -30,9 +30,6 @@ type Config struct {
 	// path. It is the one that answers name, and a host that the signatures of path-style requests may have been made
 	// for, whatever host the proxy has set. "": the host and scheme of each request.
 	PublicURL string
-	// Scheme returns that of the request as its client made it, when that is not the connection's; nil, or "" from it:
-	// the connection's.
-	Scheme func(ctx context.Context) string
 	// RequestID returns the id that the server gave to the request; nil, or "" from it: the door makes one.
 	RequestID func(ctx context.Context) string
 	// Note tells the access log who does what, once per request, before the operation runs; nil: nobody asks.

@@ -115,6 +115,8 @@ func (h *heist) refill() {
 	h.upload = value(h.by("alice", post("/victim/secret?uploads", "", "X-Amz-Meta-Hush: "+secretMeta)).body, "UploadId")
 	h.part = strings.Trim(h.by("alice", put("/victim/secret?partNumber=1&uploadId="+h.upload, "part")).Header.Get("Etag"), `"`)
 	h.etag = strings.Trim(etag, `"`)
+	tags := "<Tagging><TagSet><Tag><Key>t</Key><Value>" + secretTag + "</Value></Tag></TagSet></Tagging>"
+	h.by("alice", put("/victim?tagging", tags, "X-Amz-Checksum-Crc32: "+crcOf(tags)))
 	h.secrets = []string{secretBody, secretMeta, secretTag, secretKey, secretType, h.etag, aliceSecret, adminSecret}
 }
 
@@ -139,6 +141,8 @@ func (h *heist) booty(op string) (call, bool) {
 		"PutBucketAcl": put(b+"?acl", "", "X-Amz-Acl: private"), "GetBucketVersioning": get(b + "?versioning"),
 		"PutBucketVersioning": put(b+"?versioning", "<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"),
 		"ListBuckets":         get("/"),
+		"GetBucketTagging":    get(b + "?tagging"), "DeleteBucketTagging": del(b + "?tagging"),
+		"PutBucketTagging": put(b+"?tagging", tags, "X-Amz-Checksum-Crc32: "+crcOf(tags)),
 	}[op]
 	return c, ok
 }
@@ -153,8 +157,9 @@ func (h *heist) dump(bucket string) string {
 	uploads, err3 := se.Uploads(ctx, bucket, core.UploadListOptions{Limit: 1000})
 	usage, err4 := se.Usage(ctx, bucket)
 	grants, err5 := se.Grants(ctx, bucket)
-	err := errors.Join(err1, err2, err3, err4, err5)
-	out := fmt.Sprintf("%+v\n%+v\n%+v\n%+v\n%+v\n", b, versions, uploads, usage, grants)
+	tags, _, err6 := se.Doc(ctx, bucket, taggingDoc)
+	err := errors.Join(err1, err2, err3, err4, err5, err6)
+	out := fmt.Sprintf("%+v\n%+v\n%+v\n%+v\n%+v\n%s\n", b, versions, uploads, usage, grants, tags)
 	for _, u := range uploads.Uploads {
 		parts, _, perr := se.Parts(ctx, core.Path{Bucket: bucket, Key: u.Key}, u.ID, 0, 1000)
 		out += fmt.Sprintf("%+v\n", parts)
@@ -341,7 +346,7 @@ func TestBooty(t *testing.T) {
 			c, _ := h.booty(rt.op)
 			want := http.StatusOK
 			switch rt.op {
-			case "AbortMultipartUpload", "DeleteObject", "DeleteObjectTagging":
+			case "AbortMultipartUpload", "DeleteObject", "DeleteObjectTagging", "PutBucketTagging", "DeleteBucketTagging":
 				want = http.StatusNoContent
 			case "DeleteBucket":
 				want = http.StatusConflict // it is not empty

@@ -109,8 +109,8 @@ func addressForgeries() []forgery {
 			return h.signed(c, "mallory")
 		}})
 	}
-	return append(all, forgery{name: "redirection", ops: []string{"PutObject", "CreateMultipartUpload", "CopyObject"}, want: noThing, make: func(h *heist, c call) shot {
-		return h.signed(c.with("X-Amz-Website-Redirect-Location: http://169.254.169.254/"), "alice")
+	return append(all, forgery{name: "redirection", ops: []string{"PutObject", "CreateMultipartUpload", "CopyObject"}, want: "400 InvalidRedirectLocation", make: func(h *heist, c call) shot {
+		return h.signed(c.with("X-Amz-Website-Redirect-Location: file:///etc/passwd"), "alice")
 	}})
 }
 

@@ -90,11 +90,6 @@ func (r *request) address(path string) string {
 
 // scheme is what the client speaks.
 func (r *request) scheme() string {
-	if r.door.cfg.Scheme != nil {
-		if scheme := r.door.cfg.Scheme(r.Context()); scheme != "" {
-			return scheme
-		}
-	}
 	if r.TLS != nil {
 		return "https"
 	}

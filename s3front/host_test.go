@@ -1,7 +1,6 @@
 package s3front
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -98,7 +97,6 @@ func TestOddTargets(t *testing.T) {
 func TestPublicURL(t *testing.T) {
 	e := newEnv(t, func(c *Config) {
 		c.Domains, c.PublicURL, c.Region = []string{"s3.test"}, "https://s3.test:8443", "eu-central-1"
-		c.Scheme = func(context.Context) string { return "http" } // the public URL goes before it
 	})
 	for _, c := range []struct{ host, prefix string }{
 		{"127.0.0.1:7070", "/my.bucket"}, {"my.bucket.s3.test:8443", ""},

@@ -23,7 +23,7 @@ type Config struct {
 	// serves, idle or silent, make room.
 	MaxConns int
 	// TrustedProxies are the addresses of proxies whose X-Forwarded-Host, X-Forwarded-Proto and X-Forwarded-For are
-	// believed: the host of the request, what Scheme returns, the client's address. nil: nobody's.
+	// believed: the host of a request, its client's address, whether that speaks TLS. nil: nobody's.
 	TrustedProxies []netip.Prefix
 	// Progress is how long a client may take for its next byte of a body, or to take ours; 0: 60 s.
 	Progress time.Duration

@@ -16,7 +16,6 @@ type exchange struct {
 	start         time.Time
 	door          string
 	remote, proxy string // addresses: of the client, and of the trusted proxy that names it, if one does
-	scheme        string // of the client, as a trusted proxy names it; ""
 	principal, op string
 	code          string // of the error that was answered
 	key, reason   string // of a refused signature; a reason alone: what is not implemented

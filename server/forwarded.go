@@ -1,7 +1,7 @@
 package server
 
 import (
-	"context"
+	"crypto/tls"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -18,8 +18,9 @@ type forwarded struct {
 // maxHost bounds a host with its port, in bytes: a name has 253.
 const maxHost = 270
 
-// believe takes what a trusted proxy says of r into r and its exchange: the host that the client asked for, its
-// address, what it speaks. From everybody else the headers count as if they were not there.
+// believe takes what a trusted proxy says of r into r and its exchange, so that doors ask r alone: the host that the
+// client asked for, its address without a port in RemoteAddr, and whether it speaks TLS, in TLS, which has nothing else
+// then. From everybody else the headers count as if they were not there.
 //
 // Of several values the last counts, which the proxy itself has added or chosen: what stands before it may be the
 // client's. Addresses are read from the end as well, over all that are trusted. What is malformed is nothing, and in a
@@ -40,15 +41,12 @@ func (s *Server) believe(x *exchange, r *http.Request) {
 		x.remote, x.proxy = f.client, r.RemoteAddr
 		r.RemoteAddr = f.client
 	}
-	x.scheme = f.scheme
-}
-
-// Scheme returns what the client of ctx's request speaks, "http" or "https", when a trusted proxy says so; else "".
-func Scheme(ctx context.Context) string {
-	if x := exchangeOf(ctx); x != nil {
-		return x.scheme
+	switch {
+	case f.scheme == "http":
+		r.TLS = nil
+	case f.scheme == "https" && r.TLS == nil:
+		r.TLS = &tls.ConnectionState{}
 	}
-	return ""
 }
 
 // trusts tells whether an address is one of the proxies.

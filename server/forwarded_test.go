@@ -52,7 +52,7 @@ func TestForwarded(t *testing.T) {
 		{"long host", "10.0.0.1:9", host + strings.Repeat("a", 300), asked},
 
 		{"scheme in other case", "10.0.0.1:9", proto + "HTTPS", [3]string{"inner:7070", "https", ""}},
-		{"two schemes", "10.0.0.1:9", proto + "https,http", [3]string{"inner:7070", "http", ""}},
+		{"two schemes", "10.0.0.1:9", proto + "https,http", [3]string{"inner:7070", "", ""}},
 		{"other scheme", "10.0.0.1:9", proto + "javascript", asked},
 
 		{"client behind two proxies", "10.0.0.1:9", client + "203.0.113.7, 10.0.0.2", [3]string{"inner:7070", "", "203.0.113.7"}},
@@ -81,7 +81,10 @@ func TestForwarded(t *testing.T) {
 		var got [3]string
 		routed := ""
 		s.Open(Doors{S3: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			got = [3]string{r.Host, Scheme(r.Context()), r.RemoteAddr}
+			got = [3]string{r.Host, "", r.RemoteAddr}
+			if r.TLS != nil {
+				got[1] = "https"
+			}
 		}), S3Host: func(host string) bool { routed = host; return false }})
 		r := httptest.NewRequest(http.MethodGet, "/b/k", nil)
 		r.Host, r.RemoteAddr = "inner:7070", tt.peer
@@ -115,5 +118,21 @@ func TestForwardedToTheSocket(t *testing.T) {
 	if s.ServeHTTP(w, r); host == "evil.test" || host == "" {
 		body, _ := io.ReadAll(w.Body)
 		t.Errorf("host is %q: %d %s", host, w.Code, body)
+	}
+}
+
+// TestForwardedPlain: the client's way to the proxy was not encrypted, whatever the proxy speaks with the server.
+func TestForwardedPlain(t *testing.T) {
+	s, _ := bare(t)
+	s.cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	encrypted := false
+	s.Open(Doors{S3: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { encrypted = r.TLS != nil })})
+	for proto, want := range map[string]bool{"http": false, "https": true, "": true, "gopher": true} {
+		r := httptest.NewRequest(http.MethodGet, "https://inner.test/b/k", nil)
+		r.RemoteAddr = "10.0.0.1:9"
+		r.Header.Set("X-Forwarded-Proto", proto)
+		if s.ServeHTTP(httptest.NewRecorder(), r); encrypted != want {
+			t.Errorf("over TLS, said to be %q: encrypted is %v, want %v", proto, encrypted, want)
+		}
 	}
 }

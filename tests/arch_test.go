@@ -74,7 +74,7 @@ func walls() []wall {
 	all := slices.Concat(web, sql, clouds)
 	return []wall{
 		{"pure packages know nothing of the rest", []string{
-			"core/digest", "core/erasure", "core/nearest", "core/placement", "core/plainfile", "core/shardfile", "s3front/sigv4", "s3front/s3xml", "davfront/davxml",
+			"core/admission", "core/digest", "core/erasure", "core/nearest", "core/placement", "core/plainfile", "core/shardfile", "s3front/sigv4", "s3front/s3xml", "davfront/davxml",
 			"nativeapi/adminapi",
 		}, nil, slices.Concat(sql, clouds)},
 		{"tests reach everything", []string{"tests"}, []string{""}, nil},
@@ -95,7 +95,7 @@ func walls() []wall {
 		{
 			"core knows no HTTP, XML, SQL and no driver",
 			[]string{"core"},
-			[]string{"core!", "core/content!", "core/digest", "core/erasure", "core/placement", "core/shardfile", "drivers!"},
+			[]string{"core!", "core/admission", "core/content!", "core/digest", "core/erasure", "core/placement", "core/shardfile", "drivers!"},
 			all,
 		},
 		{"the driver contract stands alone", []string{"drivers!"}, nil, all},

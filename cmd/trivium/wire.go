@@ -166,7 +166,7 @@ func newDoors(st *store, c *config, addr string) (server.Doors, error) {
 		return server.Doors{}, err
 	}
 	s3 := s3front.New(s3front.Config{
-		Service: st.service, Domains: domains, PublicURL: c.public(), Scheme: server.Scheme, RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
+		Service: st.service, Domains: domains, PublicURL: c.public(), RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
 		NoteReason: server.NoteReason, Observe: st.observeS3,
 	})
 	bucket := func(host string) bool {
