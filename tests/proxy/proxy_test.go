@@ -102,7 +102,7 @@ func newHouse(t *testing.T, c config) *house {
 	domains := []string{"s3.test"}
 	srv.Open(server.Doors{
 		S3: s3front.New(s3front.Config{
-			Service: e.Service, Domains: domains, PublicURL: c.public, Scheme: server.Scheme, RequestID: server.RequestID,
+			Service: e.Service, Domains: domains, PublicURL: c.public, RequestID: server.RequestID,
 		}),
 		S3Host: func(host string) bool { _, ok := s3front.BucketOfHost(host, domains); return ok },
 	})
