@@ -1,13 +1,13 @@
 package sqlite
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"trivium/core/plainfile"
 )
@@ -77,15 +77,7 @@ func (l *logMarks) add(page []byte) {
 
 // fit tells whether the log belongs to a database with a mark, as far as can be told.
 func (l *logMarks) fit(db pageMark) bool {
-	if !l.known || db == l.before {
-		return true
-	}
-	for _, m := range l.marks {
-		if m == db {
-			return true
-		}
-	}
-	return false
+	return !l.known || db == l.before || slices.Contains(l.marks, db)
 }
 
 // serial is that of the log; 0: it has none.
@@ -103,11 +95,11 @@ type marking struct {
 }
 
 // mark changes the mark in the writer's transaction, and tells so, when that may be the first of a log.
-func (s *Store) mark(ctx context.Context) (marked bool, err error) {
+func (s *Store) mark() (marked bool, err error) {
 	if !s.logStarts() {
 		return false, nil
 	}
-	return true, s.setMark(ctx)
+	return true, s.setMark()
 }
 
 // logStarts tells whether the next commit may be the first of a log, or is the first that this store makes in it.
@@ -117,9 +109,9 @@ func (s *Store) logStarts() bool {
 }
 
 // setMark changes the mark in the writer's transaction.
-func (s *Store) setMark(ctx context.Context) error {
+func (s *Store) setMark() error {
 	starts := s.logStarts()
-	now, err := s.writer.readMark(ctx)
+	now, err := s.writer.readMark()
 	if err != nil {
 		return err
 	}
@@ -132,8 +124,12 @@ func (s *Store) setMark(ctx context.Context) error {
 		return fmt.Errorf("make a mark: %w", err)
 	}
 	s.marking = marking{serial: serial} // the salts are known once it is committed
-	_, err = s.writer.Exec(ctx, updateMark, binary.BigEndian.AppendUint64(nil, uint64(next)))
-	return err
+	change, err := s.writer.start(updateMark, []any{binary.BigEndian.AppendUint64(nil, uint64(next))})
+	if err != nil {
+		return err
+	}
+	change.Next()
+	return change.Close()
 }
 
 // acknowledge notes how far the log goes after a commit of the writer, which has changed the mark or not.
@@ -160,7 +156,7 @@ func (s *Store) sealLog() {
 	defer s.rollback()
 	err := s.begin()
 	if err == nil {
-		err = s.setMark(context.Background())
+		err = s.setMark()
 	}
 	if err == nil {
 		err = s.writer.exec("COMMIT")
@@ -180,8 +176,8 @@ const (
 )
 
 // readMark is the mark in the transaction of c.
-func (c *conn) readMark(ctx context.Context) (now pageMark, err error) {
-	rows, err := c.Query(ctx, selectMark)
+func (c *conn) readMark() (now pageMark, err error) {
+	rows, err := c.start(selectMark, nil)
 	if err != nil {
 		return 0, err
 	}

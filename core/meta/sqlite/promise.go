@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,13 +63,13 @@ func readPromise(path string) (p promise, whole bool, err error) {
 		return p, len(b) == 0, nil
 	}
 	text, end := b[:len(b)-sumText], b[len(b)-sumText:]
-	var want [8]byte
-	if _, err := hex.Decode(want[:], end[:16]); err != nil || crc64nvme.Checksum(text) != binary.BigEndian.Uint64(want[:]) {
+	if string(end) != fmt.Sprintf("%016x\n", crc64nvme.Checksum(text)) {
 		return p, false, nil
 	}
 	var salts uint64
 	var copied int
-	if _, err := fmt.Sscanf(string(text), strings.TrimRight(promiseText, " "), &salts, &p.length, &p.serial, &copied); err != nil {
+	n, _ := fmt.Sscanf(string(text), strings.TrimRight(promiseText, " "), &salts, &p.length, &p.serial, &copied)
+	if n != 4 { // of a later form
 		return promise{}, false, nil
 	}
 	p.copied = copied != 0

@@ -89,10 +89,10 @@ func inUse(log string) bool {
 
 // missing says what a log lacks.
 func (fit logFit) missing(st walState) string {
-	switch {
-	case st.salts == fit.promise.salts:
+	switch st.salts {
+	case fit.promise.salts:
 		return fmt.Sprintf("ends at byte %d", st.good)
-	case st.salts == [8]byte{}:
+	case [8]byte{}:
 		return "is missing or empty"
 	}
 	return "is of another moment"

@@ -104,7 +104,8 @@ func (v *vfs) openFile(tls *libc.TLS, _, name, file uintptr, flags int32, outFla
 	switch {
 	case log:
 		w := v.wrapFile(file, name)
-		w.sums, w.kept = sums.sums, uintptr(unsafe.Pointer(sums)) // which v.logs has as long as the file is open
+		w.sums = sums.sums
+		w.kept = uintptr(unsafe.Pointer(sums)) //nolint:gosec // v.logs has it as long as the file is open
 		w.methods.FxClose, w.methods.FxTruncate = address(v.close), address(truncateLog)
 		w.methods.FxRead, w.methods.FxWrite = address(readLog), address(writeLog)
 		w.methods.FxSync = address(syncLog)

@@ -271,7 +271,7 @@ func (s *Store) commit(updates int) error {
 	if err := s.deltas.Write(context.Background(), s.writer); err != nil {
 		return err
 	}
-	marked, err := s.mark(context.Background())
+	marked, err := s.mark()
 	if err != nil {
 		return err
 	}
