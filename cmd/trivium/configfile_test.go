@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -125,6 +126,17 @@ func TestReload(t *testing.T) {
 		if r.reload(nil); !strings.Contains(out.String(), tt.want) {
 			t.Errorf("reload of %q logs %s, want %s", tt.text, out.String(), tt.want)
 		}
+	}
+	// What is read but once, such as the pipe of another program, must not hold the server, nor its end.
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if r.reload(nil); !strings.Contains(out.String(), "cannot be read again") {
+		t.Errorf("reload of a FIFO logs %s", out.String())
 	}
 	if got := zerolog.GlobalLevel(); got != zerolog.ErrorLevel {
 		t.Errorf("level = %v, want error", got)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 
@@ -29,11 +30,27 @@ func (r *reloader) watch(ctx context.Context, hup <-chan os.Signal) {
 	}
 }
 
+// rereadable refuses a configuration file that can be read but once, such as the pipe of another program: nobody would
+// write it a second time.
+func rereadable(file string) error {
+	if file == "" {
+		return nil
+	}
+	info, err := os.Stat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("configuration file %s is no plain file and cannot be read again: restart to change it", file)
+	}
+	return nil // whatever else is wrong shows when it is read
+}
+
 // reload reads the configuration file again and logs what of it holds from now on, and what needs a restart. A file
 // with an error changes nothing.
 func (r *reloader) reload(environ []string) {
 	next := config{file: r.now.file, given: r.now.given}
-	err := next.resolve(environ)
+	err := rereadable(next.file)
+	if err == nil {
+		err = next.resolve(environ)
+	}
 	var level zerolog.Level
 	if err == nil {
 		level, err = next.level()
