@@ -71,7 +71,7 @@ func (c *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	stamp, err := c.stat()
 	c.checked = time.Now()
-	if err == nil && !(stamp[0].is(c.stamp[0]) && stamp[1].is(c.stamp[1])) {
+	if err == nil && (!stamp[0].is(c.stamp[0]) || !stamp[1].is(c.stamp[1])) {
 		err = c.load(stamp)
 		if err == nil {
 			c.log.Info().Str("file", c.cert).Msg("certificate reloaded")
