@@ -23,6 +23,7 @@ test:
 
 soak:
 	TRIVIUM_SOAK=1 $(GO) test -count=1 -timeout 12h -v ./tests/crash/... ./tests/model/... ./tests/faults/... ./tests/damage/...
+	TRIVIUM_SOAK=1 $(GO) test -count=1 -timeout 12h -v -run '^TestSoak' ./tests/e2e/
 
 lint:
 	$(LINT) run ./...

@@ -254,14 +254,18 @@ func brokeDown(err error) bool {
 // once is one run of try.
 func (c tool) once(t *testing.T, stdin string, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	limit := 3 * time.Minute
+	if soaking() {
+		limit = time.Hour
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.program, args...)
 	cmd.Env = c.env
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
-		err = fmt.Errorf("%w after 3 minutes", ctx.Err())
+		err = fmt.Errorf("%w after %v", ctx.Err(), limit)
 	}
 	return string(out), err
 }
