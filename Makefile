@@ -19,7 +19,7 @@ build:
 test:
 	$(GO) vet ./...
 	$(GO) test $(RACE) -timeout 15m $$($(GO) list ./... | grep -Ev '^$(PLAIN)(/|$$)')
-	$(GO) test -count=1 -timeout 15m $$($(GO) list ./... | grep -E '^$(PLAIN)(/|$$)')
+	$(GO) test -count=1 -timeout 30m $$($(GO) list ./... | grep -E '^$(PLAIN)(/|$$)')
 
 soak:
 	TRIVIUM_SOAK=1 $(GO) test -count=1 -timeout 12h -v ./tests/crash/... ./tests/model/... ./tests/faults/... ./tests/damage/...
