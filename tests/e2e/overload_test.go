@@ -85,7 +85,7 @@ func occupy(t *testing.T, srv *instance, bucket string) (release func()) {
 		conns = append(conns, conn)
 	}
 	srv.poll("uploads that wait", func() bool {
-		_, page := srv.get("/-/metrics")
+		_, page := srv.getAs("/-/metrics", basicAuth(rootUser, rootPassword))
 		return strings.Contains(page, fmt.Sprintf("\ntrivium_budget_waiting %d\n", waiting))
 	})
 	return func() {
