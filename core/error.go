@@ -46,6 +46,7 @@ const (
 	ReadOnly                       // the store is read-only: foreign or newer marker
 	Corrupt                        // stored content does not match its checksums
 	Canceled                       // the caller went away
+	Locked                         // a lock is in the way; Path is what is locked
 )
 
 // Error is every error that leaves core.

@@ -50,14 +50,26 @@ type Found struct {
 type MetaTx interface {
 	AccountTx
 	BucketTx
-	EntryTx
-	VersionTx
+	ObjectTx
 	ContentTx
 	BlobTx
 	UploadTx
 	UpkeepTx
 	SpaceTx
 	SystemTx
+	TreeTx
+}
+
+// ObjectTx keeps entries with all their versions.
+type ObjectTx interface {
+	EntryTx
+	VersionTx
+}
+
+// TreeTx keeps what only doors that show trees know of.
+type TreeTx interface {
+	LockTx
+	PropertyTx
 }
 
 // AccountTx keeps users, access keys and grants. User names are unique (bytewise).
@@ -83,7 +95,8 @@ type BucketTx interface {
 	// Buckets lists by name, after the given one; Deleting ones are left out unless deleting is true, which
 	// lists only those (several may have one name: such a page is not continued but worked off).
 	Buckets(ctx context.Context, after string, limit int, deleting bool) ([]Bucket, error)
-	DeleteBucket(ctx context.Context, id int64) error // the row alone, with grants, documents and usage
+	// DeleteBucket deletes the row alone, with grants, documents, usage, locks and the bucket's own dead properties.
+	DeleteBucket(ctx context.Context, id int64) error
 	PutPackage(ctx context.Context, p Package) error
 	Package(ctx context.Context, id int64) (Package, bool, error)
 	PackageByName(ctx context.Context, bucketID int64, name string) (Package, bool, error)
@@ -273,4 +286,28 @@ type SystemTx interface {
 	// PutSetting keeps a small named value of the installation (nil deletes); Setting reads it.
 	PutSetting(ctx context.Context, name string, value []byte) error
 	Setting(ctx context.Context, name string) ([]byte, bool, error)
+}
+
+// LockTx keeps the locks of WebDAV. An expired one is a row like any other.
+type LockTx interface {
+	PutLock(ctx context.Context, l Lock) error // by Token
+	Lock(ctx context.Context, token string) (Lock, bool, error)
+	LocksAt(ctx context.Context, bucketID int64, key string) ([]Lock, error) // by Token
+	// LocksIn lists locks at the key and at keys below it (that begin with it and a "/"), by (key, token); of the key ""
+	// those of the whole bucket.
+	LocksIn(ctx context.Context, bucketID int64, key string, limit int) ([]Lock, error)
+	// CountLocks counts a bucket's locks and those of an owner, up to limit each.
+	CountLocks(ctx context.Context, bucketID, owner int64, limit int) (inBucket, ofOwner int, err error)
+	ExpiredLocks(ctx context.Context, now int64, limit int) ([]Lock, error) // Expiry <= now, by expiry
+	DeleteLock(ctx context.Context, token string) error
+	DeleteLocks(ctx context.Context, bucketID int64, key string) error // those of LocksIn
+}
+
+// PropertyTx keeps dead properties by what they hang on: an object's ID, or the negative of a bucket's.
+type PropertyTx interface {
+	PutProperty(ctx context.Context, owner int64, p Property) error
+	Properties(ctx context.Context, owner int64) ([]Property, error) // by (space, local)
+	DeleteProperty(ctx context.Context, owner int64, name PropertyName) error
+	DeleteProperties(ctx context.Context, owner int64) error
+	CopyProperties(ctx context.Context, from, to int64) error // onto an owner that has none
 }

@@ -198,7 +198,31 @@ type Entry struct {
 	Older bool
 	// Unfinished is the native upload that lies over this entry, or "".
 	Unfinished string
-	Version    Version
+	// Props tells whether dead properties hang on ObjectID.
+	Props   bool
+	Version Version
+}
+
+// Lock is a write lock of WebDAV (RFC 4918 §6). It hangs on a path, not on what lies there, and binds those doors
+// alone that know locks.
+type Lock struct {
+	Token    string // a URI
+	BucketID int64
+	Key      string // without a trailing "/"; "" is the bucket
+	Deep     bool   // everything below it is locked too
+	Shared   bool
+	Owner    int64  // the user who may use the token
+	Expiry   int64  // ns since 1970
+	Note     string // what the client says of its owner, for other clients; XML
+}
+
+// PropertyName is the expanded name of a property.
+type PropertyName struct{ Space, Local string }
+
+// Property is a dead property: a door keeps it for its clients, and nobody here reads it.
+type Property struct {
+	Name  PropertyName
+	Value string // an XML element that stands for itself
 }
 
 // Upload is an unfinished multipart upload.

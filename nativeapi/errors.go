@@ -29,7 +29,7 @@ func replyOf(c core.Code) reply {
 		return reply{http.StatusNotFound, "DataNotFound"}
 	case core.BucketExists, core.BucketOwned, core.Exists:
 		return reply{http.StatusConflict, "DataExists"}
-	case core.BucketNotEmpty, core.Conflict:
+	case core.BucketNotEmpty, core.Conflict, core.Locked:
 		return reply{http.StatusConflict, "Conflict"}
 	case core.PreconditionFailed:
 		return reply{http.StatusPreconditionFailed, "Conflict"}

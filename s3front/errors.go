@@ -107,7 +107,7 @@ func codeOf(c core.Code) code { //nolint:funlen // one line for each code, and a
 		return bucketOwned
 	case core.BucketNotEmpty:
 		return bucketNotEmpty
-	case core.Exists, core.Conflict:
+	case core.Exists, core.Conflict, core.Locked: // nobody holds S3 to locks: this is for completeness
 		return operationAborted
 	case core.IsDeleteMarker:
 		return methodNotAllowed

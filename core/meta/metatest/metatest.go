@@ -25,6 +25,8 @@ func Run(t *testing.T, open Open) {
 		{"versions", testVersions},
 		{"uploads", testUploads},
 		{"upkeep", testUpkeep},
+		{"locks", testLocks},
+		{"properties", testProperties},
 		{"taken names", testTaken},
 		{"byte order", testByteOrder},
 		{"list", testList},

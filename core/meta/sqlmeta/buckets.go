@@ -72,7 +72,10 @@ func scanBucket(r Rows) (core.Bucket, error) {
 
 // DeleteBucket implements core.BucketTx.
 func (t *Tx) DeleteBucket(ctx context.Context, id int64) error {
-	for _, text := range []string{deleteGrants, deleteDocs, deleteUsage, deleteBucket} {
+	if err := t.DeleteProperties(ctx, -id); err != nil {
+		return err
+	}
+	for _, text := range []string{deleteGrants, deleteDocs, deleteUsage, deleteBucketLocks, deleteBucket} {
 		if err := t.exec(ctx, text, id); err != nil {
 			return err
 		}

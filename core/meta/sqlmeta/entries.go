@@ -104,7 +104,7 @@ func scanKeyed(r Rows, base int, key string, e *core.Entry) (side bool) {
 	e.BucketID, e.Key, e.ObjectID, e.CreateTime = r.Int(base), key, r.Int(base+2), r.Int(base+3)
 	e.LastVersion, e.LastRevision, e.Unfinished = r.Int(base+4), r.Int(base+5), r.Text(base+6)
 	flags := scanVersion(r, base+versionStart, &e.Version)
-	e.Older = flags&flagOlder != 0
+	e.Older, e.Props = flags&flagOlder != 0, flags&flagProps != 0
 	return flags&flagSide != 0
 }
 
@@ -161,6 +161,9 @@ func (t *Tx) PutEntry(ctx context.Context, e core.Entry) error {
 	var flags int64
 	if e.Older {
 		flags = flagOlder
+	}
+	if e.Props {
+		flags |= flagProps
 	}
 	args, side, err := versionArgs(args, &e.Version, flags)
 	if err != nil {

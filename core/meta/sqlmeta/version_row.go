@@ -14,6 +14,7 @@ const (
 	flagKeep
 	flagOlder
 	flagSide // attributes lie in the side table
+	flagProps
 )
 
 // The checksum of a version, whose algorithm listings show and which lies among the attributes, which they do not read:

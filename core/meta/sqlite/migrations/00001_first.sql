@@ -87,8 +87,9 @@ CREATE TABLE deleting_prefixes (
 ) WITHOUT ROWID;
 
 -- Entries: objects are live ones, hidden those whose current version is a delete marker. flags: 1 null
--- version, 2 marker, 4 keepforever, 8 older versions exist, 16 attributes lie in the side table; 256 times the
--- algorithm of the checksum (1 CRC32, 2 CRC32C, 3 CRC64NVME, 4 SHA1, 5 SHA256), 2048 it is composite.
+-- version, 2 marker, 4 keepforever, 8 older versions exist, 16 attributes lie in the side table, 32 dead
+-- properties exist; 256 times the algorithm of the checksum (1 CRC32, 2 CRC32C, 3 CRC64NVME, 4 SHA1, 5 SHA256), 2048 it
+-- is composite.
 CREATE TABLE objects (
 	bucket_id     INTEGER NOT NULL,
 	key           BLOB    NOT NULL,
@@ -316,7 +317,7 @@ CREATE TABLE leases (
 	dead        INTEGER NOT NULL
 );
 
--- WebDAV locks and dead properties.
+-- WebDAV locks and dead properties. The latter hang on an object, or on a bucket by its negative id.
 CREATE TABLE locks (
 	token     TEXT    PRIMARY KEY,
 	bucket_id INTEGER NOT NULL,
@@ -327,12 +328,13 @@ CREATE TABLE locks (
 	expiry    INTEGER NOT NULL,
 	doc       TEXT    NOT NULL
 );
-CREATE INDEX locks_key ON locks (bucket_id, key);
-CREATE INDEX locks_expiry ON locks (expiry);
+CREATE INDEX locks_key ON locks (bucket_id, key, token);
+CREATE INDEX locks_owner ON locks (owner);
+CREATE INDEX locks_expiry ON locks (expiry, token);
 CREATE TABLE dead_properties (
 	object_id INTEGER NOT NULL,
-	namespace TEXT    NOT NULL,
-	name      TEXT    NOT NULL,
+	namespace BLOB    NOT NULL,
+	name      BLOB    NOT NULL,
 	value     BLOB    NOT NULL,
 	PRIMARY KEY (object_id, namespace, name)
 );
