@@ -203,9 +203,18 @@ func (se *Session) DeleteBucket(ctx context.Context, name string, force bool) er
 	if err != nil {
 		return err
 	}
-	err = se.s.updateConfig(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
+	return se.deleteBucket(ctx, b, force)
+}
+
+// deleteBucket is DeleteBucket of a bucket that the caller owns.
+func (se *Session) deleteBucket(ctx context.Context, b Bucket, force bool) error {
+	name := b.Name
+	err := se.s.updateConfig(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
 		b, err := se.s.bucketIn(ctx, tx, b)
 		if err != nil {
+			return err
+		}
+		if err := se.releaseBucket(ctx, tx, b); err != nil {
 			return err
 		}
 		bare, err := bucketBare(ctx, tx, b.ID, se.s.now())

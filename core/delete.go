@@ -141,6 +141,12 @@ func (m *mutation) hide(ctx context.Context, e *Entry, had bool, at entryAt) (De
 	if err := m.mayHide(ctx, e, had); err != nil {
 		return DeleteResult{}, err
 	}
+	if had {
+		// What is revived later on is another resource to WebDAV. The entry is written again by install.
+		if err := m.dropProperties(ctx, e); err != nil {
+			return DeleteResult{}, err
+		}
+	}
 	marker := Version{Marker: true, UpdateTime: m.now, MTime: NoTime}
 	made, err := m.install(ctx, e, had, marker, at)
 	if err != nil {

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -11,42 +10,33 @@ import (
 // included, in one transaction and without moving a byte (P5). Errors as of MoveFolder; reading the source
 // suffices.
 func (se *Session) CopyFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
-	const tries = 3
-	var err error
-	for range tries {
-		if err = se.copyFolder(ctx, src, dst, opts); !errors.Is(err, errGrew) {
-			break
-		}
-	}
-	if errors.Is(err, errGrew) {
-		err = &Error{Code: Overloaded, Msg: "the folder keeps growing; try again", Err: err}
-	}
-	return fail("copy folder", src.String(), err)
+	_, err := se.copyTree(ctx, src, dst, opts)
+	return err
 }
 
-func (se *Session) copyFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
+func (se *Session) copyFolder(ctx context.Context, src, dst Path, opts FolderOptions) (made bool, err error) {
 	paths, err := checkFolders(src, dst)
 	if err != nil {
-		return err
+		return false, err
 	}
 	from, err := se.authorize(ctx, src.Bucket, AccessRead)
 	if err != nil {
-		return err
+		return false, err
 	}
 	to, err := se.writable(ctx, dst)
 	if err != nil {
-		return err
+		return false, err
 	}
 	w, err := se.s.newFolderWork(ctx, from, to, paths)
 	if err != nil {
-		return err
+		return false, err
 	}
 	w.opts = opts
 	if w.objects, err = se.s.nextIDs(ctx, "object", w.n); err != nil {
-		return err
+		return false, err
 	}
 	if w.contents, err = se.s.nextIDs(ctx, "inline", w.n); err != nil {
-		return err
+		return false, err
 	}
 	se.s.hook("put.commit.before")
 	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
@@ -58,19 +48,20 @@ func (se *Session) copyFolder(ctx context.Context, src, dst Path, opts FolderOpt
 		if err != nil {
 			return err
 		}
-		return w.copy(ctx, a, b)
+		made, err = w.copy(ctx, a, b)
+		return err
 	})
 	se.s.hook("put.commit.after")
-	return err
+	return made, err
 }
 
 // copy does the work of CopyFolder.
-func (w *folderWork) copy(ctx context.Context, a, b *mutation) error {
-	if err := w.prepare(ctx, a, b); err != nil {
-		return err
+func (w *folderWork) copy(ctx context.Context, a, b *mutation) (made bool, err error) {
+	if made, err = w.prepare(ctx, a, b); err != nil {
+		return false, err
 	}
 	var n int64
-	err := a.eachEntry(ctx, w.src, Live, func(e Entry) error {
+	err = w.eachSource(ctx, a, func(e Entry) error {
 		if !isLive(&e, a.now) {
 			return nil
 		}
@@ -78,23 +69,35 @@ func (w *folderWork) copy(ctx context.Context, a, b *mutation) error {
 		return w.copyEntry(ctx, b, e, n-1)
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	src := strings.TrimSuffix(w.src, "/")
 	explicit := n == 0
 	if !strings.Contains(src, "/") {
 		p, found, err := a.tx.PackageByName(ctx, a.bucket.ID, src)
 		if err != nil {
-			return err
+			return false, err
 		}
 		explicit = explicit || found && p.Explicit && !strings.Contains(strings.TrimSuffix(w.dst, "/"), "/")
 	}
 	if explicit {
 		if err := b.makeFolder(ctx, strings.TrimSuffix(w.dst, "/"), w.ids); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return b.finish(ctx)
+	return made, b.finish(ctx)
+}
+
+// eachSource calls fn for what is to be copied.
+func (w *folderWork) eachSource(ctx context.Context, a *mutation, fn func(Entry) error) error {
+	if !w.opts.shallow {
+		return a.eachEntry(ctx, w.src, Live, fn)
+	}
+	e, found, err := a.tx.Entry(ctx, a.bucket.ID, w.src)
+	if err != nil || !found || e.Version.Size > 0 {
+		return err
+	}
+	return fn(e)
 }
 
 // copyEntry copies the i-th object to its place below the target.
@@ -111,7 +114,11 @@ func (w *folderWork) copyEntry(ctx context.Context, b *mutation, e Entry, i int6
 		return err
 	}
 	c := copying{class: w.class, ids: newIDs{object: w.objects + i, content: w.contents + i}}
-	if _, err := c.install(ctx, b, e.Version, place{&old, had, key}); err != nil {
+	copied, err := c.install(ctx, b, e.Version, place{&old, had, key})
+	if err == nil {
+		err = b.copyProperties(ctx, &e, &copied)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", e.Key, err)
 	}
 	return nil

@@ -20,7 +20,8 @@ func (se *Session) MoveFolder(ctx context.Context, src, dst Path, opts FolderOpt
 	if src.Key == "" && dst.Key == "" {
 		return se.renameBucket(ctx, src.Bucket, dst.Bucket)
 	}
-	return fail("move folder", src.String(), se.moveFolder(ctx, src, dst, opts))
+	_, err := se.moveFolder(ctx, src, dst, opts)
+	return fail("move folder", src.String(), err)
 }
 
 // renameBucket gives a bucket another name; its id is its identity.
@@ -29,12 +30,27 @@ func (se *Session) renameBucket(ctx context.Context, from, to string) error {
 		return err
 	}
 	return se.changeBucket(ctx, from, func(ctx context.Context, tx MetaTx, b *Bucket) error {
+		if err := se.releaseBucket(ctx, tx, *b); err != nil {
+			return err
+		}
 		if err := bucketFree(ctx, tx, to, b.Owner); err != nil {
 			return err
 		}
 		b.Name = to
 		return nil
 	})
+}
+
+// releaseBucket judges a guarded session's right to take a bucket from its place, and ends its locks.
+func (se *Session) releaseBucket(ctx context.Context, tx MetaTx, b Bucket) error {
+	w := se.guarding(tx)
+	if err := w.judge(ctx); err != nil {
+		return err
+	}
+	if err := w.tree(ctx, b, ""); err != nil {
+		return err
+	}
+	return w.unlock(ctx, b, "")
 }
 
 // folderWork is a move or copy of a folder: what is known before the transaction. It changes nothing of itself,
@@ -49,22 +65,22 @@ type folderWork struct {
 	objects, contents, n int64
 }
 
-func (se *Session) moveFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
+func (se *Session) moveFolder(ctx context.Context, src, dst Path, opts FolderOptions) (made bool, err error) {
 	paths, err := checkFolders(src, dst)
 	if err != nil {
-		return err
+		return false, err
 	}
 	from, err := se.writable(ctx, src)
 	if err != nil {
-		return err
+		return false, err
 	}
 	to, err := se.writable(ctx, dst)
 	if err != nil {
-		return err
+		return false, err
 	}
 	w, err := se.s.newFolderWork(ctx, from, to, paths)
 	if err != nil {
-		return err
+		return false, err
 	}
 	w.opts = opts
 	se.s.hook("move.commit.before")
@@ -73,10 +89,11 @@ func (se *Session) moveFolder(ctx context.Context, src, dst Path, opts FolderOpt
 		if err != nil {
 			return err
 		}
-		return w.move(ctx, a, b)
+		made, err = w.move(ctx, a, b)
+		return err
 	})
 	se.s.hook("move.commit.after")
-	return err
+	return made, err
 }
 
 // beginBoth begins the work on two buckets, which may be one.
@@ -145,32 +162,38 @@ func (s *Service) folderFits(from, to Class) error {
 }
 
 // move does the work of MoveFolder: a on the source's bucket, b on the target's.
-func (w *folderWork) move(ctx context.Context, a, b *mutation) error {
-	if err := w.prepare(ctx, a, b); err != nil {
-		return err
+func (w *folderWork) move(ctx context.Context, a, b *mutation) (made bool, err error) {
+	if made, err = w.prepare(ctx, a, b); err != nil {
+		return false, err
+	}
+	if err := a.se.guarding(a.tx).tree(ctx, a.bucket, strings.TrimSuffix(w.src, "/")); err != nil {
+		return false, err
 	}
 	pkg, hadPkg, err := w.takePackage(ctx, a)
 	if err != nil {
-		return err
+		return false, err
 	}
 	live, err := w.leaveBucket(ctx, a, b)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := w.joinHidden(ctx, a, b); err != nil {
-		return err
+		return false, err
 	}
 	if _, err := a.tx.MoveEntries(ctx, a.bucket.ID, w.src, b.bucket.ID, w.dst); err != nil {
-		return err
+		return false, err
 	}
 	if err := w.placePackage(ctx, b, pkg, hadPkg, live > 0); err != nil {
-		return err
+		return false, err
+	}
+	if err := a.se.guarding(a.tx).unlock(ctx, a.bucket, strings.TrimSuffix(w.src, "/")); err != nil {
+		return false, err
 	}
 	a.leave(w.src)
 	if err := a.keepFolder(ctx, w.src, w.above); err != nil {
-		return err
+		return false, err
 	}
-	return w.finish(ctx, a, b)
+	return made, w.finish(ctx, a, b)
 }
 
 // finish ends both sides.
@@ -183,36 +206,24 @@ func (w *folderWork) finish(ctx context.Context, a, b *mutation) error {
 	return a.finish(ctx)
 }
 
-// prepare judges what must hold and makes room at the target.
-func (w *folderWork) prepare(ctx context.Context, a, b *mutation) error {
+// prepare judges what must hold and makes room at the target. It tells whether nothing was there.
+func (w *folderWork) prepare(ctx context.Context, a, b *mutation) (free bool, err error) {
 	src, dst := strings.TrimSuffix(w.src, "/"), strings.TrimSuffix(w.dst, "/")
 	there, err := folderExists(ctx, a.tx, a.bucket.ID, src)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !there {
-		return noSuchKey(src)
+		return false, noSuchKey(src)
 	}
 	n, err := a.tx.CountEntries(ctx, a.bucket.ID, w.src, a.s.folderLimit+1)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := a.s.checkFolderSize(w.src, n); err != nil {
-		return err
+		return false, err
 	}
-	taken, err := b.occupied(ctx, dst)
-	if err != nil {
-		return err
-	}
-	if taken && !w.opts.Overwrite {
-		return Errorf(Exists, dst, "there is a file or folder of this name already")
-	}
-	if taken {
-		if err := b.clearPath(ctx, dst); err != nil {
-			return err
-		}
-	}
-	return treeCheck(ctx, b.tx, b.bucket.ID, w.dst)
+	return b.room(ctx, dst, w.opts.Overwrite, true)
 }
 
 // clearPath deletes the file and the folder at path.

@@ -19,6 +19,7 @@ var errGrew = errors.New("the folder grew meanwhile")
 type FolderOptions struct {
 	// Overwrite removes what is at the target first; without it a target that exists is Exists.
 	Overwrite bool
+	shallow   bool // CopyPath: the folder without what is below it
 }
 
 // folderPaths are a folder operation's keys as ranges: with a trailing "/".
@@ -121,7 +122,14 @@ func (se *Session) DeleteFolder(ctx context.Context, p Path) error {
 		if !there {
 			return noSuchKey(p.Key)
 		}
+		w := se.guarding(tx)
+		if err := w.tree(ctx, m.bucket, p.Key); err != nil {
+			return err
+		}
 		if err := m.clearFolder(ctx, p.Key); err != nil {
+			return err
+		}
+		if err := w.unlock(ctx, m.bucket, p.Key); err != nil {
 			return err
 		}
 		if err := m.keepFolder(ctx, p.Key+"/", ids); err != nil {

@@ -18,6 +18,8 @@ type MoveOptions struct {
 	Tree bool
 	// Conditions are judged on the source.
 	Conditions Conditions
+	// tree, when not nil, makes Overwrite replace a folder as well, and hears whether nothing was at the target.
+	tree *bool
 }
 
 // MoveObject moves the object at src to dst without moving a byte (P5). The object keeps its objectID,
@@ -139,7 +141,19 @@ func (mv *moving) check(ctx context.Context, a, b *mutation, e *Entry, had bool)
 	if err := a.mayPurge(ctx, e); err != nil {
 		return err
 	}
-	if mv.opts.Tree {
+	switch {
+	case mv.opts.tree != nil:
+		w := a.se.guarding(a.tx)
+		if err := w.tree(ctx, a.bucket, mv.src); err != nil {
+			return err
+		}
+		free, err := b.room(ctx, mv.dst, mv.opts.Overwrite, false)
+		if err != nil {
+			return err
+		}
+		*mv.opts.tree = free
+		return w.unlock(ctx, a.bucket, mv.src)
+	case mv.opts.Tree:
 		return treeCheck(ctx, b.tx, b.bucket.ID, mv.dst)
 	}
 	return nil
@@ -151,7 +165,7 @@ func (m *mutation) displace(ctx context.Context, moved *Entry, target Entry) err
 	if m.bucket.Versioning == VersioningOff {
 		return m.purge(ctx, target)
 	}
-	if err := m.dropEntry(ctx, &target); err != nil {
+	if err := m.endEntry(ctx, &target); err != nil {
 		return err
 	}
 	return m.join(ctx, moved, target)

@@ -45,13 +45,16 @@ func (s *Service) newIDs(ctx context.Context, kind ContentKind) (newIDs, error) 
 
 // begin starts the work on a bucket that authorize returned before the transaction: it fences out a process that
 // lost its lease (S16) and judges again, on the configuration of this very transaction (S32), that the bucket is
-// there and the caller may write in it.
+// there and the caller may write in it, and judges the session's guard.
 func (se *Session) begin(ctx context.Context, tx MetaTx, b Bucket) (*mutation, error) {
 	if err := se.s.checkWriter(ctx, tx); err != nil {
 		return nil, err
 	}
 	b, err := se.authorizeIn(ctx, tx, b, AccessWrite)
 	if err != nil {
+		return nil, err
+	}
+	if err := se.guarding(tx).judge(ctx); err != nil {
 		return nil, err
 	}
 	return &mutation{s: se.s, se: se, tx: tx, bucket: b, user: se.p.UserID, now: se.s.now()}, nil

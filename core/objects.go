@@ -48,7 +48,7 @@ func (se *Session) putObject(ctx context.Context, p Path, body *countedBody, opt
 	if err := checkMetadata(&opts.Attrs); err != nil {
 		return PutResult{}, err
 	}
-	if err := se.s.expectWrite(ctx, b, p.Key, &opts.Conditions); err != nil {
+	if err := se.expectWrite(ctx, b, p.Key, opts); err != nil {
 		return PutResult{}, err
 	}
 	leave, err := se.s.letBodyIn(ctx, body.size)
@@ -63,24 +63,24 @@ func (se *Session) putObject(ctx context.Context, p Path, body *countedBody, opt
 		return PutResult{}, err
 	}
 	defer n.w.Close()
-	e, err := se.commitPut(ctx, b, p.Key, n, opts)
+	res, err := se.commitPut(ctx, b, p.Key, n, opts)
 	if err != nil {
 		n.w.Abandon()
 		return PutResult{}, err
 	}
 	n.w.Committed()
-	return PutResult{Entry: e, Digests: n.w.Digests}, nil
+	return res, nil
 }
 
 // commitPut makes received content the current version, in one transaction.
 func (se *Session) commitPut(
 	ctx context.Context, b Bucket, key string, n *newContent, opts *PutOptions,
-) (Entry, error) {
+) (PutResult, error) {
 	if err := se.s.checkReserve(); err != nil {
-		return Entry{}, err
+		return PutResult{}, err
 	}
 	v := n.version(opts)
-	var e Entry
+	res := PutResult{Digests: n.w.Digests}
 	se.s.hook("put.commit.before")
 	err := se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
@@ -96,13 +96,14 @@ func (se *Session) commitPut(
 		if v.Content, err = m.store(ctx, n); err != nil {
 			return err
 		}
-		if e, err = m.install(ctx, &old, had, v, entryAt{key, n.ids}); err != nil {
+		res.Created = m.live(&old, had) == nil
+		if res.Entry, err = m.install(ctx, &old, had, v, entryAt{key, n.ids}); err != nil {
 			return err
 		}
 		return m.finish(ctx)
 	})
 	se.s.hook("put.commit.after")
-	return e, err
+	return res, err
 }
 
 // writable checks the key and that the caller may write in the bucket, on a disk with room.
@@ -119,15 +120,26 @@ func (se *Session) writable(ctx context.Context, p Path) (Bucket, error) {
 
 // expectWrite judges the conditions of a write before its body is read, so that a false one costs no transfer.
 // The commit judges them again.
-func (s *Service) expectWrite(ctx context.Context, b Bucket, key string, c *Conditions) error {
+func (se *Session) expectWrite(ctx context.Context, b Bucket, key string, opts *PutOptions) error {
+	if opts.Tree {
+		return se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+			if err := se.guarding(tx).judge(ctx); err != nil {
+				return err
+			}
+			m := mutation{s: se.s, se: se, tx: tx, bucket: b, now: se.s.now()}
+			_, _, err := m.expect(ctx, key, opts)
+			return err
+		})
+	}
+	c := &opts.Conditions
 	if c.Empty() {
 		return nil
 	}
-	found, err := s.find(ctx, b.ID, key, false)
+	found, err := se.s.find(ctx, b.ID, key, false)
 	if err != nil {
 		return err
 	}
-	if found.Exists && isLive(&found.Entry, s.now()) {
+	if found.Exists && isLive(&found.Entry, se.s.now()) {
 		return c.judgeWrite(&found.Entry.Version)
 	}
 	return c.judgeWrite(nil)
@@ -143,6 +155,9 @@ func (m *mutation) expect(ctx context.Context, key string, opts *PutOptions) (En
 		return old, had, err
 	}
 	if opts.Tree {
+		if err := m.se.guarding(m.tx).put(ctx, m.bucket, key, m.live(&old, had) != nil); err != nil {
+			return old, had, err
+		}
 		err = treeCheck(ctx, m.tx, m.bucket.ID, key)
 	}
 	return old, had, err

@@ -64,6 +64,7 @@ type PutOptions struct {
 // PutResult is what a write leaves behind.
 type PutResult struct {
 	Entry   Entry // with its new current version
+	Created bool  // no live object was there (PutObject)
 	Digests Digests
 	// SourceVersionID names the version that CopyObject copied; "" where the source's bucket never kept versions.
 	SourceVersionID string

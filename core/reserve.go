@@ -235,3 +235,19 @@ func MakingRoom(ctx context.Context) context.Context {
 
 // MakesRoom tells whether ctx comes from MakingRoom.
 func MakesRoom(ctx context.Context) bool { return ctx.Value(makesRoom{}) != nil }
+
+// Room returns how many bytes can be written before the reserve of the metadata disk is touched, where the default
+// space lies too; -1 when that is not known.
+func (se *Session) Room() int64 {
+	r := &se.s.reserve
+	if r.free == nil {
+		return -1
+	}
+	_ = se.s.checkReserve() // brings the figure up to date; what it says is in the figure
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.figure == math.MaxInt64 {
+		return -1
+	}
+	return max(0, r.figure-r.owed-r.keep)
+}

@@ -209,8 +209,9 @@ func (s *Service) Close(ctx context.Context) error {
 
 // Session is the Service as one caller may use it. It costs nothing to make and is not closed.
 type Session struct {
-	s *Service
-	p Principal
+	s     *Service
+	p     Principal
+	guard *Guard // nil: locks do not matter
 }
 
 // Session is the only way into the Service: p comes from Login, KeyCredentials, Anonymous or System.

@@ -177,6 +177,9 @@ func (se *Session) MakeFolder(ctx context.Context, p Path) error {
 		if err := m.folderFree(ctx, p.Key); err != nil {
 			return err
 		}
+		if err := se.guarding(tx).member(ctx, m.bucket, p.Key); err != nil {
+			return err
+		}
 		if err := m.makeFolder(ctx, p.Key, ids); err != nil {
 			return err
 		}

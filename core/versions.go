@@ -91,7 +91,15 @@ func (m *mutation) purge(ctx context.Context, e Entry) error {
 	if err := m.dropVersion(ctx, &e.Version); err != nil {
 		return err
 	}
-	return m.dropEntry(ctx, &e)
+	return m.endEntry(ctx, &e)
+}
+
+// endEntry is dropEntry for an object that ends.
+func (m *mutation) endEntry(ctx context.Context, e *Entry) error {
+	if err := m.dropProperties(ctx, e); err != nil {
+		return err
+	}
+	return m.dropEntry(ctx, e)
 }
 
 // dropOlder removes every version of e but the current one.
@@ -171,14 +179,14 @@ func (m *mutation) removeCurrent(ctx context.Context, e *Entry) error {
 		return err
 	}
 	if !e.Older {
-		return m.dropEntry(ctx, e)
+		return m.endEntry(ctx, e)
 	}
 	rest, err := m.tx.Versions(ctx, e.ObjectID, e.Version.Seq, 2)
 	if err != nil {
 		return err
 	}
 	if len(rest) == 0 {
-		return m.dropEntry(ctx, e)
+		return m.endEntry(ctx, e)
 	}
 	if err := m.tx.DeleteVersion(ctx, e.ObjectID, rest[0].Seq); err != nil {
 		return err

@@ -40,7 +40,7 @@ type Doors struct {
 	Native   http.Handler // below /v1
 	Generic  http.Handler // below /generic
 	KooDrive http.Handler // below /koodrive
-	DAV      http.Handler // below /dav
+	DAV      http.Handler // below /dav, and PROPFIND and OPTIONS of "/"
 	// S3Host tells whether a Host header belongs to S3 alone, such as that of a bucket: every path is a key there. nil:
 	// none does.
 	S3Host func(host string) bool

@@ -31,6 +31,8 @@ func (s *Server) route(r *http.Request) (door string, h http.Handler) {
 		return "koodrive", built(d.KooDrive, "koodrive")
 	case seg == "dav":
 		return "dav", built(d.DAV, "dav")
+	case asksDAV(r) && d.DAV != nil:
+		return "dav", d.DAV
 	case seg == "" && isBrowser(r):
 		return "server", http.HandlerFunc(frontPage)
 	default:
@@ -40,6 +42,13 @@ func (s *Server) route(r *http.Request) (door string, h http.Handler) {
 
 // adminPath begins the paths of the calls of administrators.
 const adminPath = "/v1/admin/"
+
+// asksDAV tells a WebDAV client that looks for a server at "/", as Windows does before it goes to a folder. OPTIONS with
+// Access-Control-Request-Method is a browser's question about S3 (CORS).
+func asksDAV(r *http.Request) bool {
+	return r.URL.Path == "/" && (r.Method == "PROPFIND" ||
+		r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") == "" && !isS3(r))
+}
 
 // firstSegment returns what stands before the second slash of the path, unescaped as a whole: "/dav%2Fx" is
 // one segment and no request to /dav.
@@ -98,6 +107,7 @@ func starting(w http.ResponseWriter, _ *http.Request) {
 const page = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Trivium</title>
 <p>Trivium runs here. This address is an S3 endpoint for aws, rclone and other clients.
+<p>WebDAV: <a href="/dav/">/dav/</a>.
 <p>There is no console yet. State: <a href="/-/health/ready">/-/health/ready</a>.
 </html>
 `

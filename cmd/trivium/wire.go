@@ -17,6 +17,7 @@ import (
 	"trivium/core"
 	"trivium/core/meta/sqlite"
 	"trivium/core/upkeep"
+	"trivium/davfront"
 	"trivium/drivers"
 	"trivium/drivers/local"
 	"trivium/drivers/meter"
@@ -173,9 +174,12 @@ func newDoors(st *store, c *config, addr string) (server.Doors, error) {
 		_, ok := s3front.BucketOfHost(host, domains)
 		return ok
 	}
+	dav := davfront.New(davfront.Config{
+		Service: st.service, RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode, Observe: st.observeDAV,
+	})
 	admin := adminConfig(st, addr)
 	return server.Doors{
-		S3: answering(s3, st.hook), S3Host: bucket, Ready: st.service.Ready, RemoteAdmin: nativeapi.NewRemoteAdmin(admin),
+		S3: answering(s3, st.hook), DAV: dav, S3Host: bucket, Ready: st.service.Ready, RemoteAdmin: nativeapi.NewRemoteAdmin(admin),
 		Guard: func(page http.Handler) http.Handler { return nativeapi.Guard(admin, token, "Metrics", page) },
 	}, nil
 }
@@ -212,24 +216,47 @@ func (st *store) collect(ctx context.Context, now bool) (adminapi.Collected, err
 	}, err
 }
 
-// observeS3 logs what went wrong inside; what the client did wrong is in its answer and the request log.
+// failure is what a door tells of a request that failed.
+type failure struct {
+	req, op string
+	status  int
+	err     error // nil: it did not fail
+	cut     bool
+	late    bool // it was one of too many
+}
+
+// observeS3 logs what went wrong in the S3 door.
 func (st *store) observeS3(ctx context.Context, e s3front.Event) {
+	st.observe(ctx, failure{
+		req: e.RequestID, op: e.Op, status: e.Status, err: e.Err, cut: e.Cut, late: e.Code == "SlowDown" && core.CodeOf(e.Err) != core.NoSpace,
+	})
+}
+
+// observeDAV logs what went wrong in the WebDAV door.
+func (st *store) observeDAV(ctx context.Context, e davfront.Event) {
+	st.observe(ctx, failure{
+		req: e.RequestID, op: e.Op, status: e.Status, err: e.Err, cut: e.Cut, late: core.CodeOf(e.Err) == core.Overloaded,
+	})
+}
+
+// observe logs what went wrong inside; what the client did wrong is in its answer and the request log.
+func (st *store) observe(ctx context.Context, f failure) {
 	// A reply that was cut had a good status, and what stopped it is ours: content that cannot be read.
-	if e.Err == nil || !e.Cut && e.Status != 0 && e.Status < http.StatusInternalServerError {
+	if f.err == nil || !f.cut && f.status != 0 && f.status < http.StatusInternalServerError {
 		return
 	}
-	if e.Code == "SlowDown" && core.CodeOf(e.Err) != core.NoSpace {
-		st.overloads.note(ctx, st.log, e.Op, e.Err)
+	if f.late {
+		st.overloads.note(ctx, st.log, f.op, f.err)
 		return
 	}
 	level := slog.LevelError
-	switch e.Status {
+	switch f.status {
 	case 0, http.StatusNotImplemented: // the client went away, or asks for what is not there
 		level = slog.LevelDebug
 	case http.StatusServiceUnavailable, http.StatusInsufficientStorage:
 		level = slog.LevelWarn
 	}
-	st.log.Log(ctx, level, "request failed", "req", e.RequestID, "op", e.Op, "status", e.Status, "error", e.Err)
+	st.log.Log(ctx, level, "request failed", "req", f.req, "op", f.op, "status", f.status, "error", f.err)
 }
 
 // startUpkeep runs the background until ctx ends; the caller waits for it.

@@ -1,0 +1,212 @@
+package core
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// Guard is what a request of a door that knows locks says of the states it expects, and the locks it holds (RFC 4918
+// §10.4, the If header). It is judged inside the transaction that writes.
+type Guard struct {
+	// Lists are alternatives: one of them must hold. None: nothing is expected.
+	Lists []GuardList
+}
+
+// GuardList holds when all its states do.
+type GuardList struct {
+	Path      Path
+	Elsewhere bool // it is about what is not in this store: no lock and no entity tag is there
+	States    []GuardState
+}
+
+// GuardState is one condition: that the path is under the lock of that token, or has that entity tag (without quotes;
+// a weak one keeps its mark, and matches nothing).
+type GuardState struct {
+	Not         bool
+	Token, ETag string
+}
+
+// holds tells whether the token was submitted, in whatever list (§10.4.1).
+func (g *Guard) holds(token string) bool {
+	return slices.ContainsFunc(g.Lists, func(l GuardList) bool {
+		return slices.ContainsFunc(l.States, func(s GuardState) bool { return s.Token == token })
+	})
+}
+
+// Guarded returns a session whose writes are those of a door that shows trees and knows locks: MakeFolder, RemovePath,
+// CopyPath, MovePath, LockPath, PatchProperties, and PutObject with Tree, give PreconditionFailed when g does not hold
+// and Locked, with the path of the lock, when one is in the way whose token g does not have or whose owner is
+// somebody else. Sessions that are not guarded do not look at locks.
+func (se *Session) Guarded(g Guard) *Session { return &Session{s: se.s, p: se.p, guard: &g} }
+
+// guarding judges the guard of a session in a transaction; without a guard everything holds.
+type guarding struct {
+	se  *Session
+	tx  MetaTx
+	now int64
+}
+
+// guarding begins to judge.
+func (se *Session) guarding(tx MetaTx) guarding { return guarding{se: se, tx: tx, now: se.s.now()} }
+
+// judge returns PreconditionFailed unless one of the lists holds.
+func (w guarding) judge(ctx context.Context) error {
+	if w.se.guard == nil || len(w.se.guard.Lists) == 0 {
+		return nil
+	}
+	for i := range w.se.guard.Lists {
+		ok, err := w.list(ctx, &w.se.guard.Lists[i])
+		if err != nil || ok {
+			return err
+		}
+	}
+	return failed("If")
+}
+
+// list tells whether all states of a list hold. Who may not read a bucket finds no locks and no entity tags there.
+func (w guarding) list(ctx context.Context, l *GuardList) (bool, error) {
+	var locks []Lock
+	etag := ""
+	if !l.Elsewhere && l.Path.Bucket != "" {
+		b, found, err := w.tx.BucketByName(ctx, l.Path.Bucket)
+		if err != nil {
+			return false, err
+		}
+		if found {
+			if _, err := w.se.authorizeIn(ctx, w.tx, b, AccessRead); err == nil {
+				if locks, etag, err = w.state(ctx, b, l.Path.Key); err != nil {
+					return false, err
+				}
+			}
+		}
+	}
+	for _, s := range l.States {
+		holds := s.ETag != "" && s.ETag == etag
+		if s.Token != "" {
+			holds = slices.ContainsFunc(locks, func(k Lock) bool { return k.Token == s.Token })
+		}
+		if holds == s.Not {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// state returns the locks that a path is under, and its entity tag.
+func (w guarding) state(ctx context.Context, b Bucket, key string) ([]Lock, string, error) {
+	locks, err := w.over(ctx, b.ID, key)
+	if err != nil || key == "" {
+		return locks, "", err
+	}
+	e, found, err := w.tx.Entry(ctx, b.ID, key)
+	if err != nil || !found || !isLive(&e, w.now) {
+		return locks, "", err
+	}
+	return locks, e.Version.ETag, nil
+}
+
+// over returns the locks that a key is under: its own, and deep ones above it, the nearest first.
+func (w guarding) over(ctx context.Context, bucketID int64, key string) ([]Lock, error) {
+	var all []Lock
+	for at := key; ; at = above(at) {
+		locks, err := w.tx.LocksAt(ctx, bucketID, at)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range locks {
+			if l.Expiry > w.now && (l.Deep || at == key) {
+				all = append(all, l)
+			}
+		}
+		if at == "" {
+			return all, nil
+		}
+	}
+}
+
+// above returns the key of the folder that a key is in; "" is the bucket.
+func above(key string) string { return key[:max(0, strings.LastIndexByte(key, '/'))] }
+
+// mine tells whether the caller may act under a lock.
+func (w guarding) mine(l *Lock) bool { return l.Owner == w.se.p.UserID && w.se.guard.holds(l.Token) }
+
+// write returns Locked unless the content and properties of a key may be changed: of the locks that it is under one
+// must be the caller's. There is more than one only where they are shared (§6.2).
+func (w guarding) write(ctx context.Context, b Bucket, key string) error {
+	if w.se.guard == nil {
+		return nil
+	}
+	locks, err := w.over(ctx, b.ID, key)
+	if err != nil {
+		return err
+	}
+	return w.oneOf(b, locks)
+}
+
+// oneOf returns Locked when there are locks and none is the caller's.
+func (w guarding) oneOf(b Bucket, locks []Lock) error {
+	if len(locks) == 0 || slices.ContainsFunc(locks, func(l Lock) bool { return w.mine(&l) }) {
+		return nil
+	}
+	return locked(b, locks[0].Key)
+}
+
+func locked(b Bucket, key string) error {
+	return &Error{Code: Locked, Path: Path{b.Name, key}.String(), Msg: "it is locked, and the request has not the token of the lock"}
+}
+
+// member is write for a key that comes or goes: that changes its folder too (§7.4).
+func (w guarding) member(ctx context.Context, b Bucket, key string) error {
+	if err := w.write(ctx, b, key); err != nil || key == "" {
+		return err
+	}
+	return w.write(ctx, b, above(key))
+}
+
+// put is write for a key that is there, and member for one that is not.
+func (w guarding) put(ctx context.Context, b Bucket, key string, there bool) error {
+	if there {
+		return w.write(ctx, b, key)
+	}
+	return w.member(ctx, b, key)
+}
+
+// tree is member for a key with everything below it.
+func (w guarding) tree(ctx context.Context, b Bucket, key string) error {
+	if w.se.guard == nil {
+		return nil
+	}
+	if err := w.member(ctx, b, key); err != nil {
+		return err
+	}
+	locks, err := w.in(ctx, b, key)
+	if err != nil {
+		return err
+	}
+	for len(locks) > 0 {
+		n := 1
+		for n < len(locks) && locks[n].Key == locks[0].Key {
+			n++
+		}
+		if err := w.oneOf(b, locks[:n]); err != nil {
+			return err
+		}
+		locks = locks[n:]
+	}
+	return nil
+}
+
+// in returns the locks at a key and below it that have not expired, by key.
+func (w guarding) in(ctx context.Context, b Bucket, key string) ([]Lock, error) {
+	locks, err := w.tx.LocksIn(ctx, b.ID, key, 2*maxLocks)
+	return slices.DeleteFunc(locks, func(l Lock) bool { return l.Expiry <= w.now }), err
+}
+
+// unlock ends the locks at a key and below it: what they were on is gone (§9.6, §7.5).
+func (w guarding) unlock(ctx context.Context, b Bucket, key string) error {
+	if w.se.guard == nil {
+		return nil
+	}
+	return w.tx.DeleteLocks(ctx, b.ID, key)
+}

@@ -1,0 +1,209 @@
+package davfront
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"trivium/core"
+	"trivium/davfront/davxml"
+)
+
+// The namespaces of live properties beside WebDAV's.
+const (
+	microsoft = "urn:schemas-microsoft-com:"
+	owncloud  = "http://owncloud.org/ns"
+)
+
+// live is a property that the door makes itself.
+type live struct {
+	name davxml.Name
+	// write writes the value as an element's content; false: the resource does not have the property.
+	write func(b *strings.Builder, x *resource) bool
+	// asked: it is not part of allprop. settable: a client may set it.
+	asked, settable bool
+}
+
+// resource is what properties are asked of.
+type resource struct {
+	*core.TreeNode
+	now   time.Time
+	locks []core.Lock
+	quota *quota // nil: not asked for, or not known
+}
+
+// quota are the properties of RFC 4331, in bytes.
+type quota struct{ used, available int64 }
+
+// liveProperties are in the order of their answer.
+func liveProperties() []live {
+	dav := func(local string) davxml.Name { return davxml.Name{Space: davxml.DAV, Local: local} }
+	return []live{
+		{name: dav("resourcetype"), write: resourceType},
+		{name: dav("displayname"), write: displayName, settable: true},
+		{name: dav("getcontentlength"), write: contentLength},
+		{name: dav("getcontenttype"), write: contentType},
+		{name: dav("getcontentlanguage"), write: contentLanguage},
+		{name: dav("getetag"), write: entityTag},
+		{name: dav("getlastmodified"), write: lastModified},
+		{name: dav("creationdate"), write: creationDate},
+		{name: dav("supportedlock"), write: supportedLock},
+		{name: dav("lockdiscovery"), write: lockDiscovery},
+		{name: dav("quota-used-bytes"), write: quotaUsed, asked: true},
+		{name: dav("quota-available-bytes"), write: quotaAvailable, asked: true},
+		{name: davxml.Name{Space: microsoft, Local: "Win32LastModifiedTime"}, write: clientTime, settable: true},
+		{name: davxml.Name{Space: owncloud, Local: "checksums"}, write: checksums, asked: true},
+	}
+}
+
+func resourceType(b *strings.Builder, x *resource) bool {
+	if x.Folder {
+		b.WriteString("<D:collection/>")
+	}
+	return true
+}
+
+func displayName(b *strings.Builder, x *resource) bool {
+	name := x.Name()
+	if x.Path.Bucket == "" {
+		name = "Trivium"
+	}
+	davxml.Escape(b, name)
+	return true
+}
+
+func contentLength(b *strings.Builder, x *resource) bool {
+	if !x.Folder {
+		b.WriteString(strconv.FormatInt(x.Entry.Version.Size, 10))
+	}
+	return !x.Folder
+}
+
+// defaultType is for content of which nobody said what it is.
+const defaultType = "application/octet-stream"
+
+func contentType(b *strings.Builder, x *resource) bool {
+	if x.Folder {
+		return false
+	}
+	davxml.Escape(b, typeOf(&x.Entry.Version))
+	return true
+}
+
+func typeOf(v *core.Version) string {
+	if v.Attrs.ContentType == "" {
+		return defaultType
+	}
+	return v.Attrs.ContentType
+}
+
+func contentLanguage(b *strings.Builder, x *resource) bool {
+	language := x.Entry.Version.Attrs.ContentLanguage
+	davxml.Escape(b, language)
+	return !x.Folder && language != ""
+}
+
+func entityTag(b *strings.Builder, x *resource) bool {
+	if !x.Folder {
+		davxml.Escape(b, `"`+x.Entry.Version.ETag+`"`)
+	}
+	return !x.Folder
+}
+
+// modified is the time of the client where it gave one, else that of the last write; a folder that is only implied has
+// its bucket's.
+func modified(n *core.TreeNode) int64 {
+	switch {
+	case n.HasEntry && n.Entry.Version.MTime != core.NoTime:
+		return n.Entry.Version.MTime
+	case n.UpdateTime != 0:
+		return n.UpdateTime
+	}
+	return n.Bucket.CreateTime
+}
+
+func lastModified(b *strings.Builder, x *resource) bool {
+	b.WriteString(httpTime(modified(x.TreeNode)))
+	return x.Path.Bucket != ""
+}
+
+func creationDate(b *strings.Builder, x *resource) bool {
+	ns := x.CreateTime
+	if ns == 0 {
+		ns = x.Bucket.CreateTime
+	}
+	b.WriteString(time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05Z"))
+	return x.Path.Bucket != ""
+}
+
+func supportedLock(b *strings.Builder, x *resource) bool {
+	if x.Path.Bucket != "" {
+		for _, scope := range []string{"exclusive", "shared"} {
+			b.WriteString("<D:lockentry><D:lockscope><D:" + scope + "/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>")
+		}
+	}
+	return true
+}
+
+func lockDiscovery(b *strings.Builder, x *resource) bool {
+	for i := range x.locks {
+		l := &x.locks[i]
+		folder := l.Key != x.Path.Key || x.Folder
+		writeLock(b, l, x.now, href(core.Path{Bucket: x.Path.Bucket, Key: l.Key}, folder))
+	}
+	return true
+}
+
+// writeLock writes an activelock (RFC 4918 §14.1). root is the address that was locked. The rest of its time is
+// told in whole seconds, at least.
+func writeLock(b *strings.Builder, l *core.Lock, now time.Time, root string) {
+	scope, deep := "exclusive", "0"
+	if l.Shared {
+		scope = "shared"
+	}
+	if l.Deep {
+		deep = "infinity"
+	}
+	rest := max(0, time.Unix(0, l.Expiry).Sub(now)+time.Second-1)
+	b.WriteString("<D:activelock><D:locktype><D:write/></D:locktype><D:lockscope><D:" + scope + "/></D:lockscope><D:depth>" + deep + "</D:depth>")
+	b.WriteString(l.Note)
+	fmt.Fprintf(b, "<D:timeout>Second-%d</D:timeout><D:locktoken><D:href>%s</D:href></D:locktoken><D:lockroot><D:href>", int64(rest/time.Second), l.Token)
+	davxml.Escape(b, root)
+	b.WriteString("</D:href></D:lockroot></D:activelock>")
+}
+
+func quotaUsed(b *strings.Builder, x *resource) bool {
+	if x.quota == nil || !x.Folder {
+		return false
+	}
+	b.WriteString(strconv.FormatInt(x.quota.used, 10))
+	return true
+}
+
+func quotaAvailable(b *strings.Builder, x *resource) bool {
+	if x.quota == nil || !x.Folder || x.quota.available < 0 {
+		return false
+	}
+	b.WriteString(strconv.FormatInt(x.quota.available, 10))
+	return true
+}
+
+func clientTime(b *strings.Builder, x *resource) bool {
+	if !x.HasEntry || x.Entry.Version.MTime == core.NoTime {
+		return false
+	}
+	b.WriteString(time.Unix(0, x.Entry.Version.MTime).UTC().Format(http.TimeFormat))
+	return true
+}
+
+// checksums tells the MD5 in the way of ownCloud; rclone and others compare files by it.
+func checksums(b *strings.Builder, x *resource) bool {
+	etag := x.Entry.Version.ETag
+	if x.Folder || len(etag) != 32 || strings.Contains(etag, "-") {
+		return false
+	}
+	b.WriteString(`<c:checksum xmlns:c="` + owncloud + `">MD5:` + etag + `</c:checksum>`)
+	return true
+}

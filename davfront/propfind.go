@@ -1,0 +1,312 @@
+package davfront
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"trivium/core"
+	"trivium/davfront/davxml"
+)
+
+const (
+	listPage = 1000 // members that are read at once
+	deepPage = 50   // where pages of all levels are held at once
+	flushAt  = 32 << 10
+)
+
+// propfind tells properties of a file or folder and its members (RFC 4918 §9.1). Members are read and written page by
+// page: what is in memory does not grow with their number.
+func propfind(w http.ResponseWriter, r *request, se *core.Session) error {
+	d, err := parseDepth(r.Header, depthZero, depthOne, depthInfinity)
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	n, err := se.StatPath(ctx, r.at.Path)
+	if err != nil {
+		return err
+	}
+	if n.Path.Bucket == "" && r.principal.Anonymous {
+		return &core.Error{Code: core.Forbidden, Msg: "log in to list buckets"}
+	}
+	q, err := readPropfind(r)
+	if err != nil {
+		return err
+	}
+	if d == depthInfinity && !r.door.cfg.InfiniteDepth {
+		return &refusal{
+			status: http.StatusForbidden, condition: "propfind-finite-depth",
+			msg: "Depth: infinity is not answered here; ask with 1, folder by folder",
+		}
+	}
+	m, err := newMultistatus(ctx, w, r, se, q)
+	if err != nil {
+		return err
+	}
+	m.begin()
+	if r.at.above {
+		m.write("/", &core.TreeNode{Folder: true})
+		if d == depthZero {
+			return r.cut(m.end())
+		}
+	}
+	err = m.node(ctx, &n)
+	if err == nil && n.Folder && d != depthZero && !r.at.above {
+		err = m.members(ctx, &n, d == depthInfinity)
+	}
+	if err == nil {
+		err = m.end()
+	}
+	return r.cut(err)
+}
+
+// readPropfind reads the document of the request.
+func readPropfind(r *request) (davxml.Propfind, error) {
+	body, err := readDocument(r)
+	if err != nil {
+		return davxml.Propfind{}, err
+	}
+	q, err := davxml.ParsePropfind(body)
+	if err != nil {
+		return q, malformed(err)
+	}
+	return q, nil
+}
+
+// multistatus writes the answers to one propfind.
+type multistatus struct {
+	w       http.ResponseWriter
+	se      *core.Session
+	q       davxml.Propfind
+	live    []live
+	now     time.Time
+	brief   bool // leave out what is missing
+	buf     strings.Builder
+	quotas  map[string]*quota // by bucket; nil: nobody asked
+	locking bool              // there may be locks
+}
+
+// newMultistatus looks up what holds for all answers.
+func newMultistatus(ctx context.Context, w http.ResponseWriter, r *request, se *core.Session, q davxml.Propfind) (*multistatus, error) {
+	m := &multistatus{w: w, se: se, q: q, live: liveProperties(), now: r.door.cfg.Now()}
+	m.brief = strings.EqualFold(r.Header.Get("Brief"), "t") || strings.Contains(r.Header.Get("Prefer"), "return=minimal")
+	if m.asks("quota-used-bytes") || m.asks("quota-available-bytes") || q.Names {
+		m.quotas = make(map[string]*quota)
+	}
+	if r.at.Bucket == "" || !q.All && !m.asks("lockdiscovery") {
+		m.locking = q.All || m.asks("lockdiscovery")
+		return m, nil
+	}
+	var err error
+	m.locking, err = se.AnyLocks(ctx, r.at.Bucket)
+	return m, err
+}
+
+// asks tells whether a property of WebDAV is named.
+func (m *multistatus) asks(local string) bool {
+	name := davxml.Name{Space: davxml.DAV, Local: local}
+	return slices.Contains(m.q.Props, name) || slices.Contains(m.q.Include, name)
+}
+
+// begin writes the head.
+func (m *multistatus) begin() {
+	h := m.w.Header()
+	h.Set("Content-Type", `application/xml; charset="utf-8"`)
+	h.Set("X-Content-Type-Options", "nosniff")
+	m.w.WriteHeader(http.StatusMultiStatus)
+	m.buf.WriteString(xmlHead + `<D:multistatus xmlns:D="DAV:">`)
+}
+
+// end writes the rest.
+func (m *multistatus) end() error {
+	m.buf.WriteString("</D:multistatus>\n")
+	return m.flush(0)
+}
+
+// flush sends what is buffered when it is more than n bytes.
+func (m *multistatus) flush(n int) error {
+	if m.buf.Len() <= n {
+		return nil
+	}
+	_, err := m.w.Write([]byte(m.buf.String()))
+	m.buf.Reset()
+	return err
+}
+
+// members writes the answers of what is in a folder; deep: and below.
+func (m *multistatus) members(ctx context.Context, n *core.TreeNode, deep bool) error {
+	limit := listPage
+	if deep {
+		limit = deepPage
+	}
+	for after := ""; ; {
+		page, more, err := m.se.ListFolder(ctx, n.Path, after, limit)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			if err := m.node(ctx, &page[i]); err != nil {
+				return err
+			}
+			if deep && page[i].Folder {
+				if err := m.members(ctx, &page[i], deep); err != nil {
+					return err
+				}
+			}
+		}
+		if !more || len(page) == 0 {
+			return nil
+		}
+		after = page[len(page)-1].Cursor()
+	}
+}
+
+// node writes the answer of one file or folder.
+func (m *multistatus) node(ctx context.Context, n *core.TreeNode) error {
+	x := resource{TreeNode: n, now: m.now}
+	var err error
+	if m.locking {
+		if x.locks, err = m.se.Locks(ctx, n); err != nil {
+			return err
+		}
+	}
+	if x.quota, err = m.quotaOf(ctx, n); err != nil {
+		return err
+	}
+	dead, err := m.se.Properties(ctx, n)
+	if err != nil {
+		return err
+	}
+	m.response(href(n.Path, n.Folder), &x, dead)
+	return m.flush(flushAt)
+}
+
+// write writes the answer for what is no part of the tree.
+func (m *multistatus) write(at string, n *core.TreeNode) {
+	m.response(at, &resource{TreeNode: n}, nil)
+}
+
+// quotaOf returns the quota of a folder; that of a bucket holds for all in it.
+func (m *multistatus) quotaOf(ctx context.Context, n *core.TreeNode) (*quota, error) {
+	if m.quotas == nil || !n.Folder || n.Path.Bucket == "" {
+		return nil, nil
+	}
+	if q, ok := m.quotas[n.Path.Bucket]; ok {
+		return q, nil
+	}
+	u, err := m.se.Usage(ctx, n.Path.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	q := &quota{used: u.Bytes, available: m.se.Room()}
+	clear(m.quotas)
+	m.quotas[n.Path.Bucket] = q
+	return q, nil
+}
+
+// response writes one response element.
+func (m *multistatus) response(at string, x *resource, dead []core.Property) {
+	b := &m.buf
+	b.WriteString("<D:response><D:href>")
+	davxml.Escape(b, at)
+	b.WriteString("</D:href>")
+	switch {
+	case m.q.Names:
+		m.names(x, dead)
+	case m.q.All:
+		m.found(x, dead, func(p *live) bool { return !p.asked || slices.Contains(m.q.Include, p.name) }, nil)
+		m.missing(x, dead, m.q.Include)
+	default:
+		wanted := func(p *live) bool { return slices.Contains(m.q.Props, p.name) }
+		m.found(x, dead, wanted, m.q.Props)
+		m.missing(x, dead, m.q.Props)
+	}
+	b.WriteString("</D:response>")
+}
+
+// found writes the properties that there are: of the live ones those that are wanted, of the dead ones those in only,
+// or all where that is nil.
+func (m *multistatus) found(x *resource, dead []core.Property, wanted func(*live) bool, only []davxml.Name) {
+	b := &m.buf
+	b.WriteString("<D:propstat><D:prop>")
+	for i := range m.live {
+		if p := &m.live[i]; wanted(p) && !has(dead, p.name) {
+			writeLive(b, p, x)
+		}
+	}
+	for _, p := range dead {
+		if only == nil || slices.Contains(only, davxml.Name(p.Name)) {
+			b.WriteString(p.Value)
+		}
+	}
+	b.WriteString("</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>")
+}
+
+// writeLive writes a live property, if x has it.
+func writeLive(b *strings.Builder, p *live, x *resource) {
+	var value strings.Builder
+	if !p.write(&value, x) {
+		return
+	}
+	tag, declare := "D:"+p.name.Local, ""
+	if p.name.Space != davxml.DAV {
+		tag, declare = "n:"+p.name.Local, ` xmlns:n="`+p.name.Space+`"`
+	}
+	if value.Len() == 0 {
+		b.WriteString("<" + tag + declare + "/>")
+		return
+	}
+	b.WriteString("<" + tag + declare + ">" + value.String() + "</" + tag + ">")
+}
+
+// has tells whether there is a dead property of that name.
+func has(dead []core.Property, name davxml.Name) bool {
+	return slices.ContainsFunc(dead, func(p core.Property) bool { return davxml.Name(p.Name) == name })
+}
+
+// missing writes which of the wanted properties there are not.
+func (m *multistatus) missing(x *resource, dead []core.Property, wanted []davxml.Name) {
+	if m.brief {
+		return
+	}
+	b := &m.buf
+	some := false
+	for _, name := range wanted {
+		if has(dead, name) || m.hasLive(x, name) {
+			continue
+		}
+		if !some {
+			b.WriteString("<D:propstat><D:prop>")
+			some = true
+		}
+		davxml.Empty(b, name)
+	}
+	if some {
+		b.WriteString("</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>")
+	}
+}
+
+// hasLive tells whether x has a live property.
+func (m *multistatus) hasLive(x *resource, name davxml.Name) bool {
+	i := slices.IndexFunc(m.live, func(p live) bool { return p.name == name })
+	var b strings.Builder
+	return i >= 0 && m.live[i].write(&b, x)
+}
+
+// names writes the names of all properties.
+func (m *multistatus) names(x *resource, dead []core.Property) {
+	b := &m.buf
+	b.WriteString("<D:propstat><D:prop>")
+	for i := range m.live {
+		if p := &m.live[i]; !has(dead, p.name) && m.hasLive(x, p.name) {
+			davxml.Empty(b, p.name)
+		}
+	}
+	for _, p := range dead {
+		davxml.Empty(b, davxml.Name(p.Name))
+	}
+	b.WriteString("</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>")
+}

@@ -1,0 +1,49 @@
+package davfront
+
+import (
+	"net/http"
+
+	"trivium/core"
+)
+
+// remove deletes a file, or a folder with everything in it (RFC 4918 §9.6).
+func remove(w http.ResponseWriter, r *request, se *core.Session) error {
+	if _, err := parseDepth(r.Header, depthInfinity); err != nil {
+		return err
+	}
+	if r.at.Bucket == "" {
+		return &refusal{status: http.StatusForbidden, msg: "the root of the tree cannot be deleted"}
+	}
+	err := se.RemovePath(r.Context(), r.at.Path, core.TreeOptions{Conditions: writeConditions(r.Header)})
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// mkcol makes a bucket at the top of the tree, else a folder (RFC 4918 §9.3).
+func mkcol(w http.ResponseWriter, r *request, se *core.Session) error {
+	if r.at.Bucket == "" {
+		return exists()
+	}
+	if err := noBody(r); err != nil {
+		return err
+	}
+	err := se.MakeFolder(r.Context(), r.at.Path)
+	if err != nil {
+		switch core.CodeOf(err) { //nolint:exhaustive // all other codes say the same in every method
+		case core.Exists, core.BucketExists, core.BucketOwned:
+			return exists()
+		case core.NoSuchBucket:
+			return &refusal{status: http.StatusConflict, msg: "the bucket does not exist", err: err}
+		}
+		return err
+	}
+	reply(w, true)
+	return nil
+}
+
+func exists() error {
+	return &refusal{status: http.StatusMethodNotAllowed, msg: "there is a file or folder of this name already"}
+}
