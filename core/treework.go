@@ -136,7 +136,7 @@ func (se *Session) CopyPath(ctx context.Context, src, dst Path, opts TreeOptions
 			made, err = se.copyTree(ctx, src, dst, opts.folder())
 			return err
 		})
-	return made, err
+	return made && err == nil, err
 }
 
 // folder are the options as folder operations have them.
@@ -264,7 +264,7 @@ func (se *Session) MovePath(ctx context.Context, src, dst Path, opts TreeOptions
 			made, err = se.moveFolder(ctx, src, dst, opts.folder())
 			return fail("move folder", src.String(), err)
 		})
-	return made, err
+	return made && err == nil, err
 }
 
 // copyTree is CopyFolder that tells whether there was nothing at the target.

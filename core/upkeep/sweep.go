@@ -29,6 +29,11 @@ func (r *Runner) sweep(ctx context.Context, rest time.Duration) (Report, error) 
 	if err != nil {
 		return rep, fmt.Errorf("sweep: %w", err)
 	}
+	n, err := r.locks(ctx)
+	rep.Swept += n
+	if err != nil {
+		return rep, err
+	}
 	doomed, err := r.m.Doomed(ctx)
 	if err != nil {
 		return rep, fmt.Errorf("sweep: %w", err)
@@ -68,6 +73,17 @@ func (r *Runner) sweepBucket(ctx context.Context, id int64) (removed int, held b
 			return removed, false, err
 		}
 		at = step.Next
+	}
+}
+
+// locks removes those that have expired.
+func (r *Runner) locks(ctx context.Context) (removed int, err error) {
+	for {
+		n, err := r.m.SweepLocks(ctx)
+		removed += n
+		if err != nil || n == 0 {
+			return removed, err
+		}
 	}
 }
 

@@ -36,6 +36,8 @@ type State struct {
 	Jobs     []core.Job
 	Spaces   []core.Space
 	Leases   []core.Lease
+	Locks    []core.Lock               // of buckets that have a row
+	Props    map[int64][]core.Property // of these buckets, by their negative IDs, and of entries
 }
 
 // page is how many rows are read at a time: few, so that paging is tested as well.
@@ -47,6 +49,7 @@ func Dump(ctx context.Context, s core.MetaStore) (State, error) {
 	err := s.View(ctx, func(ctx context.Context, tx core.MetaTx) error {
 		d = State{
 			Usage: map[int64]core.Usage{}, Versions: map[int64][]core.Version{}, Inline: map[int64]InlineRow{},
+			Props: map[int64][]core.Property{},
 		}
 		for _, step := range []func(context.Context, core.MetaTx) error{
 			d.accounts, d.buckets, d.contents, d.blobs, d.upkeep,
@@ -198,10 +201,27 @@ func (d *State) bucket(ctx context.Context, tx core.MetaTx, id int64) error {
 		return err
 	}
 	d.Packages = append(d.Packages, packages...)
+	locks, err := tx.LocksIn(ctx, id, "", math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	d.Locks = append(d.Locks, locks...)
+	if err := d.props(ctx, tx, -id); err != nil {
+		return err
+	}
 	if err := d.entries(ctx, tx, id); err != nil {
 		return err
 	}
 	return d.uploads(ctx, tx, id)
+}
+
+// props reads the properties of one owner.
+func (d *State) props(ctx context.Context, tx core.MetaTx, owner int64) error {
+	all, err := tx.Properties(ctx, owner)
+	if len(all) > 0 {
+		d.Props[owner] = all
+	}
+	return err
 }
 
 func (d *State) entries(ctx context.Context, tx core.MetaTx, bucketID int64) error {
@@ -217,6 +237,9 @@ func (d *State) entries(ctx context.Context, tx core.MetaTx, bucketID int64) err
 	}
 	for _, it := range items {
 		d.Entries = append(d.Entries, it.Entry)
+		if err := d.props(ctx, tx, it.Entry.ObjectID); err != nil {
+			return err
+		}
 		versions, err := pages(func(last *core.Version) ([]core.Version, error) {
 			before := int64(math.MaxInt64)
 			if last != nil {

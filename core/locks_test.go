@@ -1,0 +1,285 @@
+package core_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"trivium/core"
+	"trivium/core/coretest"
+)
+
+// guarded is a session with tokens for the path.
+func guarded(se *core.Session, p core.Path, tokens ...string) *core.Session {
+	var g core.Guard
+	for _, token := range tokens {
+		g.Lists = append(g.Lists, core.GuardList{Path: p, States: []core.GuardState{{Token: token}}})
+	}
+	return se.Guarded(g)
+}
+
+// lockIt takes a lock that must be given.
+func lockIt(t *testing.T, se *core.Session, key string, req core.LockRequest) core.Lock {
+	t.Helper()
+	l, _, err := se.LockPath(t.Context(), at(key), req)
+	ok(t, "lock "+key, err)
+	return l
+}
+
+// putTree stores a file through a door of trees.
+func putTree(t *testing.T, se *core.Session, key, text string) error {
+	t.Helper()
+	_, err := se.PutObject(t.Context(), "bucket", key, strings.NewReader(text), int64(len(text)), core.PutOptions{Tree: true})
+	return err
+}
+
+// lockTree is a Service with folders and files to be locked.
+func lockTree(t *testing.T) (*coretest.Env, *core.Session) {
+	t.Helper()
+	env := tree(t, core.VersioningOff)
+	se := env.Admin.Guarded(core.Guard{})
+	for _, key := range []string{"p", "p/d", "p/d/e", "p/dx"} {
+		ok(t, "make "+key, se.MakeFolder(t.Context(), at(key)))
+	}
+	for _, key := range []string{"p/d/f", "p/d/e/g", "p/dx/f", "p/f"} {
+		ok(t, "put "+key, putTree(t, se, key, key))
+	}
+	return env, se
+}
+
+// TestLockedRefuses tries every write on, above and below locks of every depth: who has not the token is Locked, and
+// nothing changes; who has it is not.
+func TestLockedRefuses(t *testing.T) {
+	ctx := t.Context()
+	overwrite := core.TreeOptions{Overwrite: true}
+	writes := map[string]func(se *core.Session) error{
+		"put p/d/f":     func(se *core.Session) error { return putTree(t, se, "p/d/f", "new") },
+		"put p/d/new":   func(se *core.Session) error { return putTree(t, se, "p/d/new", "new") },
+		"put p/d/e/g":   func(se *core.Session) error { return putTree(t, se, "p/d/e/g", "new") },
+		"put p/d/e/new": func(se *core.Session) error { return putTree(t, se, "p/d/e/new", "new") },
+		"put p/dx/f":    func(se *core.Session) error { return putTree(t, se, "p/dx/f", "new") },
+		"mkcol p/d/n":   func(se *core.Session) error { return se.MakeFolder(ctx, at("p/d/n")) },
+		"delete p/d/f":  func(se *core.Session) error { return se.RemovePath(ctx, at("p/d/f"), core.TreeOptions{}) },
+		"delete p/d/e":  func(se *core.Session) error { return se.RemovePath(ctx, at("p/d/e"), core.TreeOptions{}) },
+		"delete p/d":    func(se *core.Session) error { return se.RemovePath(ctx, at("p/d"), core.TreeOptions{}) },
+		"delete p":      func(se *core.Session) error { return se.RemovePath(ctx, at("p"), core.TreeOptions{}) },
+		"delete bucket": func(se *core.Session) error { return se.RemovePath(ctx, at(""), core.TreeOptions{}) },
+		"rename bucket": func(se *core.Session) error {
+			_, err := se.MovePath(ctx, at(""), core.Path{Bucket: "other"}, overwrite)
+			return err
+		},
+		"move p/d": func(se *core.Session) error { _, err := se.MovePath(ctx, at("p/d"), at("q"), overwrite); return err },
+		"move p/d/f": func(se *core.Session) error {
+			_, err := se.MovePath(ctx, at("p/d/f"), at("p/n"), overwrite)
+			return err
+		},
+		"move onto d/f": func(se *core.Session) error {
+			_, err := se.MovePath(ctx, at("p/f"), at("p/d/f"), overwrite)
+			return err
+		},
+		"move onto d": func(se *core.Session) error { _, err := se.MovePath(ctx, at("p/dx"), at("p/d"), overwrite); return err },
+		"move into d": func(se *core.Session) error {
+			_, err := se.MovePath(ctx, at("p/f"), at("p/d/n"), overwrite)
+			return err
+		},
+		"copy p/d": func(se *core.Session) error { _, err := se.CopyPath(ctx, at("p/d"), at("p/n"), overwrite); return err },
+		"copy onto d/f": func(se *core.Session) error {
+			_, err := se.CopyPath(ctx, at("p/f"), at("p/d/f"), overwrite)
+			return err
+		},
+		"copy onto d": func(se *core.Session) error { _, err := se.CopyPath(ctx, at("p/dx"), at("p/d"), overwrite); return err },
+		"copy into d": func(se *core.Session) error {
+			_, err := se.CopyPath(ctx, at("p/f"), at("p/d/n"), overwrite)
+			return err
+		},
+		"proppatch p/d": func(se *core.Session) error { return se.PatchProperties(ctx, at("p/d"), core.PropertyPatch{}) },
+		"proppatch d/f": func(se *core.Session) error { return se.PatchProperties(ctx, at("p/d/f"), core.PropertyPatch{}) },
+		"lock p":        func(se *core.Session) error { _, _, err := se.LockPath(ctx, at("p"), core.LockRequest{}); return err },
+		"lock p/d/new": func(se *core.Session) error {
+			_, _, err := se.LockPath(ctx, at("p/d/new"), core.LockRequest{})
+			return err
+		},
+		"lock p deep": func(se *core.Session) error {
+			_, _, err := se.LockPath(ctx, at("p"), core.LockRequest{Deep: true})
+			return err
+		},
+		"lock p/d again": func(se *core.Session) error { _, _, err := se.LockPath(ctx, at("p/d"), core.LockRequest{}); return err },
+	}
+	for _, tc := range []struct {
+		name, key string
+		deep      bool
+		refused   string // writes that are Locked without the token
+		never     string // writes that are Locked with it too
+	}{
+		{"file", "p/d/f", false,
+			"put p/d/f|delete p/d/f|delete p/d|delete p|delete bucket|rename bucket|move p/d|move p/d/f|move onto d/f|move onto d|copy onto d/f|copy onto d|proppatch d/f|lock p deep", "lock p deep"},
+		{"folder", "p/d", false,
+			"put p/d/new|mkcol p/d/n|delete p/d/f|delete p/d/e|delete p/d|delete p|delete bucket|rename bucket|move p/d|move p/d/f|move onto d|move onto d/f|move into d|copy onto d|copy onto d/f|copy into d|proppatch p/d|lock p/d/new|lock p deep|lock p/d again", "lock p deep|lock p/d again"},
+		{"deep folder", "p/d", true,
+			"put p/d/f|put p/d/new|put p/d/e/g|put p/d/e/new|mkcol p/d/n|delete p/d/f|delete p/d/e|delete p/d|delete p|delete bucket|rename bucket|move p/d|move p/d/f|move onto d|move onto d/f|move into d|copy onto d|copy onto d/f|copy into d|proppatch p/d|proppatch d/f|lock p/d/new|lock p deep|lock p/d again", "lock p/d/new|lock p deep|lock p/d again"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for name, write := range writes {
+				env, se := lockTree(t)
+				l := lockIt(t, se, tc.key, core.LockRequest{Deep: tc.deep, Time: time.Hour})
+				refused := strings.Contains("|"+tc.refused+"|", "|"+name+"|")
+				before := keys(t, env, "bucket")
+				err := write(se)
+				if refused != (core.CodeOf(err) == core.Locked && err != nil) || !refused && err != nil {
+					t.Errorf("%s without the token = %v, want Locked: %v", name, err, refused)
+				}
+				if !refused {
+					continue
+				}
+				if got := keys(t, env, "bucket"); strings.Join(got, " ") != strings.Join(before, " ") {
+					t.Errorf("%s was refused and changed %v to %v", name, before, got)
+				}
+				err = write(guarded(se, at(tc.key), l.Token))
+				if never := strings.Contains("|"+tc.never+"|", "|"+name+"|"); never != (err != nil) {
+					t.Errorf("%s with the token = %v, want an error: %v", name, err, never)
+				}
+				if err := write(env.Admin); tc.never == "" && core.CodeOf(err) == core.Locked {
+					t.Errorf("%s of a session without a guard = %v", name, err)
+				}
+			}
+		})
+	}
+}
+
+// TestLockOwner: the token of somebody else does not help, though he may write.
+func TestLockOwner(t *testing.T) {
+	env, se := lockTree(t)
+	l := lockIt(t, se, "p/f", core.LockRequest{Time: time.Hour})
+	u, alice := user(t, env, "alice")
+	ok(t, "grant", env.Admin.SetGrants(t.Context(), "bucket", []core.Grant{{UserID: u.ID, Access: core.AccessWrite}}))
+	wantCode(t, "put with another's token", putTree(t, guarded(alice, at("p/f"), l.Token), "p/f", "x"), core.Locked)
+	_, err := guarded(alice, at("p/f"), l.Token).RefreshLock(t.Context(), at("p/f"), time.Hour)
+	wantCode(t, "refresh another's lock", err, core.Forbidden)
+	wantCode(t, "unlock another's lock", alice.Unlock(t.Context(), at("p/f"), l.Token), core.Forbidden)
+	own := lockIt(t, alice.Guarded(core.Guard{}), "p/d/f", core.LockRequest{Time: time.Hour})
+	ok(t, "the bucket's owner breaks a lock", se.Unlock(t.Context(), at("p/d/f"), own.Token))
+}
+
+// TestLockLife: locks are refreshed, expire, are swept, end by UNLOCK and with what they are on.
+func TestLockLife(t *testing.T) {
+	var now atomic.Int64
+	now.Store(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).UnixNano())
+	env := coretest.New(t, coretest.Options{Now: func() time.Time { return time.Unix(0, now.Load()) }})
+	_, err := env.Bucket(t.Context(), "bucket", core.VersioningOff, core.BucketPolicy{})
+	ok(t, "create", err)
+	se := env.Admin.Guarded(core.Guard{})
+	ctx := t.Context()
+	l, made, err := se.LockPath(ctx, at("p/f"), core.LockRequest{Time: time.Minute})
+	wantCode(t, "lock without a parent", err, core.Conflict)
+	ok(t, "make", se.MakeFolder(ctx, at("p")))
+	l, made, err = se.LockPath(ctx, at("p/f"), core.LockRequest{Time: time.Minute, Note: "<o/>"})
+	if err != nil || !made || !strings.HasPrefix(l.Token, "urn:uuid:") {
+		t.Fatalf("LockPath = %+v, %v, %v, want a lock on a new file", l, made, err)
+	}
+	n, err := se.StatPath(ctx, at("p/f"))
+	if err != nil || n.Folder || n.Entry.Version.Size != 0 {
+		t.Errorf("StatPath = %+v, %v, want an empty file", n, err)
+	}
+	locks, err := se.Locks(ctx, &n)
+	if err != nil || len(locks) != 1 || locks[0].Note != "<o/>" {
+		t.Errorf("Locks = %+v, %v", locks, err)
+	}
+	now.Add(int64(50 * time.Second))
+	_, err = guarded(se, at("p/f"), l.Token).RefreshLock(ctx, at("p/f"), time.Minute)
+	ok(t, "refresh", err)
+	now.Add(int64(50 * time.Second))
+	wantCode(t, "put before the new end", putTree(t, se, "p/f", "x"), core.Locked)
+	_, err = se.RefreshLock(ctx, at("p/f"), time.Minute)
+	wantCode(t, "refresh without a token", err, core.PreconditionFailed)
+	now.Add(int64(10 * time.Second))
+	ok(t, "put after the end", putTree(t, se, "p/f", "x"))
+	_, err = guarded(se, at("p/f"), l.Token).RefreshLock(ctx, at("p/f"), time.Minute)
+	wantCode(t, "refresh after the end", err, core.PreconditionFailed)
+	if swept, err := env.Service.Maintenance().SweepLocks(ctx); swept != 1 || err != nil {
+		t.Errorf("SweepLocks = %d, %v, want 1", swept, err)
+	}
+	l = lockIt(t, se, "p/f", core.LockRequest{Time: time.Minute})
+	wantCode(t, "unlock elsewhere", se.Unlock(ctx, at("p"), l.Token), core.Conflict)
+	ok(t, "unlock", se.Unlock(ctx, at("p/f"), l.Token))
+	wantCode(t, "unlock again", se.Unlock(ctx, at("p/f"), l.Token), core.Conflict)
+	l = lockIt(t, se, "p/f", core.LockRequest{Time: time.Minute})
+	_, err = guarded(se, at("p/f"), l.Token).MovePath(ctx, at("p/f"), at("p/g"), core.TreeOptions{})
+	ok(t, "move", err)
+	ok(t, "put where the lock was", putTree(t, se, "p/f", "x"))
+	ok(t, "put where the file is", putTree(t, se, "p/g", "x"))
+}
+
+// TestSharedLocks: several may be there at once, one of them suffices, and an exclusive one has no room beside them.
+func TestSharedLocks(t *testing.T) {
+	_, se := lockTree(t)
+	a := lockIt(t, se, "p/d", core.LockRequest{Shared: true, Deep: true, Time: time.Hour})
+	b := lockIt(t, se, "p/d/f", core.LockRequest{Shared: true, Time: time.Hour})
+	_, _, err := se.LockPath(t.Context(), at("p/d/f"), core.LockRequest{})
+	wantCode(t, "exclusive over shared", err, core.Locked)
+	wantCode(t, "put", putTree(t, se, "p/d/f", "x"), core.Locked)
+	for _, token := range []string{a.Token, b.Token} {
+		ok(t, "put with one token", putTree(t, guarded(se, at("p/d/f"), token), "p/d/f", "x"))
+	}
+}
+
+// TestGuardLists judges If headers in every form.
+func TestGuardLists(t *testing.T) {
+	env, se := lockTree(t)
+	l := lockIt(t, se, "p/d", core.LockRequest{Deep: true, Time: time.Hour})
+	n, err := se.StatPath(t.Context(), at("p/f"))
+	ok(t, "stat", err)
+	etag := core.GuardState{ETag: n.Entry.Version.ETag}
+	not := func(s core.GuardState) core.GuardState { s.Not = true; return s }
+	token, other := core.GuardState{Token: l.Token}, core.GuardState{Token: "DAV:no-lock"}
+	list := func(key string, states ...core.GuardState) core.GuardList {
+		return core.GuardList{Path: at(key), States: states}
+	}
+	for name, tc := range map[string]struct {
+		lists []core.GuardList
+		holds bool
+	}{
+		"none":                {nil, true},
+		"etag":                {[]core.GuardList{list("p/f", etag)}, true},
+		"wrong etag":          {[]core.GuardList{list("p/f", core.GuardState{ETag: "x"})}, false},
+		"weak etag":           {[]core.GuardList{list("p/f", core.GuardState{ETag: "W/" + etag.ETag})}, false},
+		"not wrong etag":      {[]core.GuardList{list("p/f", core.GuardState{Not: true, ETag: "x"})}, true},
+		"etag of a folder":    {[]core.GuardList{list("p/d", etag)}, false},
+		"token":               {[]core.GuardList{list("p/d", token)}, true},
+		"token below":         {[]core.GuardList{list("p/d/e/g", token)}, true},
+		"token where none is": {[]core.GuardList{list("p/d/none", token)}, true},
+		"token beside":        {[]core.GuardList{list("p/dx", token)}, false},
+		"token above":         {[]core.GuardList{list("p", token)}, false},
+		"no lock":             {[]core.GuardList{list("p/f", not(other))}, true},
+		"other token":         {[]core.GuardList{list("p/f", other)}, false},
+		"and":                 {[]core.GuardList{list("p/f", etag, other)}, false},
+		"and not":             {[]core.GuardList{list("p/f", etag, not(other))}, true},
+		"or":                  {[]core.GuardList{list("p/f", other), list("p/f", etag)}, true},
+		"or neither":          {[]core.GuardList{list("p/f", other), list("p/f", not(etag))}, false},
+		"missing bucket":      {[]core.GuardList{{Path: core.Path{Bucket: "nope", Key: "x"}, States: []core.GuardState{etag}}}, false},
+		"elsewhere":           {[]core.GuardList{{Elsewhere: true, States: []core.GuardState{not(other)}}}, true},
+		"elsewhere etag":      {[]core.GuardList{{Elsewhere: true, Path: at("p/f"), States: []core.GuardState{etag}}}, false},
+	} {
+		err := env.Admin.Guarded(core.Guard{Lists: tc.lists}).MakeFolder(context.WithoutCancel(t.Context()), at("p/new"))
+		if tc.holds != (err == nil) || !tc.holds && core.CodeOf(err) != core.PreconditionFailed {
+			t.Errorf("%s: %v, want it to hold: %v", name, err, tc.holds)
+		}
+		if err == nil {
+			ok(t, "delete", env.Admin.RemovePath(t.Context(), at("p/new"), core.TreeOptions{}))
+		}
+	}
+}
+
+// TestGuardTellsNothing: an If header about a bucket of somebody else does not tell whether it guessed an entity tag.
+func TestGuardTellsNothing(t *testing.T) {
+	env, se := lockTree(t)
+	n, err := se.StatPath(t.Context(), at("p/f"))
+	ok(t, "stat", err)
+	_, alice := user(t, env, "alice")
+	_, err = alice.CreateBucket(t.Context(), "hers", core.CreateBucketOptions{})
+	ok(t, "create", err)
+	g := core.Guard{Lists: []core.GuardList{{Path: at("p/f"), States: []core.GuardState{{ETag: n.Entry.Version.ETag}}}}}
+	err = alice.Guarded(g).MakeFolder(t.Context(), core.Path{Bucket: "hers", Key: "d"})
+	wantCode(t, "MakeFolder under a foreign entity tag", err, core.PreconditionFailed)
+}
