@@ -15,8 +15,6 @@ const (
 	maxLockNote = 8 << 10
 	// MaxLockTime is the longest time that a lock holds without being refreshed.
 	MaxLockTime = 24 * time.Hour
-	// lockTokens begins the token of a lock (RFC 4918 §6.5).
-	lockTokens = "urn:uuid:"
 )
 
 // LockRequest is what a new lock shall be. Time is clipped to 1 s to MaxLockTime.
@@ -74,12 +72,12 @@ func (se *Session) LockPath(ctx context.Context, p Path, req LockRequest) (l Loc
 	return l, made, fail("lock", p.String(), err)
 }
 
-// newLockToken draws a random UUID (RFC 9562 §5.4).
+// newLockToken draws a random UUID (RFC 4918 §6.5, RFC 9562 §5.4).
 func newLockToken() string {
 	var u [16]byte
 	_, _ = rand.Read(u[:]) // never fails
 	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
-	return fmt.Sprintf("%s%x-%x-%x-%x-%x", lockTokens, u[:4], u[4:6], u[6:8], u[8:10], u[10:])
+	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }
 
 // lock takes the lock unless another one is in its way.

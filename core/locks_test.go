@@ -113,12 +113,18 @@ func TestLockedRefuses(t *testing.T) {
 		refused   string // writes that are Locked without the token
 		never     string // writes that are Locked with it too
 	}{
-		{"file", "p/d/f", false,
-			"put p/d/f|delete p/d/f|delete p/d|delete p|delete bucket|rename bucket|move p/d|move p/d/f|move onto d/f|move onto d|copy onto d/f|copy onto d|proppatch d/f|lock p deep", "lock p deep"},
-		{"folder", "p/d", false,
-			"put p/d/new|mkcol p/d/n|delete p/d/f|delete p/d/e|delete p/d|delete p|delete bucket|rename bucket|move p/d|move p/d/f|move onto d|move onto d/f|move into d|copy onto d|copy onto d/f|copy into d|proppatch p/d|lock p/d/new|lock p deep|lock p/d again", "lock p deep|lock p/d again"},
-		{"deep folder", "p/d", true,
-			"put p/d/f|put p/d/new|put p/d/e/g|put p/d/e/new|mkcol p/d/n|delete p/d/f|delete p/d/e|delete p/d|delete p|delete bucket|rename bucket|move p/d|move p/d/f|move onto d|move onto d/f|move into d|copy onto d|copy onto d/f|copy into d|proppatch p/d|proppatch d/f|lock p/d/new|lock p deep|lock p/d again", "lock p/d/new|lock p deep|lock p/d again"},
+		{
+			"file", "p/d/f", false,
+			"put p/d/f|delete p/d/f|delete p/d|delete p|delete bucket|rename bucket|move p/d|move p/d/f|move onto d/f|move onto d|copy onto d/f|copy onto d|proppatch d/f|lock p deep", "lock p deep",
+		},
+		{
+			"folder", "p/d", false,
+			"put p/d/new|mkcol p/d/n|delete p/d/f|delete p/d/e|delete p/d|delete p|delete bucket|rename bucket|move p/d|move p/d/f|move onto d|move onto d/f|move into d|copy onto d|copy onto d/f|copy into d|proppatch p/d|lock p/d/new|lock p deep|lock p/d again", "lock p deep|lock p/d again",
+		},
+		{
+			"deep folder", "p/d", true,
+			"put p/d/f|put p/d/new|put p/d/e/g|put p/d/e/new|mkcol p/d/n|delete p/d/f|delete p/d/e|delete p/d|delete p|delete bucket|rename bucket|move p/d|move p/d/f|move onto d|move onto d/f|move into d|copy onto d|copy onto d/f|copy into d|proppatch p/d|proppatch d/f|lock p/d/new|lock p deep|lock p/d again", "lock p/d/new|lock p deep|lock p/d again",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for name, write := range writes {
@@ -171,10 +177,10 @@ func TestLockLife(t *testing.T) {
 	ok(t, "create", err)
 	se := env.Admin.Guarded(core.Guard{})
 	ctx := t.Context()
-	l, made, err := se.LockPath(ctx, at("p/f"), core.LockRequest{Time: time.Minute})
+	_, _, err = se.LockPath(ctx, at("p/f"), core.LockRequest{Time: time.Minute})
 	wantCode(t, "lock without a parent", err, core.Conflict)
 	ok(t, "make", se.MakeFolder(ctx, at("p")))
-	l, made, err = se.LockPath(ctx, at("p/f"), core.LockRequest{Time: time.Minute, Note: "<o/>"})
+	l, made, err := se.LockPath(ctx, at("p/f"), core.LockRequest{Time: time.Minute, Note: "<o/>"})
 	if err != nil || !made || !strings.HasPrefix(l.Token, "urn:uuid:") {
 		t.Fatalf("LockPath = %+v, %v, %v, want a lock on a new file", l, made, err)
 	}

@@ -64,7 +64,7 @@ func (r *request) translate(err error) *refusal {
 }
 
 // statusOf is the exhaustive translation of core's codes.
-func statusOf(c core.Code) int { //nolint:funlen // one line for each code, and all of them in one place
+func statusOf(c core.Code) int {
 	switch c {
 	case core.Internal, core.Corrupt:
 		return http.StatusInternalServerError

@@ -111,10 +111,9 @@ func getFolder(w http.ResponseWriter, r *request, se *core.Session) error {
 	if !n.Folder {
 		return &core.Error{Code: core.NoSuchKey, Msg: "a file came to be here; ask again"}
 	}
-	var page []core.TreeNode
-	more := false
+	l := folderList{w: w, se: se, path: n.Path}
 	if r.Method != http.MethodHead || n.Path.Bucket == "" {
-		if page, more, err = se.ListFolder(ctx, n.Path, "", listPage); err != nil {
+		if err := l.read(ctx, ""); err != nil {
 			return err
 		}
 	}
@@ -127,35 +126,53 @@ func getFolder(w http.ResponseWriter, r *request, se *core.Session) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	title := html.EscapeString(n.Path.Bucket + "/" + n.Path.Key)
-	_, err = fmt.Fprintf(w, "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>%s</title>\n<h1>%s</h1>\n<ul>\n", title, title)
-	if err == nil {
-		err = list(ctx, w, se, &n, page, more)
-	}
-	return r.cut(err)
+	return r.cut(l.write(ctx))
 }
 
-// list writes the members of n, beginning with a page that was read.
-func list(ctx context.Context, w io.Writer, se *core.Session, n *core.TreeNode, page []core.TreeNode, more bool) error {
-	for {
-		for i := range page {
-			m := &page[i]
-			name := m.Name()
-			if m.Folder {
-				name += "/"
-			}
-			_, err := fmt.Fprintf(w, "<li><a href=\"%s\">%s</a>\n", html.EscapeString(href(m.Path, m.Folder)), html.EscapeString(name))
-			if err != nil {
-				return err
-			}
-		}
-		if !more || len(page) == 0 {
-			_, err := io.WriteString(w, "</ul>\n</html>\n")
+// folderList is a folder's list for people.
+type folderList struct {
+	w    io.Writer
+	se   *core.Session
+	path core.Path
+	page []core.TreeNode
+	more bool
+}
+
+// read reads the page behind a cursor.
+func (l *folderList) read(ctx context.Context, after string) (err error) {
+	l.page, l.more, err = l.se.ListFolder(ctx, l.path, after, listPage)
+	return err
+}
+
+// write writes all pages, the first of which was read.
+func (l *folderList) write(ctx context.Context) error {
+	title := html.EscapeString(l.path.Bucket + "/" + l.path.Key)
+	_, err := fmt.Fprintf(l.w, "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>%s</title>\n<h1>%s</h1>\n<ul>\n", title, title)
+	for err == nil {
+		if err = l.members(); err != nil {
 			return err
 		}
-		var err error
-		if page, more, err = se.ListFolder(ctx, n.Path, page[len(page)-1].Cursor(), listPage); err != nil {
+		if !l.more || len(l.page) == 0 {
+			_, err = io.WriteString(l.w, "</ul>\n</html>\n")
+			return err
+		}
+		err = l.read(ctx, l.page[len(l.page)-1].Cursor())
+	}
+	return err
+}
+
+// members writes one page.
+func (l *folderList) members() error {
+	for i := range l.page {
+		m := &l.page[i]
+		name := m.Name()
+		if m.Folder {
+			name += "/"
+		}
+		at := html.EscapeString(href(m.Path, m.Folder))
+		if _, err := fmt.Fprintf(l.w, "<li><a href=\"%s\">%s</a>\n", at, html.EscapeString(name)); err != nil {
 			return err
 		}
 	}
+	return nil
 }

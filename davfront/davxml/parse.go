@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -309,9 +310,9 @@ func (p *parser) expand(n xml.Name, attr bool) (Name, error) {
 	if n.Space == "" && attr {
 		return Name{"", n.Local}, nil
 	}
-	for i := len(p.scope) - 1; i >= 0; i-- {
-		if p.scope[i].prefix == n.Space {
-			return Name{p.scope[i].space, n.Local}, nil
+	for _, b := range slices.Backward(p.scope) {
+		if b.prefix == n.Space {
+			return Name{b.space, n.Local}, nil
 		}
 	}
 	if n.Space == "" {

@@ -1,6 +1,7 @@
 package davxml
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -76,9 +77,9 @@ func (w *fragments) need(prefix, space string) {
 	if prefix == "xml" {
 		return
 	}
-	for i := len(w.scope) - 1; i >= 0; i-- {
-		if w.scope[i].prefix == prefix {
-			if w.scope[i].space == space {
+	for _, b := range slices.Backward(w.scope) {
+		if b.prefix == prefix {
+			if b.space == space {
 				return
 			}
 			break
