@@ -182,6 +182,10 @@ func TestBadDocuments(t *testing.T) {
 			t.Errorf("PROPFIND with %.100q = %d, want %d: %s", body, a.StatusCode, status, a.body)
 		}
 	}
+	long := `<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><a>` + strings.Repeat("x", 200<<10) + `</a><b/></D:prop></D:set></D:propertyupdate>`
+	if a := e.want(207, call{method: "PROPPATCH", target: "/dav/bucket/f", body: long}); !strings.Contains(a.body, "507 Insufficient Storage") {
+		t.Errorf("PROPPATCH of 200 KiB: %s", a.body)
+	}
 	for _, method := range []string{"PROPPATCH", "LOCK"} {
 		for body, status := range map[string]int{
 			entity: 400, strings.Repeat(" ", 1<<20+1): 413, `<D:x xmlns:D="DAV:"/>`: 400,

@@ -28,7 +28,7 @@ func proppatch(w http.ResponseWriter, r *request, se *core.Session) error {
 		return malformed(err)
 	}
 	p := newPatching(changes, r.at.Key == "")
-	if p.refused == 0 {
+	if p.refused == 0 && p.status == http.StatusOK {
 		err = se.PatchProperties(r.Context(), r.at.Path, p.patch)
 		switch {
 		case core.CodeOf(err) == core.MetadataTooLarge && err != nil:
@@ -53,6 +53,7 @@ type patching struct {
 	names   []davxml.Name // of all changes, each once
 	bad     []davxml.Name // protected, or with a value that cannot be read
 	refused int
+	bytes   int // of all values
 	status  int // of all, when none is bad
 }
 
@@ -73,8 +74,11 @@ func newPatching(changes []davxml.Change, bucket bool) *patching {
 			continue
 		}
 		dead := core.PropertyChange{Property: core.Property{Name: core.PropertyName(c.Name)}, Remove: c.Value == nil}
-		if c.Value != nil {
+		if c.Value != nil && p.bytes <= davxml.MaxFragment { // more than core keeps of any resource
 			dead.Value = davxml.Fragment(c.Value)
+			if p.bytes += len(dead.Value); p.bytes > davxml.MaxFragment {
+				p.status = http.StatusInsufficientStorage
+			}
 		}
 		p.patch.Changes = append(p.patch.Changes, dead)
 	}

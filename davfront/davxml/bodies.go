@@ -25,21 +25,23 @@ func ParsePropfind(body []byte) (Propfind, error) {
 		return q, malformed("the root element is not propfind")
 	}
 	kinds := 0
-	for _, c := range root.Elements() {
+	for _, c := range root.Elements() { // unknown ones are ignored (§17)
 		switch {
 		case c.Is("propname"):
 			q.Names = true
+			kinds++
 		case c.Is("allprop"):
 			q.All = true
+			kinds++
 		case c.Is("prop"):
-			q.Props = names(c)
+			q.Props, err = names(c)
+			kinds++
 		case c.Is("include"):
-			q.Include = names(c)
-			continue
-		default:
-			continue // unknown elements are ignored (§17)
+			q.Include, err = names(c)
 		}
-		kinds++
+		if err != nil {
+			return q, err
+		}
 	}
 	if kinds != 1 || q.Include != nil && !q.All {
 		return q, malformed("one of propname, allprop and prop is wanted")
@@ -48,7 +50,7 @@ func ParsePropfind(body []byte) (Propfind, error) {
 }
 
 // names returns the names of the child elements, each once.
-func names(n *Node) []Name {
+func names(n *Node) ([]Name, error) {
 	all := make([]Name, 0, len(n.Children))
 	seen := make(map[Name]bool)
 	for _, c := range n.Elements() {
@@ -57,7 +59,10 @@ func names(n *Node) []Name {
 			all = append(all, c.Name)
 		}
 	}
-	return all
+	if len(all) > maxProps {
+		return nil, malformed("more than %d properties", maxProps)
+	}
+	return all, nil
 }
 
 // Change is one instruction of a propertyupdate: to set the property to Value, or to remove it where that is nil.
@@ -94,8 +99,8 @@ func ParseUpdate(body []byte) ([]Change, error) {
 			}
 		}
 	}
-	if len(all) == 0 {
-		return nil, malformed("the propertyupdate changes nothing")
+	if len(all) == 0 || len(all) > maxProps {
+		return nil, malformed("a propertyupdate changes 1 to %d properties", maxProps)
 	}
 	return all, nil
 }
@@ -125,7 +130,9 @@ func ParseLockinfo(body []byte) (Lockinfo, error) {
 		return l, malformed("lockscope is exclusive or shared")
 	}
 	if owner := root.Child("owner"); owner != nil {
-		l.Owner = Fragment(owner)
+		if l.Owner = Fragment(owner); len(l.Owner) > MaxFragment {
+			return l, malformed("the owner has more than %d bytes", MaxFragment)
+		}
 	}
 	return l, nil
 }

@@ -3,6 +3,7 @@ package davxml
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -36,8 +37,14 @@ func TestParseRefuses(t *testing.T) {
 		"levels":               strings.Repeat("<a>", 65) + strings.Repeat("</a>", 65),
 		"nodes":                "<a>" + strings.Repeat("<b/>", 20000) + "</a>",
 		"attributes":           "<a " + strings.Repeat("b", 2000) + "=''/>",
-		"two colons":           "<x:a:b xmlns:x='1'/>",
-		"a long namespace":     "<a xmlns='" + strings.Repeat("x", 1025) + "'/>",
+		"declarations": "<a" + func() (s string) {
+			for i := range 257 {
+				s += fmt.Sprintf(" xmlns:x%d='u'", i)
+			}
+			return s
+		}() + "/>",
+		"two colons":       "<x:a:b xmlns:x='1'/>",
+		"a long namespace": "<a xmlns='" + strings.Repeat("x", 1025) + "'/>",
 	} {
 		if n, err := Parse([]byte(text)); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: Parse = %+v, %v, want ErrMalformed", name, n, err)
@@ -71,6 +78,29 @@ func TestFragment(t *testing.T) {
 		}
 		if got := Fragment(n.Elements()[0]); got != want {
 			t.Errorf("Fragment of %q = %q, want %q", doc, got, want)
+		}
+	}
+}
+
+// TestAmplified: short elements that need a long declaration each do not make much more of a document than it is.
+func TestAmplified(t *testing.T) {
+	doc := `<D:propertyupdate xmlns:D="DAV:" xmlns:x="` + strings.Repeat("u", 1024) + `"><D:set><D:prop><a>` + strings.Repeat("<x:b/>", 10000) +
+		`</a></D:prop></D:set></D:propertyupdate>`
+	changes, err := ParseUpdate([]byte(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(Fragment(changes[0].Value)); n <= MaxFragment || n > 2*MaxFragment {
+		t.Errorf("the fragment has %d bytes, want few more than %d", n, MaxFragment)
+	}
+	for _, body := range []string{"<D:prop>%s</D:prop>", "<D:allprop/><D:include>%s</D:include>"} {
+		var names strings.Builder
+		for i := range 501 {
+			fmt.Fprintf(&names, "<n%d/>", i)
+		}
+		_, err := ParsePropfind(fmt.Appendf(nil, `<D:propfind xmlns:D="DAV:">`+body+`</D:propfind>`, names.String()))
+		if !errors.Is(err, ErrMalformed) {
+			t.Errorf("501 properties: %v, want ErrMalformed", err)
 		}
 	}
 }

@@ -22,6 +22,10 @@ const (
 	maxDepth = 64
 	maxNodes = 20_000 // elements, attributes and runs of text
 	maxName  = 1024   // bytes of a name, or of the address of a namespace
+	maxScope = 256    // declarations in force at once
+	maxProps = 500    // properties that are asked for, or changed
+	// MaxFragment is about the most bytes that Fragment writes: a declaration that a short element needs may be long.
+	MaxFragment = 128 << 10
 )
 
 // ErrMalformed is wrapped by errors of Parse: not well-formed (XML 1.0), not namespace-well-formed, or more than
@@ -283,6 +287,8 @@ func (p *parser) declare(a xml.Attr, mark int) error {
 		b.prefix = a.Name.Local
 	}
 	switch {
+	case len(p.scope) >= maxScope:
+		return malformed("more than %d declarations of namespaces", maxScope)
 	case len(b.space) > maxName:
 		return malformed("the address of a namespace has more than %d bytes", maxName)
 	case b.prefix != "" && b.space == "":

@@ -7,7 +7,8 @@ import (
 )
 
 // Fragment writes an element so that it stands for itself: every namespace it needs is declared in it, and xml:lang
-// that was in scope is an attribute of it. Prefixes are the client's.
+// that was in scope is an attribute of it. Prefixes are the client's. Of what has more than MaxFragment bytes only a
+// beginning is written, which is longer than that and no element.
 func Fragment(n *Node) string {
 	var b strings.Builder
 	w := fragments{b: &b}
@@ -23,6 +24,9 @@ type fragments struct {
 
 // element writes n. lang, when not empty, is written where n has no xml:lang of its own.
 func (w *fragments) element(n *Node, lang string) {
+	if w.b.Len() > MaxFragment {
+		return
+	}
 	if n.Name.Local == "" {
 		Escape(w.b, n.Text)
 		return
