@@ -93,7 +93,7 @@ func TestDestinations(t *testing.T) {
 	e.mkcol("/dav/bucket/d")
 	e.mkcol("/dav/bucket/dx")
 	for dst, status := range map[string]int{
-		"/dav/bucket/to": 201, "http://$HOST/dav/bucket/to": 201, "https://$HOST/dav/bucket/to": 201, "/dav/bucket/t%6f": 201,
+		"/dav/bucket/to": 201, "/%64av/bucket/to": 201, "http://$HOST/dav/bucket/to": 201, "http://$HOST": 502, "https://$HOST/dav/bucket/to": 201, "/dav/bucket/t%6f": 201,
 		"/dav/bucket/t%C3%B6": 201, "/dav/bucket/tö": 201, "/dav/bucket/to/": 201,
 		"http://other.example/dav/bucket/to": 502, "http://$HOST/bucket/to": 502, "/bucket/to": 502, "ftp://$HOST/dav/bucket/to": 502,
 		"/davx/bucket/to": 502, "dav/bucket/to": 400, "//$HOST/dav/bucket/to": 400, "": 400, "/dav/bucket/a b": 400,

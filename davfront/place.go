@@ -22,8 +22,8 @@ func parsePlace(escaped string) (place, error) {
 	if escaped == "/" || escaped == "" {
 		return place{above: true, slash: true}, nil
 	}
-	rest, ok := strings.CutPrefix(escaped, Prefix)
-	if !ok || rest != "" && rest[0] != '/' {
+	rest, ok := belowPrefix(escaped)
+	if !ok {
 		return place{}, &refusal{status: http.StatusNotFound, msg: "the tree of WebDAV begins at " + Prefix + "/"}
 	}
 	var p place
@@ -45,6 +45,16 @@ func parsePlace(escaped string) (place, error) {
 	}
 	p.Bucket, p.Key = segments[0], strings.Join(segments[1:], "/")
 	return p, nil
+}
+
+// belowPrefix returns what follows Prefix in an escaped path: nothing, or a slash and more. Like every segment, that of
+// Prefix may be escaped too.
+func belowPrefix(escaped string) (rest string, ok bool) {
+	first, _, _ := strings.Cut(strings.TrimPrefix(escaped, "/"), "/")
+	if plain, err := url.PathUnescape(first); err != nil || "/"+plain != Prefix || escaped[0] != '/' {
+		return "", false
+	}
+	return escaped[1+len(first):], true
 }
 
 func badPath() error {
@@ -94,7 +104,7 @@ func (r *request) resolve(ref string) (p place, elsewhere bool, err error) {
 		return p, true, nil
 	}
 	path := u.EscapedPath()
-	if path != Prefix && !strings.HasPrefix(path, Prefix+"/") {
+	if _, ok := belowPrefix(path); !ok {
 		return p, true, nil
 	}
 	p, err = parsePlace(path)

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	listPage = 1000 // members that are read at once
-	deepPage = 50   // where pages of all levels are held at once
+	listPage = 250 // members that are read at once: many clients may ask at a time
+	deepPage = 50  // where pages of all levels are held at once
 	flushAt  = 32 << 10
 )
 

@@ -29,6 +29,8 @@ func (s *Server) route(r *http.Request) (door string, h http.Handler) {
 		return "generic", built(d.Generic, "generic")
 	case seg == "koodrive":
 		return "koodrive", built(d.KooDrive, "koodrive")
+	case seg == "dav" && d.DAV != nil && isS3(r):
+		return "s3", d.S3 // which says in its words that there is no such bucket, and never will be
 	case seg == "dav":
 		return "dav", built(d.DAV, "dav")
 	case asksDAV(r) && d.DAV != nil:

@@ -81,6 +81,32 @@ func TestRouteBuiltDoors(t *testing.T) {
 			t.Errorf("GET %s went to %q, want %q", target, got, want)
 		}
 	}
+	// Windows asks at "/" whether there is a WebDAV server; browsers ask S3 there, and S3's clients are never WebDAV's.
+	cors := http.Header{"Access-Control-Request-Method": {"PUT"}}
+	signed := http.Header{"Authorization": {"AWS4-HMAC-SHA256 x"}}
+	for _, tt := range []struct {
+		method, target string
+		header         http.Header
+		want           string
+	}{
+		{"PROPFIND", "/", nil, "d"},
+		{"OPTIONS", "/", nil, "d"},
+		{"OPTIONS", "/", cors, "s3"},
+		{"OPTIONS", "/", signed, "s3"},
+		{"OPTIONS", "/b", nil, "s3"},
+		{"PROPFIND", "/b", nil, "s3"},
+		{"PUT", "/dav", signed, "s3"},
+		{"GET", "/dav/k?X-Amz-Signature=00", nil, "s3"},
+		{"PUT", "/%64av/b/k", nil, "d"},
+	} {
+		r := httptest.NewRequest(tt.method, tt.target, nil)
+		maps.Copy(r.Header, tt.header)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if got := w.Body.String(); got != tt.want {
+			t.Errorf("%s %s %v went to %q, want %q", tt.method, tt.target, tt.header, got, tt.want)
+		}
+	}
 }
 
 func TestHealth(t *testing.T) {

@@ -39,7 +39,7 @@ func isTerminal(w io.Writer) bool {
 // print writes at most 15 lines. What is to be pasted works from any directory of this machine.
 func (b welcome) print(w io.Writer) error {
 	var s strings.Builder
-	fmt.Fprintf(&s, "Trivium %s: S3 at %s, data in %s", version(), b.address(), b.dir.path)
+	fmt.Fprintf(&s, "Trivium %s: S3 at %s, WebDAV at %s/dav/, data in %s", version(), b.address(), b.address(), b.dir.path)
 	if host, port, err := net.SplitHostPort(b.addr); err == nil && net.ParseIP(host).IsUnspecified() {
 		fmt.Fprintf(&s, ", listening on port %s of all addresses of %s", port, hostName())
 	}
@@ -91,7 +91,7 @@ func (b welcome) firstStart(s *strings.Builder) {
 	fmt.Fprintf(s, "Copy %s to another place now: without it the store does not open. Keep the recovery key beside it.\n", b.masterKey)
 }
 
-// tryIt says how to use the store with aws and rclone.
+// tryIt says how to use the store with aws, with rclone and as a network drive.
 func (b welcome) tryIt(s *strings.Builder) {
 	load := fmt.Sprintf(". %s; export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY", quote(b.dir.credentials()))
 	if b.accounts.creds.AccessKey == "" {
@@ -108,4 +108,5 @@ func (b welcome) tryIt(s *strings.Builder) {
 	fmt.Fprintf(s, "  aws%s --endpoint-url %s s3 cp FILE s3://first/\n", tls, url)
 	fmt.Fprintf(s, "  rclone config create trivium s3 provider=Other env_auth=true list_url_encode=true endpoint=%s\n", url)
 	fmt.Fprintf(s, "  rclone%s copy DIR trivium:first/DIR\n", rclone)
+	fmt.Fprintf(s, "  sudo mount -t davfs %s /mnt   # asks for a user and his password, or a key and its secret\n", quote(b.url+"/dav/"))
 }
