@@ -97,10 +97,16 @@ type BucketTx interface {
 	Buckets(ctx context.Context, after string, limit int, deleting bool) ([]Bucket, error)
 	// DeleteBucket deletes the row alone, with grants, documents, usage, locks and the bucket's own dead properties.
 	DeleteBucket(ctx context.Context, id int64) error
+	PackageTx
+}
+
+// PackageTx keeps packages.
+type PackageTx interface {
 	PutPackage(ctx context.Context, p Package) error
 	Package(ctx context.Context, id int64) (Package, bool, error)
 	PackageByName(ctx context.Context, bucketID int64, name string) (Package, bool, error)
-	Packages(ctx context.Context, bucketID, afterID int64, limit int) ([]Package, error) // by ID
+	Packages(ctx context.Context, bucketID, afterID int64, limit int) ([]Package, error)         // by ID
+	PackagesFrom(ctx context.Context, bucketID int64, name string, limit int) ([]Package, error) // by name, that one included
 	DeletePackage(ctx context.Context, id int64) error
 }
 

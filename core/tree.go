@@ -370,41 +370,81 @@ func (l *folderList) addPackages(ctx context.Context) error {
 	for i := range l.nodes {
 		shown[l.nodes[i].Name()] = true
 	}
-	last := ""
-	if len(l.nodes) > l.limit {
-		last = l.nodes[len(l.nodes)-1].Cursor()
+	if err := l.shorterPackages(ctx, shown); err != nil {
+		return err
 	}
-	for afterID, done := int64(0), false; !done; {
+	for from := l.after; ; {
 		var page []Package
 		var empty []TreeNode
 		err := l.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
 			var err error
-			if page, err = tx.Packages(ctx, l.bucket.ID, afterID, 1000); err != nil {
+			if page, err = tx.PackagesFrom(ctx, l.bucket.ID, from, folderPage); err != nil {
 				return err
 			}
-			empty, err = l.emptyPackages(ctx, tx, page, func(name string) bool {
-				return name+"/" > l.after && (last == "" || name+"/" <= last) && !shown[name]
-			})
+			empty, err = l.emptyPackages(ctx, tx, page, shown)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if done = len(page) < 1000; !done {
-			afterID = page[len(page)-1].ID
-		}
 		l.merge(empty)
+		if len(page) < folderPage {
+			return nil
+		}
+		last := page[len(page)-1].Name
+		if bound := l.bound(); bound != "" && bound < last {
+			return nil // what comes behind it by name does so by Cursor too
+		}
+		from = last + "\x00"
 	}
-	return nil
 }
 
-// emptyPackages shows the explicit packages of a page that are wanted.
+// shorterPackages merges packages whose name comes before the cursor that the list goes on after, but whose own cursor
+// does not: with the "/" behind it a name may come after longer ones that it begins.
+func (l *folderList) shorterPackages(ctx context.Context, shown map[string]bool) error {
+	var empty []TreeNode
+	err := l.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		empty = nil
+		for i := 1; i < len(l.after); i++ {
+			if l.after[i] >= '/' {
+				continue
+			}
+			p, found, err := tx.PackageByName(ctx, l.bucket.ID, l.after[:i])
+			if err != nil {
+				return err
+			}
+			if !found {
+				continue
+			}
+			nodes, err := l.emptyPackages(ctx, tx, []Package{p}, shown)
+			if err != nil {
+				return err
+			}
+			empty = append(empty, nodes...)
+		}
+		return nil
+	})
+	l.merge(empty)
+	return err
+}
+
+// bound is the cursor of the node behind the page, "" as long as there is none.
+func (l *folderList) bound() string {
+	if len(l.nodes) <= l.limit {
+		return ""
+	}
+	return l.nodes[l.limit].Cursor()
+}
+
+// emptyPackages shows the explicit packages of a page that belong into the list and are not there by a key.
 func (l *folderList) emptyPackages(
-	ctx context.Context, tx MetaTx, page []Package, want func(name string) bool,
+	ctx context.Context, tx MetaTx, page []Package, shown map[string]bool,
 ) ([]TreeNode, error) {
 	var empty []TreeNode
+	bound := l.bound()
 	for _, p := range page {
-		if !p.Explicit || !want(p.Name) {
+		at := p.Name + "/"
+		if !p.Explicit || at <= l.after || bound != "" && at > bound || shown[p.Name] {
 			continue
 		}
 		n, keep, err := l.emptyPackage(ctx, tx, p)

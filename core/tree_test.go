@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -171,6 +172,36 @@ func TestListFolderPages(t *testing.T) {
 		want = append(want, name)
 	}
 	for _, limit := range []int{1, 7, 20, 60, 61} {
+		if diff := cmp.Diff(want, list(t, env, "", limit)); diff != "" {
+			t.Errorf("by %d (-want +got):\n%s", limit, diff)
+		}
+	}
+}
+
+// TestListFolderOfPackages pages through a bucket of packages with and without members, implied ones and files, whose
+// names begin one another: each is there once, in the order of the cursors, whatever the size of a page.
+func TestListFolderOfPackages(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	want := []string{}
+	made := func(name string) {
+		t.Helper()
+		ok(t, "make "+name, env.Admin.MakeFolder(ctx, at(name)))
+		want = append(want, name+"/")
+	}
+	for _, name := range []string{"a", "a!", "a!!", "a!!!", "a!0", "a0", "a00", "a~", "b", "b-", "b-c"} {
+		made(name)
+	}
+	for i := range 1100 { // more than are read at once
+		made(fmt.Sprintf("b-%04d", i))
+	}
+	for _, key := range []string{"a!0/member", "a-/x", "a!x", "b-c/member", "c/d"} {
+		_, err := env.Admin.PutObject(ctx, "bucket", key, strings.NewReader("x"), 1, core.PutOptions{})
+		ok(t, "put "+key, err)
+	}
+	want = append(want, "a-/", "a!x", "c/")
+	slices.Sort(want)
+	for _, limit := range []int{7, 50, 999, 2000} {
 		if diff := cmp.Diff(want, list(t, env, "", limit)); diff != "" {
 			t.Errorf("by %d (-want +got):\n%s", limit, diff)
 		}

@@ -126,3 +126,34 @@ func testProperties(t *testing.T, open Open) {
 		return err
 	})
 }
+
+// testPackagesByName pages through packages by name, whatever their IDs.
+func testPackagesByName(t *testing.T, open Open) {
+	s := fresh(t, open)
+	pkg := func(id, bucket int64, name string) core.Package {
+		return core.Package{ID: id, BucketID: bucket, Name: name, CreateTime: 3}
+	}
+	a, b, c, d := pkg(4, 1, "a"), pkg(3, 1, "a!"), pkg(2, 1, "a\xff"), pkg(1, 1, "b")
+	update(t, s, puts(core.MetaTx.PutPackage, d, c, b, a, pkg(5, 2, "a"), pkg(6, 0, "c")))
+	view(t, s, func(ctx context.Context, tx core.MetaTx) error {
+		for _, q := range []struct {
+			from  string
+			limit int
+			want  []core.Package
+		}{
+			{"", 9, []core.Package{a, b, c, d}},
+			{"a", 2, []core.Package{a, b}},
+			{"a\x00", 9, []core.Package{b, c, d}},
+			{"a\xff", 9, []core.Package{c, d}},
+			{"b", 0, nil},
+			{"c", 9, nil},
+		} {
+			got, err := tx.PackagesFrom(ctx, 1, q.from, q.limit)
+			equal(t, fmt.Sprintf("PackagesFrom(%q, %d)", q.from, q.limit), q.want, got)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -27,6 +27,7 @@ func Run(t *testing.T, open Open) {
 		{"upkeep", testUpkeep},
 		{"locks", testLocks},
 		{"properties", testProperties},
+		{"packages by name", testPackagesByName},
 		{"taken names", testTaken},
 		{"byte order", testByteOrder},
 		{"list", testList},

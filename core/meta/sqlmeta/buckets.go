@@ -30,6 +30,7 @@ const (
 	packageByID   = selectPackage + `WHERE id = ?1`
 	packageByName = selectPackage + `WHERE bucket_id = ?1 AND name = ?2`
 	packages      = selectPackage + `WHERE bucket_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3`
+	packagesFrom  = selectPackage + `WHERE bucket_id = ?1 AND name >= ?2 ORDER BY name LIMIT ?3`
 	deletePackage = `DELETE FROM packages WHERE id = ?1`
 )
 
@@ -104,6 +105,11 @@ func (t *Tx) PackageByName(ctx context.Context, bucketID int64, name string) (co
 // Packages implements core.BucketTx.
 func (t *Tx) Packages(ctx context.Context, bucketID, afterID int64, limit int) ([]core.Package, error) {
 	return queryRows(ctx, t.conn, scanPackage, packages, bucketID, afterID, max(limit, 0))
+}
+
+// PackagesFrom implements core.BucketTx.
+func (t *Tx) PackagesFrom(ctx context.Context, bucketID int64, name string, limit int) ([]core.Package, error) {
+	return queryRows(ctx, t.conn, scanPackage, packagesFrom, bucketID, Blob(name), max(limit, 0))
 }
 
 // DeletePackage implements core.BucketTx.
