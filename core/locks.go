@@ -11,8 +11,11 @@ import (
 const (
 	// maxLocks is how many locks a bucket and a user have at most, expired ones that are not swept yet included.
 	maxLocks = 10_000
+	// maxSharedLocks is how many locks may be over one path when another one is taken there: each is told with every file
+	// below it.
+	maxSharedLocks = 32
 	// maxLockNote is the most bytes of a Note.
-	maxLockNote = 8 << 10
+	maxLockNote = 2 << 10
 	// MaxLockTime is the longest time that a lock holds without being refreshed.
 	MaxLockTime = 24 * time.Hour
 )
@@ -86,6 +89,9 @@ func (m *mutation) lock(ctx context.Context, l Lock, ids newIDs) (made bool, err
 	others, err := w.over(ctx, m.bucket.ID, l.Key)
 	if err != nil {
 		return false, err
+	}
+	if len(others) >= maxSharedLocks {
+		return false, Errorf(Conflict, l.Key, "there are %d locks on it already", len(others))
 	}
 	if l.Deep {
 		below, err := w.in(ctx, m.bucket, l.Key)

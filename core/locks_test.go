@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -288,4 +289,84 @@ func TestGuardTellsNothing(t *testing.T) {
 	g := core.Guard{Lists: []core.GuardList{{Path: at("p/f"), States: []core.GuardState{{ETag: n.Entry.Version.ETag}}}}}
 	err = alice.Guarded(g).MakeFolder(t.Context(), core.Path{Bucket: "hers", Key: "d"})
 	wantCode(t, "MakeFolder under a foreign entity tag", err, core.PreconditionFailed)
+}
+
+// TestLockBounds: of shared locks a path has 32 at most, and what a client notes is bounded.
+func TestLockBounds(t *testing.T) {
+	_, se := lockTree(t)
+	req := core.LockRequest{Shared: true, Time: time.Hour}
+	for range 32 {
+		lockIt(t, se, "p/f", req)
+	}
+	_, _, err := se.LockPath(t.Context(), at("p/f"), req)
+	wantCode(t, "the 33rd lock", err, core.Conflict)
+	req.Note = strings.Repeat("x", 2<<10+1)
+	_, _, err = se.LockPath(t.Context(), at("p/d/f"), req)
+	wantCode(t, "a long note", err, core.BadArgument)
+}
+
+// duringBody is a body at whose end something happens.
+type duringBody struct {
+	rest *strings.Reader
+	then func()
+}
+
+func (b *duringBody) Read(p []byte) (int, error) {
+	n, err := b.rest.Read(p)
+	if err != nil && b.then != nil {
+		b.then()
+		b.then = nil
+	}
+	return n, err
+}
+
+// TestGuardAtCommit: what happens while a body comes in counts, not what was so before it.
+func TestGuardAtCommit(t *testing.T) {
+	_, se := lockTree(t)
+	ctx := t.Context()
+	n, err := se.StatPath(ctx, at("p/f"))
+	ok(t, "stat", err)
+	list := []core.GuardList{{Path: at("p/f"), States: []core.GuardState{{ETag: n.Entry.Version.ETag}}}}
+	for name, tc := range map[string]struct {
+		se   *core.Session
+		key  string
+		then func()
+		code core.Code
+	}{
+		"a lock":           {se, "p/dx/f", func() { lockIt(t, se, "p/dx/f", core.LockRequest{Time: time.Hour}) }, core.Locked},
+		"a lock above":     {se, "p/d/new", func() { lockIt(t, se, "p/d", core.LockRequest{Time: time.Hour}) }, core.Locked},
+		"another content":  {se.Guarded(core.Guard{Lists: list}), "p/f", func() { ok(t, "put", putTree(t, se, "p/f", "other")) }, core.PreconditionFailed},
+		"a missing parent": {se, "p/dx2/f", func() { ok(t, "delete", se.RemovePath(ctx, at("p/dx2"), core.TreeOptions{})) }, core.Conflict},
+	} {
+		if name == "a missing parent" {
+			ok(t, "make", se.MakeFolder(ctx, at("p/dx2")))
+		}
+		body := &duringBody{strings.NewReader("new"), tc.then}
+		_, err := tc.se.PutObject(ctx, "bucket", tc.key, body, 3, core.PutOptions{Tree: true})
+		wantCode(t, name, err, tc.code)
+	}
+}
+
+// TestLocksAtOnce: of many who want an exclusive lock one gets it.
+func TestLocksAtOnce(t *testing.T) {
+	_, se := lockTree(t)
+	var won, refused atomic.Int32
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			_, _, err := se.LockPath(t.Context(), at("p/f"), core.LockRequest{Deep: true, Time: time.Hour})
+			switch {
+			case err == nil:
+				won.Add(1)
+			case core.CodeOf(err) == core.Locked:
+				refused.Add(1)
+			default:
+				t.Errorf("LockPath = %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if won.Load() != 1 || refused.Load() != 15 {
+		t.Errorf("%d got the lock and %d were refused, want 1 and 15", won.Load(), refused.Load())
+	}
 }
