@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -189,6 +190,55 @@ func TestPropertiesLife(t *testing.T) {
 		ok(t, "move onto", err)
 		wantProps(t, se, at("r/g"))
 		wantProps(t, se, at("q/f"), "file")
+	}
+}
+
+// TestPropertiesEnd: of what has ended no property is left in the store, whatever ended it.
+func TestPropertiesEnd(t *testing.T) {
+	for _, v := range []core.Versioning{core.VersioningOff, core.VersioningEnabled} {
+		env := tree(t, v)
+		se := env.Admin.Guarded(core.Guard{})
+		ctx := t.Context()
+		ids := make(map[string]int64)
+		for _, key := range []string{"removed", "deleted", "replaced", "folder/in", "last", "bucket"} {
+			if folder, _, in := strings.Cut(key, "/"); in {
+				ok(t, "make", se.MakeFolder(ctx, at(folder)))
+			}
+			ok(t, "put", putTree(t, se, key, "x"))
+			setProp(t, se, at(key), "p")
+			n, err := se.StatPath(ctx, at(key))
+			ok(t, "stat", err)
+			ids[key] = n.Entry.ObjectID
+		}
+		ok(t, "put", putTree(t, se, "other", "x"))
+		setProp(t, se, at(""), "p")
+		ok(t, "remove", se.RemovePath(ctx, at("removed"), core.TreeOptions{}))
+		_, err := se.DeleteObject(ctx, "bucket", "deleted", core.DeleteOptions{})
+		ok(t, "delete", err)
+		_, err = se.MovePath(ctx, at("other"), at("replaced"), core.TreeOptions{Overwrite: true})
+		ok(t, "move", err)
+		ok(t, "remove", se.RemovePath(ctx, at("folder"), core.TreeOptions{}))
+		e, err := se.StatObject(ctx, "bucket", "last", core.GetOptions{})
+		ok(t, "stat", err)
+		_, err = se.DeleteObject(ctx, "bucket", "last", core.DeleteOptions{VersionID: e.Entry.Version.VersionID()})
+		ok(t, "delete the version", err)
+		b, err := se.Bucket(ctx, "bucket")
+		ok(t, "bucket", err)
+		ok(t, "delete the bucket", env.Admin.DeleteBucket(ctx, "bucket", true))
+		for step := (core.SweepStep{}); !step.Over; {
+			step, err = env.Service.Maintenance().SweepBucket(ctx, b.ID, step.Next, 100)
+			ok(t, "sweep", err)
+		}
+		ids["the bucket"] = -b.ID
+		ok(t, "view", env.Meta.View(ctx, func(ctx context.Context, tx core.MetaTx) error {
+			for key, id := range ids {
+				left, err := tx.Properties(ctx, id)
+				if err != nil || len(left) > 0 {
+					t.Errorf("versioning %d: %d properties of %s are left, %v", v, len(left), key, err)
+				}
+			}
+			return nil
+		}))
 	}
 }
 

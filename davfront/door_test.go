@@ -39,10 +39,17 @@ type env struct {
 // newEnv starts a door whose clock stands still.
 func newEnv(tb testing.TB, configure ...func(*Config)) *env {
 	tb.Helper()
+	return newEnvOn(tb, coretest.Options{}, configure...)
+}
+
+// newEnvOn is newEnv on a Service of that kind.
+func newEnvOn(tb testing.TB, opts coretest.Options, configure ...func(*Config)) *env {
+	tb.Helper()
 	e := &env{tb: tb, events: make(chan Event, 1000)}
 	e.now.Store(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC).UnixNano())
 	clock := func() time.Time { return time.Unix(0, e.now.Load()).UTC() }
-	e.core = coretest.New(tb, coretest.Options{Now: clock})
+	opts.Now = clock
+	e.core = coretest.New(tb, opts)
 	ctx := context.WithoutCancel(tb.Context())
 	alice, err := e.core.Admin.CreateUser(ctx, "alice", "", false)
 	if err != nil {
