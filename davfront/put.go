@@ -16,6 +16,10 @@ func put(w http.ResponseWriter, r *request, se *core.Session) error {
 		return err
 	}
 	res, err := se.PutObject(r.Context(), r.at.Bucket, r.at.Key, r.Body, size, opts)
+	if core.CodeOf(err) == core.NoSuchKey && err != nil {
+		// S3 says so where If-Match has nothing to match; RFC 9110 §13.1.1 says that the condition is false.
+		return &refusal{status: http.StatusPreconditionFailed, msg: "If-Match: there is no file", err: err}
+	}
 	if err != nil {
 		return err
 	}

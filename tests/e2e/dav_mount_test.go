@@ -97,7 +97,7 @@ func mountDAV(t *testing.T, s *instance) (dir string, unmount func()) {
 		need(t, "/bin/sh", "-c", "test -e /dev/fuse")
 	}
 	// davfs2 wants a cache that its own user can write: not below t.TempDir, which is its owner's alone.
-	base, err := os.MkdirTemp("", "trivium-davfs-")
+	base, err := os.MkdirTemp("", "trivium-davfs-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
