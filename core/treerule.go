@@ -7,7 +7,8 @@ import (
 
 // treeCheck holds the preconditions of doors that show trees: the parent folder of key exists, no file is in
 // the way to it, and no folder has the name of a file to be (nor a file that of a folder marker). Conflict
-// otherwise. A folder exists by a live key below it, by its marker or, at depth one, as a package.
+// otherwise. A folder exists by a live key below it, by its marker or, at depth one, as a package. A file that is
+// there already may be written again: a folder of its name, which S3 can make, it hides as before.
 func treeCheck(ctx context.Context, tx MetaTx, bucketID int64, key string) error {
 	name := strings.TrimSuffix(key, "/")
 	if err := noFileAbove(ctx, tx, bucketID, name); err != nil {
@@ -27,6 +28,10 @@ func treeCheck(ctx context.Context, tx MetaTx, bucketID int64, key string) error
 		if err == nil && clash {
 			return Errorf(Conflict, key, "a file has that name")
 		}
+		return err
+	}
+	_, there, err := liveEntry(ctx, tx, bucketID, name)
+	if err != nil || there {
 		return err
 	}
 	clash, err := folderExists(ctx, tx, bucketID, name)

@@ -235,10 +235,14 @@ func (m *mutation) room(ctx context.Context, path string, overwrite, folder bool
 	if err != nil {
 		return false, err
 	}
+	if taken {
+		// Its folder was there, though it may have had no other member.
+		return false, noFileAbove(ctx, m.tx, m.bucket.ID, path)
+	}
 	if folder {
 		path += "/"
 	}
-	return !taken, treeCheck(ctx, m.tx, m.bucket.ID, path)
+	return true, treeCheck(ctx, m.tx, m.bucket.ID, path)
 }
 
 // MovePath moves a file or folder with all versions and dead properties, in one transaction and without moving a byte

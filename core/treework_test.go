@@ -124,6 +124,46 @@ func TestPathTable(t *testing.T) {
 	}
 }
 
+// TestOnlyMember: what replaces the only member of a folder that is implied finds its folder, and a file that hides a
+// folder of its name, as S3 can make, can be written again.
+func TestOnlyMember(t *testing.T) {
+	ctx := t.Context()
+	for name, do := range map[string]func(se *core.Session) error{
+		"copy file": func(se *core.Session) error {
+			_, err := se.CopyPath(ctx, at("f"), at("p/q/only"), overwriting())
+			return err
+		},
+		"copy folder": func(se *core.Session) error {
+			_, err := se.CopyPath(ctx, at("d"), at("p/q/only"), overwriting())
+			return err
+		},
+		"move file": func(se *core.Session) error {
+			_, err := se.MovePath(ctx, at("f"), at("p/q/only"), overwriting())
+			return err
+		},
+		"move folder": func(se *core.Session) error {
+			_, err := se.MovePath(ctx, at("d"), at("p/q/only"), overwriting())
+			return err
+		},
+		"onto folder": func(se *core.Session) error {
+			_, err := se.MovePath(ctx, at("f"), at("p/q"), overwriting())
+			return err
+		},
+		"write hiding": func(se *core.Session) error { return putTree(t, se, "h", "again") },
+		"copy hiding":  func(se *core.Session) error { _, err := se.CopyPath(ctx, at("f"), at("h"), overwriting()); return err },
+	} {
+		env := tree(t, core.VersioningOff)
+		for _, key := range []string{"f", "d/x", "p/q/only", "h", "h/hidden"} {
+			put(t, env.Admin, "bucket", key)
+		}
+		if err := do(env.Admin.Guarded(core.Guard{})); err != nil {
+			t.Errorf("%s = %v", name, err)
+		}
+	}
+}
+
+func overwriting() core.TreeOptions { return core.TreeOptions{Overwrite: true} }
+
 // TestRemovePath: what is above stays, a file does not take a folder's place, buckets with history stay.
 func TestRemovePath(t *testing.T) {
 	env := tree(t, core.VersioningOff)
