@@ -140,7 +140,7 @@ func (w *world) davCopy(src, dst string, overwrite, move bool) int {
 	}
 	file := w.file(src)
 	next := &world{maps.Clone(w.keys), maps.Clone(w.packages)}
-	if taken && !(file && w.file(dst)) {
+	if taken && (!file || !w.file(dst)) {
 		delete(next.keys, dst)
 		next.clear(dst)
 	}

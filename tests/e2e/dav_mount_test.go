@@ -119,6 +119,9 @@ chown "$5" "$1/mnt"
 mount.davfs -o "conf=$1/conf,rw,uid=$5" "$2/dav/" "$1/mnt" </dev/null
 `
 	out, err := run("env", "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "/bin/sh", "-c", setup, "sh", base, s.url, rootUser, rootPassword, fmt.Sprint(os.Getuid()))
+	if err != nil && os.Getenv("TRIVIUM_TEST_CLIENTS") != "required" {
+		t.Skipf("mounting is not possible here: %v %s", err, out)
+	}
 	if err != nil {
 		t.Fatalf("mount.davfs: %v %s", err, out)
 	}
