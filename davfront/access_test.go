@@ -75,8 +75,8 @@ func TestPlainPasswords(t *testing.T) {
 		r.URL.Path, r.URL.Opaque = "/dav/", ""
 		w := newWriter()
 		e.srv.Config.Handler.ServeHTTP(w, r)
-		if w.status == http.StatusMultiStatus || w.Header().Get("Www-Authenticate") != "" {
-			t.Errorf("user %q from elsewhere = %d, challenge %q", user, w.status, w.Header().Get("Www-Authenticate"))
+		if w.status != http.StatusForbidden || w.Header().Get("Www-Authenticate") != "" || !strings.Contains(w.String(), "https") {
+			t.Errorf("user %q from elsewhere = %d %s, challenge %q, want 403", user, w.status, w.String(), w.Header().Get("Www-Authenticate"))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package davfront
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -18,11 +19,10 @@ func (d *door) authenticate(ctx context.Context, r *request, rt route) error {
 		r.principal = core.Anonymous()
 		return nil
 	}
-	from := core.RemoteOf(r.RemoteAddr, r.TLS != nil)
 	name, password, ok := r.BasicAuth()
 	switch {
 	case ok:
-		p, err := d.cfg.Service.Basic(ctx, name, password, from)
+		p, err := d.cfg.Service.Basic(ctx, name, password, r.from())
 		if err != nil {
 			return err
 		}
@@ -30,10 +30,7 @@ func (d *door) authenticate(ctx context.Context, r *request, rt route) error {
 	case rt.public && r.Header.Get("Authorization") == "":
 		r.principal = core.Anonymous()
 	default:
-		if err := d.cfg.Service.MayAsk(from); err != nil {
-			return err
-		}
-		return &core.Error{Code: core.Unauthorized, Msg: "log in with a user's name and password, or an access key and its secret"}
+		return r.askWho(nil)
 	}
 	r.principal.Door, r.principal.RequestID = "dav", r.id(ctx)
 	return nil
@@ -45,12 +42,24 @@ func (r *request) stranger(code core.Code) bool {
 	return r.principal.Anonymous && (code == core.Forbidden || code == core.NoSuchBucket)
 }
 
-// ask adds the challenge to a reply, where a password may be asked for.
-func (r *request) ask(h http.Header) {
-	if r.door.cfg.Service.MayAsk(core.RemoteOf(r.RemoteAddr, r.TLS != nil)) == nil {
-		h.Set("Www-Authenticate", challenge)
+// askWho refuses a caller who has to say who he is: with a challenge, unless a password must not be sent here, which it
+// says then. err is what he met, for the log.
+func (r *request) askWho(err error) *refusal {
+	if may := r.door.cfg.Service.MayAsk(r.from()); may != nil {
+		out := &refusal{status: http.StatusForbidden, msg: "log in", err: err}
+		if e, ok := errors.AsType[*core.Error](may); ok {
+			out.msg = e.Msg
+		}
+		return out
+	}
+	return &refusal{
+		status: http.StatusUnauthorized, err: err,
+		msg: "log in with a user's name and password, or an access key and its secret",
 	}
 }
+
+// from is where the request comes from.
+func (r *request) from() core.Remote { return core.RemoteOf(r.RemoteAddr, r.TLS != nil) }
 
 // clean leaves what can be printed.
 func clean(s string) string {

@@ -47,7 +47,7 @@ func (r *request) translate(err error) *refusal {
 	out := &refusal{status: statusOf(e.Code), msg: e.Msg, err: err}
 	switch {
 	case r.stranger(e.Code):
-		out.status, out.msg = http.StatusUnauthorized, "log in"
+		return r.askWho(err)
 	case e.Code == core.Forbidden && e.Hidden:
 		out.status, out.msg = http.StatusNotFound, "there is no such bucket"
 	case e.Code == core.Locked:
@@ -118,7 +118,7 @@ func (r *request) fail(ctx context.Context, err error) {
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "1")
 	case http.StatusUnauthorized:
-		r.ask(h)
+		h.Set("Www-Authenticate", challenge)
 	}
 	defer r.observe(ctx, err, false)
 	if r.Method == http.MethodHead || e.status == http.StatusNotModified {
