@@ -24,24 +24,15 @@ func lock(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return err
 	}
-	timeout := parseTimeout(r.Header)
 	if len(body) == 0 {
-		if r.Header.Get("If") == "" {
-			return badRequest("LOCK: without a body it refreshes a lock, which If must name")
-		}
-		l, err := se.RefreshLock(r.Context(), r.at.Path, timeout)
-		if err != nil {
-			return err
-		}
-		writeLocked(w, r, &l, http.StatusOK)
-		return nil
+		return refreshLock(w, r, se)
 	}
 	info, err := davxml.ParseLockinfo(body)
 	if err != nil {
 		return malformed(err)
 	}
 	l, made, err := se.LockPath(r.Context(), r.at.Path, core.LockRequest{
-		Shared: info.Shared, Deep: d == depthInfinity, Time: timeout, Note: info.Owner,
+		Shared: info.Shared, Deep: d == depthInfinity, Time: parseTimeout(r.Header), Note: info.Owner,
 	})
 	if err != nil {
 		return r.lockError(err)
@@ -52,6 +43,19 @@ func lock(w http.ResponseWriter, r *request, se *core.Session) error {
 		status = http.StatusCreated
 	}
 	writeLocked(w, r, &l, status)
+	return nil
+}
+
+// refreshLock gives the lock that If names more time.
+func refreshLock(w http.ResponseWriter, r *request, se *core.Session) error {
+	if r.Header.Get("If") == "" {
+		return badRequest("LOCK: without a body it refreshes a lock, which If must name")
+	}
+	l, err := se.RefreshLock(r.Context(), r.at.Path, parseTimeout(r.Header))
+	if err != nil {
+		return err
+	}
+	writeLocked(w, r, &l, http.StatusOK)
 	return nil
 }
 

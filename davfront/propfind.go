@@ -47,20 +47,26 @@ func propfind(w http.ResponseWriter, r *request, se *core.Session) error {
 		return err
 	}
 	m.begin()
-	if r.at.above {
+	return r.cut(m.tree(ctx, &n, d, r.at.above))
+}
+
+// tree writes the node and, as deep as asked for, what is below, and ends the document. above: it is the root of the server
+// that was asked for, of which the tree is a member.
+func (m *multistatus) tree(ctx context.Context, n *core.TreeNode, d depth, above bool) error {
+	if above {
 		m.write("/", &core.TreeNode{Folder: true})
 		if d == depthZero {
-			return r.cut(m.end())
+			return m.end()
 		}
 	}
-	err = m.node(ctx, &n)
-	if err == nil && n.Folder && d != depthZero && !r.at.above {
-		err = m.members(ctx, &n, d == depthInfinity)
+	err := m.node(ctx, n)
+	if err == nil && n.Folder && d != depthZero && !above {
+		err = m.members(ctx, n, d == depthInfinity)
 	}
 	if err == nil {
 		err = m.end()
 	}
-	return r.cut(err)
+	return err
 }
 
 // readPropfind reads the document of the request.

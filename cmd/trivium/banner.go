@@ -108,5 +108,5 @@ func (b welcome) tryIt(s *strings.Builder) {
 	fmt.Fprintf(s, "  aws%s --endpoint-url %s s3 cp FILE s3://first/\n", tls, url)
 	fmt.Fprintf(s, "  rclone config create trivium s3 provider=Other env_auth=true list_url_encode=true endpoint=%s\n", url)
 	fmt.Fprintf(s, "  rclone%s copy DIR trivium:first/DIR\n", rclone)
-	fmt.Fprintf(s, "  sudo mount -t davfs %s /mnt   # asks for a user and his password, or a key and its secret\n", quote(b.url+"/dav/"))
+	fmt.Fprintf(s, "  sudo mount -t davfs %s /mnt   # asks for a user and his password, or a key and its secret\n", quote(b.address()+"/dav/"))
 }
