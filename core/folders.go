@@ -49,7 +49,7 @@ func checkFolders(src, dst Path) (folderPaths, error) {
 // countFolder counts what lies below prefixes, hidden entries included; Conflict over the limit.
 func (s *Service) countFolder(ctx context.Context, b Bucket, prefix string) (int64, error) {
 	var n int
-	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
 		n, err = tx.CountEntries(ctx, b.ID, prefix, s.folderLimit+1)
 		return err

@@ -58,7 +58,7 @@ func (se *Session) LockPath(ctx context.Context, p Path, req LockRequest) (l Loc
 		return l, false, fail("lock", p.String(), err)
 	}
 	token := newLockToken()
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
@@ -214,7 +214,7 @@ func (se *Session) changeLock(
 	if err != nil {
 		return l, err
 	}
-	err = se.s.meta.Update(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
+	err = se.update(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
@@ -241,7 +241,7 @@ func (se *Session) Locks(ctx context.Context, n *TreeNode) (locks []Lock, err er
 	if n.Path.Bucket == "" {
 		return nil, nil
 	}
-	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		locks, err = se.guarding(tx).over(ctx, n.Bucket.ID, n.Path.Key)
 		return err
 	})
@@ -255,7 +255,7 @@ func (se *Session) AnyLocks(ctx context.Context, bucket string) (bool, error) {
 		return false, err
 	}
 	some := false
-	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		locks, err := tx.LocksIn(ctx, b.ID, "", 1)
 		some = len(locks) > 0
 		return err

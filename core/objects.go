@@ -122,7 +122,7 @@ func (se *Session) writable(ctx context.Context, p Path) (Bucket, error) {
 // The commit judges them again.
 func (se *Session) expectWrite(ctx context.Context, b Bucket, key string, opts *PutOptions) error {
 	if opts.Tree {
-		return se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		return se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 			if err := se.guarding(tx).judge(ctx); err != nil {
 				return err
 			}

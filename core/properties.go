@@ -44,7 +44,7 @@ func (se *Session) PatchProperties(ctx context.Context, p Path, patch PropertyPa
 	if err != nil {
 		return fail("change properties", p.String(), err)
 	}
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
@@ -139,7 +139,7 @@ func (se *Session) Properties(ctx context.Context, n *TreeNode) (all []Property,
 	case n.Path.Key != "":
 		owner = n.Entry.ObjectID
 	}
-	err = se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		all, err = tx.Properties(ctx, owner)
 		return err
 	})

@@ -150,7 +150,7 @@ func (s *Service) markFolder(ctx context.Context, tx MetaTx, n *TreeNode) (bool,
 // or BucketExists); Conflict when the parent does not exist or is a file; NoSuchBucket, Forbidden, NoSpace.
 func (se *Session) MakeFolder(ctx context.Context, p Path) error {
 	if p.Key == "" {
-		if err := se.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error { return se.guarding(tx).judge(ctx) }); err != nil {
+		if err := se.s.view(ctx, func(ctx context.Context, tx MetaTx) error { return se.guarding(tx).judge(ctx) }); err != nil {
 			return fail("make folder", p.String(), err)
 		}
 		_, err := se.CreateBucket(ctx, p.Bucket, CreateBucketOptions{})
@@ -295,7 +295,7 @@ func (l *folderList) run(ctx context.Context) error {
 	for done := false; !done && len(l.nodes) <= l.limit; {
 		var nodes []TreeNode
 		var next ListQuery
-		err := l.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		err := l.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
 			var err error
 			nodes, next, err = l.page(ctx, tx, q)
 			return err
@@ -376,7 +376,7 @@ func (l *folderList) addPackages(ctx context.Context) error {
 	for from := l.after; ; {
 		var page []Package
 		var empty []TreeNode
-		err := l.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		err := l.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
 			var err error
 			if page, err = tx.PackagesFrom(ctx, l.bucket.ID, from, folderPage); err != nil {
 				return err
@@ -403,7 +403,7 @@ func (l *folderList) addPackages(ctx context.Context) error {
 // does not: with the "/" behind it a name may come after longer ones that it begins.
 func (l *folderList) shorterPackages(ctx context.Context, shown map[string]bool) error {
 	var empty []TreeNode
-	err := l.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := l.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
 		empty = nil
 		for i := 1; i < len(l.after); i++ {
 			if l.after[i] >= '/' {

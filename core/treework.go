@@ -87,7 +87,7 @@ func (se *Session) removeFile(ctx context.Context, p Path, opts *TreeOptions) er
 	}
 	it := DeleteItem{Key: p.Key, DeleteOptions: DeleteOptions{Tree: true}}
 	se.s.hook("delete.commit.before")
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func (se *Session) copyFile(ctx context.Context, src, dst Path, opts *TreeOption
 		return false, err
 	}
 	se.s.hook("put.commit.before")
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, to)
 		if err != nil {
 			return err
