@@ -22,7 +22,7 @@ func copyTo(w http.ResponseWriter, r *request, se *core.Session) error {
 		made, err = se.MovePath(r.Context(), r.at.Path, dst, opts)
 	}
 	if err != nil {
-		return r.targetError(r.Context(), se, dst, err)
+		return r.targetError(r.Context(), se, target{dst, opts.Overwrite}, err)
 	}
 	reply(w, made)
 	return nil
@@ -71,10 +71,19 @@ func overlap(a, b core.Path) bool {
 	return a.Key == "" || b.Key == "" || strings.HasPrefix(x, y) || strings.HasPrefix(y, x)
 }
 
+// target is where something goes.
+type target struct {
+	core.Path
+	overwrite bool
+}
+
 // targetError says in WebDAV's words what is wrong with the target.
-func (r *request) targetError(ctx context.Context, se *core.Session, dst core.Path, err error) error {
-	switch core.CodeOf(err) { //nolint:exhaustive // all other codes say the same in every method
+func (r *request) targetError(ctx context.Context, se *core.Session, dst target, err error) error {
+	switch code := core.CodeOf(err); code { //nolint:exhaustive // all other codes say the same in every method
 	case core.Exists, core.BucketExists, core.BucketOwned:
+		if code != core.Exists && dst.overwrite {
+			return &refusal{status: http.StatusForbidden, msg: "a bucket cannot take the place of another one; delete that first", err: err}
+		}
 		return &refusal{status: http.StatusPreconditionFailed, msg: "there is something at the target already", err: err}
 	case core.NoSuchBucket:
 		// Of the target's bucket it is the parent that is missing.

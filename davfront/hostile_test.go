@@ -118,6 +118,7 @@ func TestDestinations(t *testing.T) {
 // TestHeaderValues refuses what a header cannot be.
 func TestHeaderValues(t *testing.T) {
 	e := newEnv(t)
+	e.mkcol("/dav/second")
 	e.mkcol("/dav/bucket/d")
 	e.put("/dav/bucket/f", "x")
 	for _, tc := range []struct {
@@ -147,6 +148,9 @@ func TestHeaderValues(t *testing.T) {
 		{404, call{method: "PROPPATCH", target: "/dav/bucket/none", body: badPatch}},
 		{403, call{method: "COPY", target: "/dav/bucket/", headers: "Destination: /dav/bucket2/"}},
 		{403, call{method: "MOVE", target: "/dav/bucket/d", headers: "Destination: /dav/bucket2"}},
+		{403, call{method: "MOVE", target: "/dav/bucket/", headers: "Destination: /dav/second/"}},
+		{412, call{method: "MOVE", target: "/dav/bucket/", headers: "Destination: /dav/second/\nOverwrite: F"}},
+		{403, call{method: "MOVE", target: "/dav/bucket/", headers: "Destination: /dav/no"}},
 		{404, call{method: "MOVE", target: "/dav/nobucket/d", headers: "Destination: /dav/bucket/e"}},
 		{403, call{method: "MOVE", target: "/dav/bucket/d", headers: "Destination: /dav/bucket/d/e"}},
 		{404, call{method: http.MethodGet, target: "/davx"}},
