@@ -24,6 +24,7 @@ type config struct {
 	domain        string // with commas between several
 	publicURL     string // where clients reach the server; "": at its own address
 	proxies       string // networks of trusted proxies, with commas between several
+	davInfinity   string // "true" or "false"
 	tlsCert       string
 	tlsKey        string
 	logLevel      string
@@ -64,6 +65,7 @@ func options(c *config) []option {
 		{"domain", "", "domains whose sub-domains are buckets, with commas between (virtual-hosted style)", &c.domain},
 		{"public-url", "", "address that clients use, when a proxy stands before the server: https://s3.example.com", &c.publicURL},
 		{"trusted-proxies", "", "addresses or networks (CIDR) of proxies whose X-Forwarded headers are believed, with commas between", &c.proxies},
+		{"webdav-infinity", "false", "true answers WebDAV's PROPFIND with Depth: infinity, which lists whole trees", &c.davInfinity},
 		{"tls-cert", "", "certificate file (PEM); with --tls-key the server speaks TLS", &c.tlsCert},
 		{"tls-key", "", "key file (PEM) of the certificate", &c.tlsKey},
 		{"log-level", "info", "debug, info (one line per request), warn or error", &c.logLevel},
@@ -248,6 +250,9 @@ func (c *config) validate() error {
 	}
 	if _, err := c.trustedProxies(); err != nil {
 		return err
+	}
+	if c.davInfinity != "true" && c.davInfinity != "false" {
+		return fmt.Errorf("%s %q: use true or false", c.name("webdav-infinity"), c.davInfinity)
 	}
 	switch {
 	case c.tlsCert == "" && c.tlsKey != "":

@@ -83,6 +83,7 @@ func TestConfigErrors(t *testing.T) {
 		{"negative port", []string{"--listen", ":-1"}, nil, "--listen :-1: ports are 1 to 65535"},
 		{"domain with a scheme", []string{"--domain", "a.example, https://b.example"}, nil, "--domain https://b.example: give a name alone"},
 		{"domain with a port", nil, []string{"TRIVIUM_DOMAIN=a.example:80"}, "TRIVIUM_DOMAIN a.example:80: give a name alone"},
+		{"infinity that is neither", []string{"--webdav-infinity", "yes"}, nil, "--webdav-infinity \"yes\": use true or false"},
 		{"domain with a star", []string{"--domain", "*.a.example"}, nil, "--domain *.a.example: give a name alone"},
 		{"public URL without a scheme", []string{"--public-url", "s3.example.com"}, nil, "--public-url s3.example.com: its scheme is neither http nor https; give scheme://host"},
 		{"public URL with port alone", []string{"--public-url", "s3.example.com:80"}, nil, "its scheme is neither http nor https"},

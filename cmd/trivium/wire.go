@@ -175,7 +175,8 @@ func newDoors(st *store, c *config, addr string) (server.Doors, error) {
 		return ok
 	}
 	dav := davfront.New(davfront.Config{
-		Service: st.service, RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode, Observe: st.observeDAV,
+		Service: st.service, InfiniteDepth: c.davInfinity == "true",
+		RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode, Observe: st.observeDAV,
 	})
 	admin := adminConfig(st, addr)
 	return server.Doors{
