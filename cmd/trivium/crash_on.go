@@ -87,8 +87,9 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // WriteHeader sends the head.
 func (a *answer) WriteHeader(status int) {
-	if !a.sent && status >= 200 && status < 300 {
-		a.sent = true
+	first := !a.sent && status >= 200
+	a.sent = a.sent || first
+	if first && status < 300 {
 		a.hook("answer.before")
 	}
 	a.ResponseWriter.WriteHeader(status)
