@@ -127,7 +127,8 @@ type ListQuery struct {
 	Brief bool
 }
 
-// Which selects live entries, hidden ones (the current version is a delete marker), or both merged.
+// Which selects live entries, hidden ones (the current version is a delete marker), or both merged; or the live ones with
+// those hidden ones over which an unfinished native upload lies.
 type Which int
 
 // The selections.
@@ -135,6 +136,7 @@ const (
 	Live Which = iota
 	Hidden
 	LiveAndHidden
+	LiveAndUnfinished
 )
 
 // ListItem is a common prefix (CommonPrefix not empty) or an entry.

@@ -114,6 +114,9 @@ func fill(t *testing.T, s core.MetaStore, bucketID int64, keys map[string]bool) 
 		if hidden {
 			e = marker(key, e.ObjectID)
 		}
+		if len(all)%3 == 1 {
+			e.Unfinished = "0123"
+		}
 		e.BucketID = bucketID
 		e.Version.Attrs.ContentType = strings.Repeat("x", len(all)%3*400)
 		if !hidden {
@@ -147,7 +150,7 @@ func drawQuery(rt *rapid.T, bucketID int64) core.ListQuery {
 		SkipPrefix: maybe("skip"),
 		Delimiter:  rapid.SampledFrom([]string{"", "/", "/", "//", "\xff", "\xff\xff", "ä", "ab", "\x00"}).Draw(rt, "delimiter"),
 		Limit:      rapid.SampledFrom([]int{0, 1, 2, 3, 100}).Draw(rt, "limit"),
-		Which:      rapid.SampledFrom([]core.Which{core.Live, core.Hidden, core.LiveAndHidden}).Draw(rt, "which"),
+		Which:      rapid.SampledFrom([]core.Which{core.Live, core.Hidden, core.LiveAndHidden, core.LiveAndUnfinished}).Draw(rt, "which"),
 		Brief:      rapid.Bool().Draw(rt, "brief"),
 	}
 }
@@ -160,6 +163,9 @@ func naiveList(all []core.Entry, q core.ListQuery) (items []core.ListItem) {
 			break
 		}
 		if e.Version.Marker && q.Which == core.Live || !e.Version.Marker && q.Which == core.Hidden {
+			continue
+		}
+		if e.Version.Marker && q.Which == core.LiveAndUnfinished && e.Unfinished == "" {
 			continue
 		}
 		if !strings.HasPrefix(e.Key, q.Prefix) || e.Key < q.From || q.Before != "" && e.Key >= q.Before {

@@ -21,7 +21,7 @@ import (
 )
 
 // Format is the number of the newest format that this program writes and reads.
-const Format = 1
+const Format = 3
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -36,7 +37,7 @@ func TestFreshStore(t *testing.T) {
 		}
 		stamps[i] = d.Stamp
 		for pragma, want := range map[string]string{
-			"application_id": "1416784246", "user_version": "1", "page_size": "8192", "journal_mode": "wal",
+			"application_id": "1416784246", "user_version": strconv.Itoa(Format), "page_size": "8192", "journal_mode": "wal",
 			"synchronous": "2", "foreign_keys": "0", "mmap_size": "0",
 		} {
 			if got, err := s.writer.pragma("PRAGMA " + pragma); got != want || err != nil {
@@ -160,15 +161,22 @@ func TestMigrate(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	first, err := migrationFiles.ReadFile("migrations/00001_first.sql")
-	if err != nil {
-		t.Fatal(err)
+	next := func(text string) fstest.MapFS {
+		all := fstest.MapFS{fmt.Sprintf("%05d_next.sql", Format+1): {Data: []byte("-- +goose Up\n" + text + "\n")}}
+		names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			data, err := migrationFiles.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[filepath.Base(name)] = &fstest.MapFile{Data: data}
+		}
+		return all
 	}
-	files := fstest.MapFS{
-		"00001_first.sql":  {Data: first},
-		"00002_second.sql": {Data: []byte("-- +goose Up\nALTER TABLE users ADD COLUMN extra TEXT;\n")},
-	}
-	broken := fstest.MapFS{"00001_first.sql": files["00001_first.sql"], "00002_x.sql": {Data: []byte("-- +goose Up\nNONSENSE;\n")}}
+	files, broken := next("ALTER TABLE users ADD COLUMN extra TEXT;"), next("NONSENSE;")
 	if err := prepareFile(t.Context(), path, broken); err == nil {
 		t.Error("a broken migration = nil, want an error")
 	}
@@ -178,13 +186,13 @@ func TestMigrate(t *testing.T) {
 		}
 	}
 	version, err := inspect(path)
-	if err != nil || version != 2 {
-		t.Errorf("inspect() = %d, %v, want 2", version, err)
+	if err != nil || version != Format+1 {
+		t.Errorf("inspect() = %d, %v, want %d", version, err, Format+1)
 	}
 	if _, err := Open(t.Context(), Options{Path: path}); core.CodeOf(err) != core.Conflict {
 		t.Errorf("Open() of the newer store = %v, want Conflict", err)
 	}
-	old := openStore(t, Options{Path: path + ".before-2"})
+	old := openStore(t, Options{Path: fmt.Sprintf("%s.before-%d", path, Format+1)})
 	defer old.Close()
 	d, err := metatest.Dump(t.Context(), old)
 	if err != nil || len(d.Inline) != 1 {

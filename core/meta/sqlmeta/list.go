@@ -18,6 +18,11 @@ const (
 	summaryLive = `SELECT key, size, etag, update_time, expiry, class, flags FROM objects` + inOrder
 	firstLive   = `SELECT key FROM objects` + inRange + ` ORDER BY key LIMIT 1`
 	firstHidden = `SELECT key FROM hidden` + inRange + ` ORDER BY key LIMIT 1`
+
+	unfinished      = ` AND unfinished IS NOT NULL ORDER BY key LIMIT `
+	listUnfinished  = `SELECT ` + wholeEntry + ` FROM hidden` + inRange + unfinished + `?4`
+	briefUnfinished = `SELECT ` + briefEntry + ` FROM hidden` + inRange + unfinished + `?4`
+	firstUnfinished = `SELECT key FROM hidden` + inRange + unfinished + `1`
 )
 
 // List implements core.EntryTx.
@@ -25,14 +30,19 @@ func (t *Tx) List(ctx context.Context, q core.ListQuery) ([]core.ListItem, error
 	if q.Limit <= 0 {
 		return nil, nil
 	}
-	if q.Which != core.LiveAndHidden {
+	second := core.Hidden
+	switch q.Which {
+	case core.Live, core.Hidden:
 		return t.listTable(ctx, &q, q.Which)
+	case core.LiveAndUnfinished:
+		second = core.LiveAndUnfinished
+	case core.LiveAndHidden:
 	}
 	live, err := t.listTable(ctx, &q, core.Live)
 	if err != nil {
 		return nil, err
 	}
-	hidden, err := t.listTable(ctx, &q, core.Hidden)
+	hidden, err := t.listTable(ctx, &q, second)
 	if err != nil {
 		return nil, err
 	}
@@ -46,11 +56,15 @@ func (t *Tx) Summaries(ctx context.Context, q core.ListQuery) ([]core.Summary, e
 	return to.all, err
 }
 
-// listTable lists live or hidden entries.
+// listTable lists live entries, hidden ones, or, with LiveAndUnfinished, the unfinished of these.
 func (t *Tx) listTable(ctx context.Context, q *core.ListQuery, which core.Which) ([]core.ListItem, error) {
 	first := firstLive
-	if which == core.Hidden {
+	switch which {
+	case core.Hidden:
 		first = firstHidden
+	case core.LiveAndUnfinished:
+		first = firstUnfinished
+	case core.Live, core.LiveAndHidden:
 	}
 	to := items{limit: q.Limit, brief: q.Brief}
 	if err := t.walk(ctx, newLister(q, listText(q.Brief, which), first), &to); err != nil {
@@ -262,6 +276,10 @@ func listText(brief bool, which core.Which) string {
 		return briefLive
 	case which == core.Live:
 		return listLive
+	case which == core.LiveAndUnfinished && brief:
+		return briefUnfinished
+	case which == core.LiveAndUnfinished:
+		return listUnfinished
 	case brief:
 		return briefHidden
 	default:
