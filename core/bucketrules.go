@@ -30,24 +30,27 @@ func (se *Session) Grants(ctx context.Context, bucket string) ([]Grant, error) {
 // SetGrants replaces all grants of a bucket; their BucketID is filled in. Errors: NoSuchBucket, Forbidden;
 // BadArgument for an unknown or no access, a user named twice, or too many; NotFound for an unknown user.
 func (se *Session) SetGrants(ctx context.Context, bucket string, grants []Grant) error {
+	return se.SetRules(ctx, bucket, BucketRules{Grants: &grants})
+}
+
+// putGrants replaces the grants of a bucket.
+func putGrants(ctx context.Context, tx MetaTx, b *Bucket, grants []Grant) error {
 	if len(grants) > maxGrants {
-		return Errorf(BadArgument, bucket, "grants: %d are given, at most %d are allowed", len(grants), maxGrants)
+		return Errorf(BadArgument, b.Name, "grants: %d are given, at most %d are allowed", len(grants), maxGrants)
 	}
-	return se.changeBucket(ctx, bucket, func(ctx context.Context, tx MetaTx, b *Bucket) error {
-		seen := make(map[int64]bool, len(grants))
-		rows := make([]Grant, 0, len(grants))
-		for _, g := range grants {
-			if g.Access <= AccessNone || g.Access > AccessOwner || seen[g.UserID] {
-				return Errorf(BadArgument, bucket, "grants: one of read, write and owner for each user")
-			}
-			if _, err := userIn(ctx, tx, g.UserID); err != nil {
-				return err
-			}
-			seen[g.UserID] = true
-			rows = append(rows, Grant{BucketID: b.ID, UserID: g.UserID, Access: g.Access})
+	rows := make([]Grant, 0, len(grants))
+	seen := make(map[int64]bool, len(grants))
+	for _, g := range grants {
+		if g.Access <= AccessNone || g.Access > AccessOwner || seen[g.UserID] {
+			return Errorf(BadArgument, b.Name, "grants: one of read, write and owner for each user")
 		}
-		return tx.SetGrants(ctx, b.ID, rows)
-	})
+		if _, err := userIn(ctx, tx, g.UserID); err != nil {
+			return err
+		}
+		seen[g.UserID] = true
+		rows = append(rows, Grant{BucketID: b.ID, UserID: g.UserID, Access: g.Access})
+	}
+	return tx.SetGrants(ctx, b.ID, rows)
 }
 
 // Policy returns what the owner of a bucket has set. Errors: NoSuchBucket, Forbidden for all but the owner.
@@ -60,19 +63,49 @@ func (se *Session) Policy(ctx context.Context, bucket string) (BucketPolicy, err
 // Forbidden; BadArgument for a policy that makes no sense, names spaces that the owner may not use, or needs
 // more failure domains than those spaces have.
 func (se *Session) SetPolicy(ctx context.Context, bucket string, p BucketPolicy) error {
+	return se.SetRules(ctx, bucket, BucketRules{Policy: &p})
+}
+
+// checkPolicy judges a policy for a bucket.
+func (s *Service) checkPolicy(b *Bucket, p *BucketPolicy) error {
 	if err := p.Redundancy.Validate(); err != nil {
-		return &Error{Code: BadArgument, Path: bucket, Msg: "redundancy: " + err.Error(), Err: err}
+		return &Error{Code: BadArgument, Path: b.Name, Msg: "redundancy: " + err.Error(), Err: err}
 	}
-	return se.changeBucket(ctx, bucket, func(_ context.Context, _ MetaTx, b *Bucket) error {
-		spaces, _ := se.s.opened.usable(b.Owner, p.Spaces)
-		if len(p.Spaces) > 0 && len(spaces) < len(p.Spaces) {
-			return Errorf(BadArgument, bucket, "spaces: the owner may use %d of the %d that are named", len(spaces), len(p.Spaces))
+	spaces, _ := s.opened.usable(b.Owner, p.Spaces)
+	if len(p.Spaces) > 0 && len(spaces) < len(p.Spaces) {
+		return Errorf(BadArgument, b.Name, "spaces: the owner may use %d of the %d that are named", len(spaces), len(p.Spaces))
+	}
+	if n := s.opened.domains(spaces); n < p.Redundancy.Total() {
+		return Errorf(BadArgument, b.Name,
+			"redundancy: it needs %d spaces in distinct failure domains, the bucket may use %d", p.Redundancy.Total(), n)
+	}
+	return nil
+}
+
+// BucketRules are what SetRules changes of a bucket; what is nil stays.
+type BucketRules struct {
+	Policy     *BucketPolicy
+	Versioning *Versioning
+	Grants     *[]Grant
+}
+
+// SetRules is SetPolicy, SetVersioning and SetGrants at once, all or nothing. Errors: theirs.
+func (se *Session) SetRules(ctx context.Context, bucket string, r BucketRules) error {
+	return se.changeBucket(ctx, bucket, func(ctx context.Context, tx MetaTx, b *Bucket) error {
+		if r.Policy != nil {
+			if err := se.s.checkPolicy(b, r.Policy); err != nil {
+				return err
+			}
+			b.Policy = *r.Policy
 		}
-		if n := se.s.opened.domains(spaces); n < p.Redundancy.Total() {
-			return Errorf(BadArgument, bucket,
-				"redundancy: it needs %d spaces in distinct failure domains, the bucket may use %d", p.Redundancy.Total(), n)
+		if r.Versioning != nil {
+			if err := b.setVersioning(*r.Versioning); err != nil {
+				return err
+			}
 		}
-		b.Policy = p
+		if r.Grants != nil {
+			return putGrants(ctx, tx, b, *r.Grants)
+		}
 		return nil
 	})
 }

@@ -258,6 +258,8 @@ func bucketBare(ctx context.Context, tx MetaTx, id, now int64) (bareness, error)
 	bare := bucketEmpty
 	for _, it := range items {
 		switch e := &it.Entry; {
+		case e.Version.placeholder():
+			bare = max(bare, bucketBarren)
 		case e.Older, e.Version.Marker:
 			return bucketPast, nil
 		case !expired(&e.Version, now):
@@ -302,14 +304,17 @@ func (se *Session) changeBucket(ctx context.Context, name string, change func(ct
 // SetVersioning switches a bucket's versioning. It never returns to VersioningOff: BadArgument (S3
 // PutBucketVersioning). Errors: NoSuchBucket, Forbidden.
 func (se *Session) SetVersioning(ctx context.Context, bucket string, v Versioning) error {
-	return se.changeBucket(ctx, bucket, func(_ context.Context, _ MetaTx, b *Bucket) error {
-		if v < VersioningOff || v > VersioningSuspended || v == VersioningOff && b.Versioning != v {
-			return Errorf(BadArgument, bucket, "versioning: it can be enabled or suspended, not switched off again")
-		}
-		b.Versioning = v
-		b.EverVersioned = b.EverVersioned || v == VersioningEnabled
-		return nil
-	})
+	return se.SetRules(ctx, bucket, BucketRules{Versioning: &v})
+}
+
+// setVersioning is SetVersioning on the row.
+func (b *Bucket) setVersioning(v Versioning) error {
+	if v < VersioningOff || v > VersioningSuspended || v == VersioningOff && b.Versioning != v {
+		return Errorf(BadArgument, b.Name, "versioning: it can be enabled or suspended, not switched off again")
+	}
+	b.Versioning = v
+	b.EverVersioned = b.EverVersioned || v == VersioningEnabled
+	return nil
 }
 
 // Usage returns what a bucket holds. Errors: NoSuchBucket, Forbidden.

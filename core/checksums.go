@@ -90,6 +90,18 @@ func joinETags(parts []UploadPart) string {
 	return hex.EncodeToString(h.Sum(nil)) + "-" + strconv.Itoa(len(parts))
 }
 
+// joinDigests returns the SHA-256 of the parts' SHA-256s in order, nil when one of them has none.
+func joinDigests(parts []UploadPart) []byte {
+	h := sha256.New()
+	for i := range parts {
+		if len(parts[i].SHA256) != sha256.Size {
+			return nil
+		}
+		h.Write(parts[i].SHA256)
+	}
+	return h.Sum(nil)
+}
+
 // joinChecksums returns the checksum of a completed upload: composite, the algorithm over the parts' raw values
 // with their number; else combined from the parts' CRCs and sizes without reading a byte. A part without a
 // value of the algorithm is InvalidPart.

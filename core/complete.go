@@ -33,13 +33,17 @@ func (se *Session) completeUpload(ctx context.Context, p Path, uploadID string, 
 	if err := c.checkNames(); err != nil {
 		return Entry{}, err
 	}
+	return se.commitComplete(ctx, b, uploadID, c)
+}
+
+// commitComplete completes an upload that was found, in one transaction.
+func (se *Session) commitComplete(ctx context.Context, b Bucket, uploadID string, c *completion) (e Entry, err error) {
 	if err := se.s.checkReserve(); err != nil {
 		return Entry{}, err
 	}
 	if c.ids, err = se.s.newIDs(ctx, ContentList); err != nil {
 		return Entry{}, err
 	}
-	var e Entry
 	se.s.hook("complete.commit.before")
 	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
@@ -61,9 +65,11 @@ func (se *Session) completeUpload(ctx context.Context, p Path, uploadID string, 
 
 // completion is one CompleteUpload; run changes nothing of it.
 type completion struct {
-	named []CompletePart
-	opts  *CompleteOptions
-	ids   newIDs
+	named  []CompletePart
+	opts   *CompleteOptions
+	ids    newIDs
+	sha256 []byte       // of the whole, where it is known; else nil
+	read   []UploadPart // the parts whose SHA-256 that is, in order
 }
 
 // checkNames judges the list of parts without looking at the upload.
@@ -89,6 +95,9 @@ func (c *completion) run(ctx context.Context, m *mutation, u *Upload) (Entry, er
 	if err != nil {
 		return Entry{}, err
 	}
+	if !c.sameContent(parts) {
+		return Entry{}, errPartsChanged
+	}
 	v, err := c.version(u, parts)
 	if err != nil {
 		return Entry{}, err
@@ -104,7 +113,21 @@ func (c *completion) run(ctx context.Context, m *mutation, u *Upload) (Entry, er
 	if err := m.tx.DeleteUpload(ctx, u.ID); err != nil {
 		return Entry{}, err
 	}
-	return m.install(ctx, &old, had, v, entryAt{u.Key, c.ids})
+	at := entryAt{u.Key, c.ids}
+	if had && u.Native { // the entry is the upload's, whatever became of what lay below it
+		at.ids.object, old.Unfinished = old.ObjectID, ""
+	}
+	return m.install(ctx, &old, had, v, at)
+}
+
+// sameContent tells whether the parts are those whose digest is known.
+func (c *completion) sameContent(parts []UploadPart) bool {
+	for i := range c.read {
+		if c.read[i].Content != parts[i].Content {
+			return false
+		}
+	}
+	return true
 }
 
 // pick returns the named parts in the order named.
@@ -142,9 +165,14 @@ func (c *completion) version(u *Upload, parts []UploadPart) (Version, error) {
 	if len(parts) == 1 {
 		v.SHA256 = parts[0].SHA256
 	}
-	if v.Size == 0 {
+	switch {
+	case v.Size == 0:
 		sum := sha256.Sum256(nil)
 		v.SHA256 = sum[:]
+	case c.sha256 != nil:
+		v.SHA256 = c.sha256
+	case v.SHA256 == nil:
+		v.Attrs.PartsSHA256 = joinDigests(parts)
 	}
 	if v.Size > MaxObject {
 		return v, Errorf(TooLarge, "", "the parts have %d bytes, at most %d are allowed", v.Size, int64(MaxObject))

@@ -136,6 +136,9 @@ func (m *mutation) source(ctx context.Context, from Bucket, key string, opts *Co
 		return Version{}, err
 	}
 	v := e.Version
+	if had && opts.SourceID != 0 && opts.SourceID != e.ObjectID {
+		return v, errElsewhere
+	}
 	switch {
 	case opts.SourceVersionID != "":
 		ref, err := parseVersionID(opts.SourceVersionID)
@@ -148,7 +151,7 @@ func (m *mutation) source(ctx context.Context, from Bucket, key string, opts *Co
 		if err = visibleVersion(key, opts.SourceVersionID, &v, m.now); err != nil {
 			return v, err
 		}
-	case had && v.Marker:
+	case had && v.Marker && !v.placeholder():
 		return v, hiddenKey(key, &v)
 	case m.live(&e, had) == nil:
 		return v, noSuchKey(key)
@@ -159,10 +162,10 @@ func (m *mutation) source(ctx context.Context, from Bucket, key string, opts *Co
 // replaceMeta gives v the metadata and tags that opts ask for in place of the source's. What describes the content
 // stays; where a website redirects to is never copied (S3 CopyObject, x-amz-website-redirect-location).
 func replaceMeta(v *Version, opts *CopyOptions) {
-	sum, tags := v.Attrs.Checksum, v.Attrs.Tags
+	sum, parts, tags := v.Attrs.Checksum, v.Attrs.PartsSHA256, v.Attrs.Tags
 	if opts.Replace {
 		v.Attrs = opts.Put.Attrs
-		v.Attrs.Checksum = sum
+		v.Attrs.Checksum, v.Attrs.PartsSHA256 = sum, parts
 		v.MTime, v.Class = opts.Put.mtime(), opts.Put.Class
 	}
 	if opts.ReplaceClass {

@@ -254,7 +254,7 @@ func (w *folderWork) leaveBucket(ctx context.Context, a, b *mutation) (live int6
 			return Errorf(KeyTooLong, e.Key, "its key would have more than %d bytes", MaxKey)
 		}
 		if e.Unfinished != "" {
-			return Errorf(Conflict, e.Key, "an unfinished upload lies over the object")
+			return unfinished(e.Key)
 		}
 		if err := a.mayPurge(ctx, &e); err != nil {
 			return err
@@ -291,7 +291,7 @@ func (m *mutation) noNativeUpload(ctx context.Context, prefix string) error {
 		}
 		for _, u := range page {
 			if u.Native {
-				return Errorf(Conflict, u.Key, "an unfinished upload lies in the folder")
+				return unfinished(u.Key)
 			}
 			key, id = u.Key, u.ID
 		}
@@ -305,6 +305,9 @@ func (m *mutation) noNativeUpload(ctx context.Context, prefix string) error {
 // about to take their keys.
 func (w *folderWork) joinHidden(ctx context.Context, a, b *mutation) error {
 	return b.eachEntry(ctx, w.dst, Hidden, func(target Entry) error {
+		if target.Unfinished != "" {
+			return unfinished(target.Key)
+		}
 		key := w.src + target.Key[len(w.dst):]
 		moved, found, err := a.tx.Entry(ctx, a.bucket.ID, key)
 		if err != nil || !found {

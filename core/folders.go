@@ -162,6 +162,14 @@ func (m *mutation) clearFolder(ctx context.Context, path string) error {
 	if err != nil || !found {
 		return err
 	}
+	shown, err := hasMember(ctx, m.tx, m.bucket.ID, path+"/")
+	if err != nil {
+		return err
+	}
+	if shown { // an unfinished native upload, which is in no tree and needs the package
+		p.Explicit = false
+		return m.tx.PutPackage(ctx, p)
+	}
 	return m.tx.DeletePackage(ctx, p.ID)
 }
 

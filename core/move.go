@@ -18,6 +18,10 @@ type MoveOptions struct {
 	Tree bool
 	// Conditions are judged on the source.
 	Conditions Conditions
+	// ObjectID, when not 0, is that of the object which must be at the source's key.
+	ObjectID int64
+	// Package, when not 0, is the id of the package that the target's key belongs to, which must be there (NotFound).
+	Package int64
 	// tree, when not nil, makes Overwrite replace a folder as well, and hears whether nothing was at the target.
 	tree *bool
 }
@@ -103,6 +107,9 @@ func (mv *moving) run(ctx context.Context, a, b *mutation) (Entry, error) {
 	if b.live(&target, occupied) != nil && !mv.opts.Overwrite {
 		return e, Errorf(Exists, mv.dst, "there is an object already")
 	}
+	if target.Unfinished != "" {
+		return e, unfinished(mv.dst)
+	}
 	if err := a.dropEntry(ctx, &e); err != nil {
 		return e, err
 	}
@@ -128,12 +135,17 @@ func (mv *moving) run(ctx context.Context, a, b *mutation) (Entry, error) {
 // check judges what must hold before anything is changed.
 func (mv *moving) check(ctx context.Context, a, b *mutation, e *Entry, had bool) error {
 	switch {
-	case had && e.Version.Marker:
+	case had && e.Version.Marker && !e.Version.placeholder():
 		return hiddenKey(mv.src, &e.Version)
 	case a.live(e, had) == nil:
 		return noSuchKey(mv.src)
+	case mv.opts.ObjectID != 0 && e.ObjectID != mv.opts.ObjectID:
+		return errElsewhere
 	case e.Unfinished != "":
-		return Errorf(Conflict, "", "an unfinished upload lies over the object")
+		return unfinished(mv.src)
+	}
+	if err := b.inPackage(ctx, mv.opts.Package, mv.dst); err != nil {
+		return err
 	}
 	if err := mv.opts.Conditions.judgeSource(&e.Version); err != nil {
 		return err

@@ -76,6 +76,11 @@ func (m *mutation) finish(ctx context.Context) error {
 	return nil
 }
 
+// noVersion is a placeholder.
+func (m *mutation) noVersion() Version {
+	return Version{Marker: true, UpdateTime: m.now, MTime: NoTime}
+}
+
 // isLive tells whether e stands for an object that doors show at time now.
 func isLive(e *Entry, now int64) bool {
 	return !e.Version.Marker && !expired(&e.Version, now)
@@ -112,11 +117,17 @@ func (m *mutation) setEntry(ctx context.Context, old *Entry, had bool, e Entry) 
 	return m.tx.PutEntry(ctx, e)
 }
 
-// dropEntry removes the row of e, whose versions must be gone or have another home.
+// dropEntry removes the row of e, whose versions must be gone or have another home. Under an unfinished native upload
+// the entry stays with a placeholder: it keeps the objectID, and the doors' writes do not end the upload.
 func (m *mutation) dropEntry(ctx context.Context, e *Entry) error {
 	if !e.Version.Marker {
 		m.usage.Objects--
 		m.leave(e.Key)
+	}
+	if e.Unfinished != "" {
+		left := *e
+		left.Older, left.Version = false, m.noVersion()
+		return m.tx.PutEntry(ctx, left)
 	}
 	return m.tx.DeleteEntry(ctx, m.bucket.ID, e.Key)
 }

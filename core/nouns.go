@@ -144,6 +144,10 @@ type Version struct {
 	Attrs      Attrs
 }
 
+// placeholder tells whether v stands for no version at all: it is that of an entry which is there for the sake of its
+// unfinished native upload alone. Like a delete marker it keeps the entry hidden, but nobody is ever shown it.
+func (v *Version) placeholder() bool { return v.Marker && v.ID == 0 }
+
 // VersionID is how doors show the version's identity.
 func (v *Version) VersionID() string {
 	if v.Null {
@@ -169,6 +173,9 @@ type Attrs struct {
 	LegalHold          bool              `json:"lh,omitempty"`
 	CreateReason       string            `json:"cr,omitempty"`
 	ClientCreated      int64             `json:"cct,omitempty"`
+	// PartsSHA256 is the SHA-256 of the parts' SHA-256s in order, of a completed upload whose own SHA-256 is not known.
+	// It describes the content, as Checksum does.
+	PartsSHA256 []byte `json:"ps,omitempty"`
 }
 
 // Checksum is an S3 additional checksum as it was stored.
@@ -196,7 +203,8 @@ type Entry struct {
 	LastVersion, LastRevision int64
 	// Older tells whether rows of versions exist beside the current one.
 	Older bool
-	// Unfinished is the native upload that lies over this entry, or "".
+	// Unfinished is the native upload that lies over this entry, or "". Where there is nothing below it, Version is a
+	// placeholder.
 	Unfinished string
 	// Props tells whether dead properties hang on ObjectID.
 	Props   bool

@@ -48,6 +48,9 @@ func (se *Session) putObject(ctx context.Context, p Path, body *countedBody, opt
 	if err := checkMetadata(&opts.Attrs); err != nil {
 		return PutResult{}, err
 	}
+	if opts.Package != 0 {
+		opts.Digests |= content.SHA256
+	}
 	if err := se.expectWrite(ctx, b, p.Key, opts); err != nil {
 		return PutResult{}, err
 	}
@@ -153,6 +156,17 @@ func (m *mutation) expect(ctx context.Context, key string, opts *PutOptions) (En
 	}
 	if err := opts.Conditions.judgeWrite(m.live(&old, had)); err != nil {
 		return old, had, err
+	}
+	if opts.Free && (m.live(&old, had) != nil || old.Unfinished != "") {
+		return old, had, Errorf(Exists, key, "there is an object already")
+	}
+	if opts.Package != 0 {
+		if err := m.inPackage(ctx, opts.Package, key); err != nil {
+			return old, had, err
+		}
+		if err := m.takeOver(ctx, &old); err != nil {
+			return old, had, err
+		}
 	}
 	if opts.Tree {
 		if err := m.se.guarding(m.tx).put(ctx, m.bucket, key, m.live(&old, had) != nil); err != nil {

@@ -40,14 +40,14 @@ func (m *mutation) leave(key string) {
 	}
 }
 
-// dropPackage removes the package's row if it is implied and has no live member: a seek, not a counter (S8).
+// dropPackage removes the package's row if it is implied and has no member: a seek, not a counter (S8).
 func (m *mutation) dropPackage(ctx context.Context, name string) error {
 	var member bool
 	var err error
 	if name == "" {
 		member, err = m.rootHasMember(ctx)
 	} else {
-		member, err = hasLive(ctx, m.tx, m.bucket.ID, name+"/")
+		member, err = hasMember(ctx, m.tx, m.bucket.ID, name+"/")
 	}
 	if err != nil || member {
 		return err
@@ -59,23 +59,30 @@ func (m *mutation) dropPackage(ctx context.Context, name string) error {
 	return m.tx.DeletePackage(ctx, p.ID)
 }
 
+// hasMember tells whether a key that the native API shows begins with prefix: a live one, or one under an unfinished
+// upload.
+func hasMember(ctx context.Context, tx MetaTx, bucketID int64, prefix string) (bool, error) {
+	items, err := tx.List(ctx, ListQuery{BucketID: bucketID, Prefix: prefix, Limit: 1, Brief: true, Which: LiveAndUnfinished})
+	return len(items) > 0, err
+}
+
 // hasLive tells whether a live key begins with prefix.
 func hasLive(ctx context.Context, tx MetaTx, bucketID int64, prefix string) (bool, error) {
 	items, err := tx.List(ctx, ListQuery{BucketID: bucketID, Prefix: prefix, Limit: 1, Brief: true})
 	return len(items) > 0, err
 }
 
-// rootHasMember tells whether a live key has no "/" or a leading one. Prefixes of other packages are skipped by
+// rootHasMember tells whether a key that the native API shows has no "/" or a leading one. Prefixes of other packages are skipped by
 // seeks; past rootScan of them the answer is yes.
 func (m *mutation) rootHasMember(ctx context.Context) (bool, error) {
-	items, err := m.tx.List(ctx, ListQuery{BucketID: m.bucket.ID, Delimiter: "/", Limit: 1, Brief: true})
+	items, err := m.tx.List(ctx, ListQuery{BucketID: m.bucket.ID, Delimiter: "/", Limit: 1, Brief: true, Which: LiveAndUnfinished})
 	if err != nil || len(items) == 0 {
 		return false, err
 	}
 	if isRootMember(items[0]) {
 		return true, nil
 	}
-	items, err = m.tx.List(ctx, ListQuery{BucketID: m.bucket.ID, Delimiter: "/", Limit: rootScan, Brief: true})
+	items, err = m.tx.List(ctx, ListQuery{BucketID: m.bucket.ID, Delimiter: "/", Limit: rootScan, Brief: true, Which: LiveAndUnfinished})
 	if err != nil {
 		return false, err
 	}

@@ -87,7 +87,7 @@ func (se *Session) resolve(ctx context.Context, p Path, opts *GetOptions, withCo
 		r.object.Bucket = b
 		var epoch int64
 		if opts.VersionID == "" && opts.PartNumber == 0 && !opts.Parts {
-			epoch, err = se.s.lookup(ctx, r, p.Key, withContent)
+			epoch, err = se.s.lookup(ctx, r, p.Key, lookupOptions{opts.ObjectID, withContent})
 		} else {
 			epoch, err = se.s.lookupMore(ctx, r, p.Key, opts)
 		}
@@ -98,14 +98,23 @@ func (se *Session) resolve(ctx context.Context, p Path, opts *GetOptions, withCo
 	return r, Errorf(Overloaded, p.Bucket, "the configuration keeps changing, try again")
 }
 
+// lookupOptions say which object is expected, 0 for any, and whether its content is wanted.
+type lookupOptions struct {
+	objectID int64
+	content  bool
+}
+
 // lookup finds the current version of key in one statement (S32).
-func (s *Service) lookup(ctx context.Context, r *resolved, key string, withContent bool) (int64, error) {
-	f, err := s.find(ctx, r.object.Bucket.ID, key, withContent)
+func (s *Service) lookup(ctx context.Context, r *resolved, key string, opts lookupOptions) (int64, error) {
+	f, err := s.find(ctx, r.object.Bucket.ID, key, opts.content)
 	if err != nil {
 		return 0, err
 	}
 	if err := visible(key, &f.Entry.Version, f.Exists, s.now()); err != nil {
 		return f.ConfigEpoch, err
+	}
+	if opts.objectID != 0 && opts.objectID != f.Entry.ObjectID {
+		return f.ConfigEpoch, errElsewhere
 	}
 	r.object.Entry, r.object.Latest, r.found = f.Entry, true, true
 	r.inline, r.sum, r.extents, r.blob = f.Inline, f.InlineSum, f.Extents, f.Blob
@@ -134,6 +143,9 @@ func (s *Service) lookupMore(ctx context.Context, r *resolved, key string, opts 
 		if err != nil {
 			return err
 		}
+		if had && opts.ObjectID != 0 && opts.ObjectID != e.ObjectID {
+			return errElsewhere
+		}
 		latest := true
 		if opts.VersionID == "" {
 			err = visible(key, &e.Version, had, s.now())
@@ -152,7 +164,7 @@ func (s *Service) lookupMore(ctx context.Context, r *resolved, key string, opts 
 // visible returns NoSuchKey unless readers of key see v, its current version when had.
 func visible(key string, v *Version, had bool, now int64) error {
 	switch {
-	case !had || expired(v, now):
+	case !had || expired(v, now) || v.placeholder():
 		return noSuchKey(key)
 	case v.Marker:
 		return hiddenKey(key, v)

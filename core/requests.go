@@ -59,6 +59,11 @@ type PutOptions struct {
 	// Tree refuses the clash of a file with a folder of the same name and a missing parent folder (doors that
 	// show trees).
 	Tree bool
+	// Package is of the native API: the id of the package that the key belongs to, which must be there (NotFound). The
+	// write ends an unfinished native upload of the key, and the SHA-256 is known of what it writes.
+	Package int64
+	// Free refuses a key that the native API shows already: Exists.
+	Free bool
 }
 
 // PutResult is what a write leaves behind.
@@ -92,6 +97,8 @@ type GetOptions struct {
 	PartNumber int // S3: read this part of a completed upload; 0 is none
 	// Parts asks for the description of all parts of a completed upload.
 	Parts bool
+	// ObjectID, when not 0, is that of the object which must be at the key.
+	ObjectID int64
 }
 
 // Object is one version of an object as a caller sees it.
@@ -147,6 +154,7 @@ type CopyOptions struct {
 	ReplaceClass     bool // take Put.Class
 	// Checksum is the algorithm of the copy's checksum, which is of the whole; "": the source's checksum travels along.
 	Checksum string
+	SourceID int64 // when not 0, the object that must be at the source's key
 	Put      PutOptions
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"trivium/core/content"
 	"trivium/drivers"
 )
@@ -84,6 +86,7 @@ type Service struct {
 	probes   probes
 	queue    queue
 	gates    gates
+	joins    singleflight.Group    // completions of native uploads that run
 	readOnly atomic.Pointer[Error] // why nothing may be written; nil: it may
 	damage   atomic.Pointer[Error] // what the metadata store said when it was found damaged; nil: it is not
 

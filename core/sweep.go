@@ -181,7 +181,9 @@ func (w *sweeper) purge(ctx context.Context, e *Entry, rows int) error {
 	switch {
 	case err == nil:
 		w.took(rows)
-		err = w.m.purge(ctx, *e)
+		gone := *e
+		gone.Unfinished = "" // the upload goes with the bucket
+		err = w.m.purge(ctx, gone)
 	case CodeOf(err) == Forbidden:
 		w.kept(rows)
 		err = nil

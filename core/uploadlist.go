@@ -49,7 +49,7 @@ func (w *uploadWalk) run(ctx context.Context) error {
 			return err
 		}
 		for i := range rows {
-			if rows[i].Ended {
+			if rows[i].Ended || rows[i].Native {
 				w.key, w.id = rows[i].Key, rows[i].ID
 				continue
 			}

@@ -272,6 +272,12 @@ func (m *mutation) dropUpload(ctx context.Context, u Upload) (more bool, err err
 		return false, err
 	}
 	more = len(parts) > abortStep
+	if u.Native && !u.Ended {
+		if err := m.unlink(ctx, &u); err != nil {
+			return false, err
+		}
+		u.Native = false // what is left of it is nobody's object
+	}
 	for i := range parts[:min(len(parts), abortStep)] {
 		if err := m.dropPart(ctx, &parts[i]); err != nil {
 			return more, err
@@ -352,7 +358,7 @@ func (se *Session) upload(ctx context.Context, p Path, uploadID string) (Bucket,
 	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
 		u, err = openUpload(ctx, tx, uploadID)
-		if err == nil && (u.BucketID != b.ID || u.Key != p.Key) {
+		if err == nil && (u.BucketID != b.ID || u.Key != p.Key || u.Native) {
 			err = noSuchUpload(uploadID)
 		}
 		return err

@@ -107,7 +107,7 @@ func (w *versionWalk) older(ctx context.Context, e *Entry, seq, id int64) error 
 
 // version takes one version unless it has expired.
 func (w *versionWalk) version(e *Entry, v Version, latest bool) {
-	if !expired(&v, w.now) {
+	if !expired(&v, w.now) && !v.placeholder() {
 		w.items = append(w.items, VersionItem{Key: e.Key, ObjectID: e.ObjectID, Version: v, Latest: latest})
 	}
 }

@@ -47,6 +47,9 @@ type entryAt struct {
 
 // supersede makes room for a new current version of e, which is the null version when null is true.
 func (m *mutation) supersede(ctx context.Context, e *Entry, null bool) error {
+	if e.Version.placeholder() {
+		return nil
+	}
 	if m.bucket.Versioning == VersioningOff || null && e.Version.Null {
 		return m.dropVersion(ctx, &e.Version)
 	}
@@ -216,6 +219,9 @@ func parseVersionID(s string) (versionRef, error) {
 
 // is tells whether v is the version that r names. The null version has a number too, but is not found by it.
 func (r versionRef) is(v *Version) bool {
+	if v.placeholder() {
+		return false
+	}
 	if r.null || v.Null {
 		return r.null && v.Null
 	}

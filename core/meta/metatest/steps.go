@@ -113,7 +113,7 @@ func fullVersion(seq int64, size int) core.Version {
 			Metadata:        map[string]string{"a": "ä<&>\u2028", "big": string(big)}, Tags: map[string]string{"": "x"},
 			Checksum:    core.Checksum{Algorithm: "SHA1", Composite: true, Value: "AAAA-2"},
 			RetainUntil: 1, RetainMode: "GOVERNANCE",
-			LegalHold: true, CreateReason: "copy", ClientCreated: -1,
+			LegalHold: true, CreateReason: "copy", ClientCreated: -1, PartsSHA256: sum[:],
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package sqlmeta
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -76,9 +77,19 @@ func (p *attrsParser) attrs(a *core.Attrs) {
 			p.texts(&a.Tags)
 		case "cs":
 			p.checksum(&a.Checksum)
+		case "ps":
+			p.raw(&a.PartsSHA256)
 		default:
 			p.strange = true
 		}
+	}
+}
+
+// raw reads bytes, which are base64.
+func (p *attrsParser) raw(b *[]byte) {
+	var err error
+	if *b, err = base64.StdEncoding.Strict().DecodeString(p.text()); err != nil {
+		p.strange = true
 	}
 }
 
@@ -186,6 +197,9 @@ func appendAttrs(buf []byte, a *core.Attrs) ([]byte, bool) {
 		}
 		w.member("v", a.Checksum.Value)
 		w.close(start)
+	}
+	if len(a.PartsSHA256) > 0 {
+		w.member("ps", base64.StdEncoding.EncodeToString(a.PartsSHA256))
 	}
 	w.close(first)
 	return w.buf, !w.strange

@@ -28,6 +28,8 @@ func someAttrs() []core.Attrs {
 		{LegalHold: true},
 		{CreateReason: "r"},
 		{ClientCreated: -1},
+		{PartsSHA256: []byte{0, 255, 3}},
+		{ContentType: "a", PartsSHA256: []byte{1}, Checksum: core.Checksum{Algorithm: "SHA1"}},
 	}
 }
 

@@ -1,0 +1,213 @@
+package core
+
+import (
+	"context"
+	"errors"
+)
+
+// errElsewhere: the object at a key is not the one that was found there by its id; it moved meanwhile.
+var errElsewhere = errors.New("another object is at the key")
+
+// unfinished is the error of an operation that an unfinished native upload is in the way of.
+func unfinished(key string) error {
+	return Errorf(Conflict, key, "an unfinished multipart upload lies there; complete or abort it first")
+}
+
+// noSuchPackage is the error for a missing package, and for one in a bucket that the caller may not know of.
+func noSuchPackage(id int64) error { return Errorf(NotFound, "", "there is no package %d", id) }
+
+// BucketByID returns a bucket on which the caller has that right. Errors: NoSuchBucket, also where the caller has no
+// right at all; Forbidden.
+func (se *Session) BucketByID(ctx context.Context, id int64, need Access) (Bucket, error) {
+	var b Bucket
+	err := se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
+		var found bool
+		var err error
+		if b, found, err = tx.Bucket(ctx, id); err == nil && (!found || b.Deleting) {
+			err = noSuchBucketID(id)
+		}
+		return err
+	})
+	if err != nil {
+		return Bucket{}, fail("bucket", "", err)
+	}
+	got, err := se.authorize(ctx, b.Name, need)
+	if err == nil && got.ID != id { // renamed meanwhile, and the name is another's
+		err = noSuchBucketID(id)
+	}
+	return got, unknown(err, noSuchBucketID(id))
+}
+
+func noSuchBucketID(id int64) error { return Errorf(NoSuchBucket, "", "there is no bucket %d", id) }
+
+// unknown is err, but missing where the caller has no right at all on the bucket that it is about.
+func unknown(err, missing error) error {
+	if e, ok := errors.AsType[*Error](err); ok && (e.Code == Forbidden && e.Hidden || e.Code == NoSuchBucket) {
+		return missing
+	}
+	return err
+}
+
+// Package returns a package with its bucket, on which the caller must have that right. Errors: NotFound, also where
+// the caller has no right on the bucket at all; Forbidden.
+func (se *Session) Package(ctx context.Context, id int64, need Access) (Package, Bucket, error) {
+	var p Package
+	err := se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
+		var found bool
+		var err error
+		if p, found, err = tx.Package(ctx, id); err == nil && !found {
+			err = noSuchPackage(id)
+		}
+		return err
+	})
+	if err != nil {
+		return Package{}, Bucket{}, fail("package", "", err)
+	}
+	b, err := se.BucketByID(ctx, p.BucketID, need)
+	return p, b, unknown(err, noSuchPackage(id))
+}
+
+// PackageNamed returns the package of that name, "" being the root package. Errors: NoSuchBucket, Forbidden, NotFound.
+func (se *Session) PackageNamed(ctx context.Context, bucket, name string) (Package, error) {
+	b, err := se.authorize(ctx, bucket, AccessRead)
+	if err != nil {
+		return Package{}, err
+	}
+	var p Package
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
+		var found bool
+		var err error
+		if p, found, err = tx.PackageByName(ctx, b.ID, name); err == nil && !found {
+			err = Errorf(NotFound, "", "the bucket has no package of the name %q", name)
+		}
+		return err
+	})
+	return p, fail("package", bucket, err)
+}
+
+// Packages lists a bucket's packages by id, after that one, up to limit. Errors: NoSuchBucket, Forbidden.
+func (se *Session) Packages(ctx context.Context, bucketID, after int64, limit int) ([]Package, error) {
+	if _, err := se.BucketByID(ctx, bucketID, AccessRead); err != nil {
+		return nil, err
+	}
+	var page []Package
+	err := se.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
+		var err error
+		page, err = tx.Packages(ctx, bucketID, after, limit)
+		return err
+	})
+	return page, fail("list packages", "", err)
+}
+
+// CreatePackage makes an explicit package. Errors: NoSuchBucket, Forbidden, BadName, Exists, NoSpace.
+func (se *Session) CreatePackage(ctx context.Context, bucketID int64, name string) (Package, error) {
+	if err := checkPackageName(name); err != nil {
+		return Package{}, err
+	}
+	b, err := se.BucketByID(ctx, bucketID, AccessWrite)
+	if err == nil {
+		err = se.s.checkReserve()
+	}
+	if err != nil {
+		return Package{}, err
+	}
+	var p Package
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
+		m, err := se.begin(ctx, tx, b)
+		if err != nil {
+			return err
+		}
+		if _, found, err := tx.PackageByName(ctx, b.ID, name); err != nil || found {
+			if found {
+				err = Errorf(Exists, name, "the bucket has a package of this name already")
+			}
+			return err
+		}
+		if err := m.makePackage(ctx, name, true); err != nil {
+			return err
+		}
+		p, _, err = tx.PackageByName(ctx, b.ID, name)
+		return err
+	})
+	return p, fail("create package", b.Name, err)
+}
+
+// packageStep is how many objects of a package one transaction deletes.
+const packageStep = 500
+
+// DeletePackage deletes the objects of a package as DeleteMembers does, some in each transaction, and with the last of
+// them the package. After an error some may be gone; a repetition goes on. Errors: NotFound, Forbidden (also:
+// retention), ReadOnly, Internal.
+func (se *Session) DeletePackage(ctx context.Context, id int64) error {
+	p, b, err := se.Package(ctx, id, AccessWrite)
+	if err != nil {
+		return err
+	}
+	ctx = MakingRoom(ctx)
+	for more := true; more && err == nil; {
+		var first int64
+		if first, err = se.s.nextIDs(ctx, "object", packageStep); err != nil {
+			break
+		}
+		se.s.hook("delete.commit.before")
+		err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
+			m, err := se.begin(ctx, tx, b)
+			if err != nil {
+				return err
+			}
+			if more, err = m.dropMembers(ctx, p, first); err != nil {
+				return err
+			}
+			if err := m.finish(ctx); err != nil || more {
+				return err
+			}
+			return tx.DeletePackage(ctx, p.ID)
+		})
+		se.s.hook("delete.commit.after")
+	}
+	return fail("delete package", b.Name, err)
+}
+
+// dropMembers deletes up to packageStep objects of a package and tells whether there may be more.
+func (m *mutation) dropMembers(ctx context.Context, p Package, firstID int64) (more bool, err error) {
+	left := packageStep
+	for _, r := range memberRanges(&p, "", "") {
+		r.q.BucketID, r.q.Limit = m.bucket.ID, left
+		for left > 0 {
+			items, err := m.tx.List(ctx, r.q)
+			if err != nil {
+				return false, err
+			}
+			for i := range items {
+				r.q.after(items[i].name())
+				if items[i].CommonPrefix != "" {
+					continue
+				}
+				left--
+				if err := m.dropMember(ctx, &items[i].Entry, newIDs{object: firstID + int64(left)}); err != nil {
+					return false, err
+				}
+			}
+			if len(items) < r.q.Limit {
+				break
+			}
+			r.q.Limit = left
+		}
+	}
+	return left == 0, nil
+}
+
+// inPackage returns NotFound unless the package is there and key belongs to it; 0 is any package.
+func (m *mutation) inPackage(ctx context.Context, id int64, key string) error {
+	if id == 0 {
+		return nil
+	}
+	p, found, err := m.tx.Package(ctx, id)
+	if err != nil {
+		return err
+	}
+	if name, _ := SplitKey(key); !found || p.BucketID != m.bucket.ID || p.Name != name {
+		return noSuchPackage(id)
+	}
+	return nil
+}
