@@ -11,13 +11,18 @@ const maxHeaderName = 128
 // canonicalParts are the parts of a canonical request that are not in the request itself.
 type canonicalParts struct {
 	host, signed, payload string
+	twice                 bool // the path is encoded twice
 }
 
 // appendCanonical appends the canonical request of r (AWS General Reference, "Create a canonical request").
 func appendCanonical(dst []byte, r *http.Request, q Query, parts canonicalParts) ([]byte, error) {
 	dst = append(dst, r.Method...)
 	dst = append(dst, '\n')
-	dst = appendPath(dst, r.URL.EscapedPath())
+	if parts.twice {
+		dst = appendTwice(dst, r.URL.EscapedPath())
+	} else {
+		dst = appendPath(dst, r.URL.EscapedPath())
+	}
 	dst = append(dst, '\n')
 	dst = appendQuery(dst, q)
 	dst = append(dst, '\n')

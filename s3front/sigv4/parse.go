@@ -19,6 +19,7 @@ const (
 	paramKey       = "X-Amz-Credential"
 	paramDate      = "X-Amz-Date"
 	paramExpires   = "X-Amz-Expires"
+	paramXExpires  = "X-Expires"
 	paramSigned    = "X-Amz-SignedHeaders"
 	paramSignature = "X-Amz-Signature"
 	paramSession   = "X-Amz-Security-Token"
@@ -257,7 +258,11 @@ func hexHash(s string) bool {
 // parseQuery reads the X-Amz-* parameters of a presigned request, each exactly once.
 func (v *Verifier) parseQuery(q Query) (claim, error) {
 	c := claim{presigned: true, signed: q.Get(paramSigned), signature: q.Get(paramSignature), stamp: q.Get(paramDate)}
-	for _, name := range []string{paramAlgorithm, paramKey, paramSignature, paramDate, paramSigned, paramExpires} {
+	expires := paramExpires
+	if v.cfg.XExpires && !q.Has(paramExpires) {
+		expires = paramXExpires
+	}
+	for _, name := range []string{paramAlgorithm, paramKey, paramSignature, paramDate, paramSigned, expires} {
 		if q.count(name) != 1 {
 			return c, refuse(MalformedQuery, "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")
 		}
@@ -281,7 +286,7 @@ func (v *Verifier) parseQuery(q Query) (claim, error) {
 	if c.stamp[:8] != c.date {
 		return c, refuse(MalformedQuery, "Invalid credential date %q. This date is not the same as X-Amz-Date: %q.", c.date, c.stamp[:8])
 	}
-	return c, parseExpires(&c, q.Get(paramExpires))
+	return c, parseExpires(&c, q.Get(expires))
 }
 
 func parseExpires(c *claim, s string) error {

@@ -150,6 +150,18 @@ func appendPath(dst []byte, escaped string) []byte {
 	return dst
 }
 
+// appendTwice appends the canonical form of an escaped path for services that have it encoded once more.
+func appendTwice(dst []byte, escaped string) []byte {
+	for _, c := range appendPath(nil, escaped) {
+		if c == '/' {
+			dst = append(dst, c)
+		} else {
+			dst = appendOctet(dst, c)
+		}
+	}
+	return dst
+}
+
 // appendQuery appends the canonical query: encoded, sorted by name, then by value, without the signature.
 func appendQuery(dst []byte, q Query) []byte {
 	if len(q) == 0 {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,14 @@ type Config struct {
 	Services []string         // allowed in the credential's scope; empty: "s3"
 	Now      func() time.Time // nil: time.Now
 	Keys     int              // how many derived keys are remembered; 0: 1024
+	// Unsaid returns what may stand for the hash of the payload in the signature of a request that announces none, in
+	// the header or the query; each is tried. nil: S3's rules, which demand the header and take UNSIGNED-PAYLOAD in a
+	// presigned request.
+	Unsaid func(r *http.Request, kind Kind) ([]string, error)
+	// Twice are services whose clients may have encoded the path twice, as AWS's do for all but S3.
+	Twice []string
+	// XExpires: X-Expires stands for X-Amz-Expires where that is absent.
+	XExpires bool
 }
 
 // Verifier verifies requests. It is safe for concurrent use.
@@ -42,11 +51,12 @@ type Verifier struct {
 	keys     *keyCache
 	buffers  sync.Pool // *[]byte, of canonical requests
 	derive   func(secret, date, region, service string) [32]byte
+	cfg      Config
 }
 
 // New makes a Verifier.
 func New(cfg Config) *Verifier {
-	v := &Verifier{services: cfg.Services, now: cfg.Now, keys: newKeyCache(cfg.Keys), derive: signingKey}
+	v := &Verifier{cfg: cfg, services: cfg.Services, now: cfg.Now, keys: newKeyCache(cfg.Keys), derive: signingKey}
 	if len(v.services) == 0 {
 		v.services = []string{"s3"}
 	}
@@ -83,6 +93,10 @@ func (v *Verifier) Verify(r *http.Request, q Query, lookup Lookup, hosts ...stri
 		return Auth{}, err
 	}
 	payload, hash, err := payloadOf(r, q, kind)
+	unsaid := v.cfg.Unsaid != nil && kind != Anonymous && silent(r, q, kind)
+	if unsaid {
+		payload, hash, err = Unsigned, "", nil
+	}
 	if err != nil {
 		return Auth{}, err
 	}
@@ -113,8 +127,19 @@ func (v *Verifier) Verify(r *http.Request, q Query, lookup Lookup, hosts ...stri
 	if s.secret, s.known, err = lookup(r.Context(), c.accessKey); err != nil {
 		return Auth{}, err
 	}
-	a.key, err = v.compare(r, q, &s)
+	hashes := []string{hash}
+	if unsaid {
+		if hashes, err = v.cfg.Unsaid(r, kind); err != nil {
+			return Auth{}, err
+		}
+	}
+	a.key, err = v.compareAll(r, q, &s, hashes)
 	return a, err
+}
+
+// silent tells whether a request announces no hash of its payload.
+func silent(r *http.Request, q Query, kind Kind) bool {
+	return r.Header.Get("X-Amz-Content-Sha256") == "" && (kind != Presigned || q.Get(paramPayload) == "")
 }
 
 // signing is what compare works on.
@@ -122,8 +147,29 @@ type signing struct {
 	claim  claim
 	hash   string
 	hosts  []string // beside the request's own
+	twice  bool     // the path is encoded twice
 	secret string
 	known  bool
+}
+
+// compareAll compares the signature with that of each hash and, where the service has it, of the path encoded twice.
+func (v *Verifier) compareAll(r *http.Request, q Query, s *signing, hashes []string) (key [32]byte, err error) {
+	forms := []bool{false}
+	if slices.Contains(v.cfg.Twice, s.claim.service) {
+		forms = append(forms, true)
+	}
+	var first error
+	for _, s.twice = range forms {
+		for _, s.hash = range hashes {
+			if key, err = v.compare(r, q, s); err == nil {
+				return key, nil
+			}
+			if first == nil {
+				first = err
+			}
+		}
+	}
+	return key, first
 }
 
 // compare computes the signature and compares it in constant time. It returns the signing key.
@@ -161,7 +207,7 @@ func (v *Verifier) match(r *http.Request, q Query, s *signing, key *[32]byte, ho
 	c := &s.claim
 	buf, _ := v.buffers.Get().(*[]byte)
 	defer v.buffers.Put(buf)
-	canonical, err := appendCanonical((*buf)[:0], r, q, canonicalParts{host: host, signed: c.signed, payload: s.hash})
+	canonical, err := appendCanonical((*buf)[:0], r, q, canonicalParts{host: host, signed: c.signed, payload: s.hash, twice: s.twice})
 	if err != nil {
 		return nil, err
 	}
