@@ -152,18 +152,27 @@ func answer[T any](w http.ResponseWriter, data T) error {
 
 // write sends a document. That the client is gone is seen by whoever looks at the connection next.
 func write(w http.ResponseWriter, status int, doc any) {
-	b, err := json.Marshal(doc)
+	b, err := encode(doc)
 	if err != nil {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(b)+1))
+	h.Set("Content-Length", strconv.Itoa(len(b)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(b, '\n'))
+	_, _ = w.Write(b)
+}
+
+// encode is the JSON of a document and a line break. URLs in it are as they are to be used: no browser takes it for HTML.
+func encode(doc any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(doc)
+	return b.Bytes(), err
 }
 
 // timeOf makes a time of documents of one of core.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -31,6 +32,13 @@ type Config struct {
 	NoteCode func(ctx context.Context, code string)
 	// Observe hears of every error before its reply; nil: nobody asks. It must not block.
 	Observe func(ctx context.Context, e Event)
+	// PublicURL is the address that clients use where a proxy stands before the server: scheme://host[:port]; "" when
+	// there is none. Signatures may be made for its host, too. The administration does not use it.
+	PublicURL string
+	// Now is the clock of signatures, nil: time.Now; TokenLifetime that of tokens of user/login, 0: 24 h. The
+	// administration uses neither.
+	Now           func() time.Time
+	TokenLifetime time.Duration
 }
 
 // Event is what Observe hears.
@@ -40,6 +48,8 @@ type Event struct {
 	Status    int
 	Code      string
 	Err       error
+	// Cut: the answer had begun when it could not go on, so the connection was cut. Status is that of the begun answer.
+	Cut bool
 }
 
 // handler serves one call for an authenticated caller. It returns an error only if it has not begun its reply.

@@ -1,12 +1,15 @@
 package nativeapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
 
 	"trivium/core"
 	"trivium/nativeapi/adminapi"
+	v1 "trivium/nativeapi/v1"
+	"trivium/s3front/sigv4"
 )
 
 // reply is how a core.Code looks on the wire (native API, "Envelope, errors, common rules").
@@ -66,17 +69,51 @@ func badArgument(message string) error {
 	return &refusal{http.StatusBadRequest, "BadArgument", message}
 }
 
-// fail answers an error. What went wrong inside is for the log alone.
-func (d *door) fail(w http.ResponseWriter, r *http.Request, e Event) {
-	rep, message := replyOf(core.CodeOf(e.Err)), "internal error: the log says more under this request id"
-	if ref, ok := errors.AsType[*refusal](e.Err); ok {
-		rep, message = reply{ref.status, ref.code}, ref.message
-	} else if ce, ok := errors.AsType[*core.Error](e.Err); ok && ce.Msg != "" {
+// worded translates an error into what is answered.
+func worded(err error) (reply, string) {
+	if ref, ok := errors.AsType[*refusal](err); ok {
+		return reply{ref.status, ref.code}, ref.message
+	}
+	rep, message := replyOf(core.CodeOf(err)), "internal error: the log says more under this request id"
+	if ce, ok := errors.AsType[*core.Error](err); ok && ce.Msg != "" {
 		message = ce.Msg
 		if ce.Path != "" && !strings.Contains(message, ce.Path) {
 			message = ce.Path + ": " + message
 		}
 	}
+	return rep, message
+}
+
+// isCore tells whether an error has a code of core.
+func isCore(err error) bool {
+	_, ok := errors.AsType[*core.Error](err)
+	return ok
+}
+
+// fail answers an error of /v1. A bucket on which the caller has no right at all is treated as missing.
+func (d *native) fail(ctx context.Context, w http.ResponseWriter, e Event) {
+	rep, message := worded(e.Err)
+	if sig, ok := errors.AsType[*sigv4.Error](e.Err); ok {
+		rep, message = reply{http.StatusUnauthorized, "Unauthorized"}, sig.Msg
+	} else if ce, ok := errors.AsType[*core.Error](e.Err); ok && ce.Code == core.Forbidden && ce.Hidden {
+		rep, message = reply{http.StatusNotFound, "DataNotFound"}, "there is no such bucket"
+	}
+	e.Status, e.Code = rep.status, rep.code
+	if d.cfg.NoteCode != nil {
+		d.cfg.NoteCode(ctx, e.Code)
+	}
+	if d.cfg.Observe != nil {
+		d.cfg.Observe(ctx, e)
+	}
+	if rep.status == http.StatusTooManyRequests || rep.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	write(w, rep.status, v1.Answer[*struct{}]{Code: rep.code, Message: message})
+}
+
+// fail answers an error. What went wrong inside is for the log alone.
+func (d *door) fail(w http.ResponseWriter, r *http.Request, e Event) {
+	rep, message := worded(e.Err)
 	e.Status, e.Code = rep.status, rep.code
 	ctx := r.Context()
 	if d.cfg.NoteCode != nil {

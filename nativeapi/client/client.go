@@ -1,5 +1,5 @@
-// Package client speaks the calls of administrators, /v1/admin/, to a server, on this machine by its socket or anywhere
-// by its URL, or to a handler in the same process.
+// Package client speaks the native API, /v1/, and the calls of administrators below it, to a server, on this machine by its
+// socket or anywhere by its URL, or to a handler in the same process.
 package client
 
 import (
@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"trivium/nativeapi/adminapi"
@@ -82,7 +83,7 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// InProcess returns a client of a handler of this process. An answer is kept in memory.
+// InProcess returns a client of a handler of this process.
 func InProcess(h http.Handler) *Client {
 	return &Client{http: &http.Client{Transport: inProcess{h}}}
 }
@@ -104,16 +105,27 @@ func post[T any](ctx context.Context, c *Client, call string, doc any) (T, error
 
 // do makes a call and reads its answer.
 func do[T any](ctx context.Context, c *Client, method, call string, body []byte) (data T, err error) {
-	r, err := http.NewRequestWithContext(ctx, method, cmp.Or(c.base, "http://localhost")+adminapi.Prefix+call, bytes.NewReader(body))
+	r, err := c.request(ctx, method, adminapi.Prefix+call, bytes.NewReader(body))
 	if err != nil {
 		return data, fmt.Errorf("%s: %w", call, err)
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if c.name != "" {
+	return answerOf[T](c, r)
+}
+
+// request makes a request with the client's credentials.
+func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, method, cmp.Or(c.base, "http://localhost")+path, body)
+	if err == nil && c.name != "" {
 		r.SetBasicAuth(c.name, c.password)
 	}
+	return r, err
+}
+
+// answerOf sends a request and reads its answer.
+func answerOf[T any](c *Client, r *http.Request) (data T, err error) {
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return data, err
@@ -145,30 +157,64 @@ func refused(status int, text []byte) error {
 // inProcess is a transport to a handler.
 type inProcess struct{ h http.Handler }
 
-// RoundTrip implements http.RoundTripper.
+// RoundTrip implements http.RoundTripper. It returns when the answer begins; who closes its body waits for the handler.
 func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	in := r.Clone(r.Context())
 	in.RequestURI = r.URL.RequestURI()
 	if in.Body == nil {
 		in.Body = http.NoBody
 	}
-	out := &recorder{header: make(http.Header), status: http.StatusOK}
-	p.h.ServeHTTP(out, in)
-	if err := in.Body.Close(); err != nil {
-		return nil, err
-	}
-	return &http.Response{
-		StatusCode: out.status, Header: out.header, Body: io.NopCloser(&out.body), ContentLength: int64(out.body.Len()),
+	body, pipe := io.Pipe()
+	out := &recorder{header: make(http.Header), pipe: pipe, begun: make(chan struct{})}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		pipe.CloseWithError(p.serve(out, in))
+	}()
+	<-out.begun
+	resp := &http.Response{
+		StatusCode: out.status, Header: out.sent, Body: &answerBody{body, ended}, ContentLength: -1,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
-	}, nil
+	}
+	if n, err := strconv.ParseInt(out.sent.Get("Content-Length"), 10, 64); err == nil {
+		resp.ContentLength = n
+	}
+	return resp, nil
 }
 
-// recorder keeps an answer.
+// serve runs the handler; an answer that it cuts ends with an error.
+func (p inProcess) serve(out *recorder, in *http.Request) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = io.ErrUnexpectedEOF
+		}
+		err = errors.Join(err, in.Body.Close())
+		out.WriteHeader(http.StatusOK)
+	}()
+	p.h.ServeHTTP(out, in)
+	return nil
+}
+
+// answerBody is the body of an answer of this process.
+type answerBody struct {
+	*io.PipeReader
+	ended <-chan struct{}
+}
+
+// Close implements io.Closer.
+func (b *answerBody) Close() error {
+	err := b.PipeReader.Close()
+	<-b.ended
+	return err
+}
+
+// recorder hands an answer over as it is written.
 type recorder struct {
 	header http.Header
+	sent   http.Header
 	status int
-	begun  bool
-	body   bytes.Buffer
+	pipe   *io.PipeWriter
+	begun  chan struct{}
 }
 
 // Header implements http.ResponseWriter.
@@ -176,13 +222,14 @@ func (w *recorder) Header() http.Header { return w.header }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *recorder) WriteHeader(status int) {
-	if !w.begun {
-		w.status, w.begun = status, true
+	if w.sent == nil {
+		w.sent, w.status = w.header.Clone(), status
+		close(w.begun)
 	}
 }
 
 // Write implements http.ResponseWriter.
 func (w *recorder) Write(p []byte) (int, error) {
-	w.begun = true
-	return w.body.Write(p)
+	w.WriteHeader(http.StatusOK)
+	return w.pipe.Write(p)
 }

@@ -96,8 +96,11 @@ func presigned(t *testing.T, at time.Time, name, seconds string) *http.Request {
 	c := s.claim(at)
 	c.signed = "host"
 	q := Query{
-		{Name: paramAlgorithm, Value: algorithm}, {Name: paramKey, Value: "AK/" + c.scope}, {Name: paramDate, Value: c.stamp},
-		{Name: name, Value: seconds}, {Name: paramSigned, Value: c.signed},
+		{Name: paramAlgorithm, Value: algorithm},
+		{Name: paramKey, Value: "AK/" + c.scope},
+		{Name: paramDate, Value: c.stamp},
+		{Name: name, Value: seconds},
+		{Name: paramSigned, Value: c.signed},
 	}
 	canonical, err := appendCanonical(nil, r, q, canonicalParts{host: r.Host, signed: c.signed, payload: UnsignedPayload})
 	if err != nil {

@@ -1,0 +1,189 @@
+package nativeapi
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+
+	"trivium/core"
+	"trivium/core/content"
+	v1 "trivium/nativeapi/v1"
+)
+
+// createBucket is POST bucket/create.
+func createBucket(w http.ResponseWriter, r *request) error {
+	var in v1.NewBucket
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	b, err := r.se.CreateBucket(r.Context(), in.Name, core.CreateBucketOptions{})
+	if err != nil {
+		return named("name", err)
+	}
+	return r.reply(w, v1.OneBucket{Bucket: bucketRecord(&b)})
+}
+
+// named adds to a refusal of a name which field it is about.
+func named(field string, err error) error {
+	if core.CodeOf(err) == core.BadName && err != nil {
+		_, message := worded(err)
+		return badArgument(field + ": " + message)
+	}
+	return err
+}
+
+// getBucket is GET bucket/getByName.
+func getBucket(w http.ResponseWriter, r *request) error {
+	name, err := r.needText("name")
+	if err != nil {
+		return err
+	}
+	b, err := r.se.Bucket(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	return r.reply(w, v1.OneBucket{Bucket: bucketRecord(&b)})
+}
+
+// listBuckets is GET bucket/listAll.
+func listBuckets(w http.ResponseWriter, r *request) error {
+	out := v1.AllBuckets{Buckets: []v1.Bucket{}}
+	for after, more := "", true; more; {
+		var page []core.Bucket
+		var err error
+		page, more, err = r.se.Buckets(r.Context(), core.BucketListOptions{After: after, Limit: v1.MaxPage})
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			out.Buckets = append(out.Buckets, bucketRecord(&page[i]))
+			after = page[i].Name
+		}
+	}
+	slices.SortFunc(out.Buckets, func(a, b v1.Bucket) int { return cmp.Compare(a.BucketID, b.BucketID) })
+	return r.reply(w, out)
+}
+
+// bucketRef reads which bucket is meant from the body, and finds it.
+func (r *request) bucketRef(need core.Access) (core.Bucket, error) {
+	var in v1.BucketRef
+	if err := r.decode(&in); err != nil {
+		return core.Bucket{}, err
+	}
+	return r.se.BucketByID(r.Context(), in.BucketID, need)
+}
+
+// deleteBucket is POST bucket/delete.
+func deleteBucket(w http.ResponseWriter, r *request) error {
+	b, err := r.bucketRef(core.AccessOwner)
+	if err != nil {
+		return err
+	}
+	if err := r.se.DeleteBucket(r.Context(), b.Name, true); err != nil {
+		return err
+	}
+	return r.reply(w, nil)
+}
+
+// getPolicy is GET bucket/getPolicy.
+func getPolicy(w http.ResponseWriter, r *request) error {
+	id, err := r.number("bucketID")
+	if err != nil {
+		return err
+	}
+	b, err := r.se.BucketByID(r.Context(), id, core.AccessOwner)
+	if err != nil {
+		return err
+	}
+	return r.policy(w, b.Name)
+}
+
+// policy answers with the policy of a bucket.
+func (r *request) policy(w http.ResponseWriter, bucket string) error {
+	ctx := r.Context()
+	b, err := r.se.Bucket(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	grants, err := r.se.Grants(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	doc := v1.Policy{
+		Redundancy: v1.Redundancy{Type: b.Policy.Redundancy.Redundancy.String()}, Spaces: make([]int64, len(b.Policy.Spaces)),
+		Versioning: versioningWords()[b.Versioning], PublicRead: b.Policy.PublicRead, Grants: make([]v1.Grant, len(grants)),
+	}
+	for i, id := range b.Policy.Spaces {
+		doc.Spaces[i] = int64(id)
+	}
+	for i, g := range grants {
+		doc.Grants[i] = v1.Grant{UserID: g.UserID, Access: accessWords()[g.Access]}
+	}
+	return r.reply(w, v1.OnePolicy{Policy: doc})
+}
+
+// versioningWords are the states by their numbers, accessWords the rights.
+func versioningWords() []string { return []string{"Off", "Enabled", "Suspended"} }
+func accessWords() []string     { return []string{"", "read", "write", "owner"} }
+
+// setPolicy is POST bucket/setPolicy.
+func setPolicy(w http.ResponseWriter, r *request) error {
+	var in v1.NewPolicy
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	b, err := r.se.BucketByID(r.Context(), in.BucketID, core.AccessOwner)
+	if err != nil {
+		return err
+	}
+	rules, err := rulesOf(&b, &in.Policy)
+	if err != nil {
+		return err
+	}
+	if err := r.se.SetRules(r.Context(), b.Name, rules); err != nil {
+		return err
+	}
+	return r.policy(w, b.Name)
+}
+
+// rulesOf is what a policy changes of b.
+func rulesOf(b *core.Bucket, in *v1.PolicyChange) (core.BucketRules, error) {
+	var rules core.BucketRules
+	p := b.Policy
+	if in.Redundancy != nil {
+		if in.Redundancy.Type != v1.RedundancyNone {
+			return rules, badArgument("policy.redundancy.type: " + short(in.Redundancy.Type) + ": only none can be had yet")
+		}
+		p.Redundancy = content.Policy{}
+	}
+	if in.Spaces != nil {
+		p.Spaces = nil
+		for _, id := range *in.Spaces {
+			p.Spaces = append(p.Spaces, content.SpaceID(id))
+		}
+	}
+	if in.PublicRead != nil {
+		p.PublicRead = *in.PublicRead
+	}
+	rules.Policy = &p
+	if in.Versioning != nil {
+		i := slices.Index(versioningWords(), *in.Versioning)
+		if i < 0 {
+			return rules, badArgument("policy.versioning: it must be Off, Enabled or Suspended")
+		}
+		v := core.Versioning(i)
+		rules.Versioning = &v
+	}
+	if in.Grants != nil {
+		grants := make([]core.Grant, len(*in.Grants))
+		for i, g := range *in.Grants {
+			access := slices.Index(accessWords(), g.Access)
+			if access < int(core.AccessRead) || access > int(core.AccessWrite) {
+				return rules, badArgument("policy.grants: access must be read or write")
+			}
+			grants[i] = core.Grant{UserID: g.UserID, Access: core.Access(access)}
+		}
+		rules.Grants = &grants
+	}
+	return rules, nil
+}

@@ -1,0 +1,213 @@
+package nativeapi_test
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trivium/core"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestGolden makes each call once, in one story on a new Service whose clock goes one second per request, and compares
+// request and answer with the golden file of the call's name.
+func TestGolden(t *testing.T) {
+	l := newLab(t)
+	if err := l.env.Admin.SetPassword(t.Context(), l.ids["ann"], "password of ann"); err != nil {
+		t.Fatal(err)
+	}
+	kind, files := form(`{"packageID":1,"affinity":0}`, filePart{"files", "test.txt", "text/plain", "testdata"}, filePart{"files", "a%2Fb%2Ftest2.txt", "", "testdata2"})
+	_, part := form(`{"objectID":4,"index":1}`, filePart{"file", "part1", "", "0123456789"})
+	post := func(name, body string) step {
+		return step{name, call{method: "POST", target: "/v1/" + name, user: "admin", kind: "application/json", body: body}}
+	}
+	get := func(name, query string) step {
+		return step{name, call{method: "GET", target: "/v1/" + name + query, user: "admin"}}
+	}
+	last := "" // objectID of the answer before
+	for _, s := range []step{
+		{"user/login", call{method: "POST", target: "/v1/user/login", kind: "application/json", body: `{"value":"ann","password":"password of ann"}`}},
+		post("bucket/create", `{"name":"bkt1"}`),
+		get("bucket/getByName", "?name=bkt1"),
+		get("bucket/listAll", ""),
+		post("package/create", `{"bucketID":1,"name":"t1"}`),
+		get("package/getByFullName", "?bucketName=bkt1&packageName=t1"),
+		get("package/getByID", "?packageID=1"),
+		get("package/listBucketPackages", "?bucketID=1"),
+		{"object/upload", call{method: "POST", target: "/v1/object/upload", user: "admin", kind: kind, body: files}},
+		{"object/putByPath", call{method: "PUT", target: "/v1/object/putByPath?packageID=1&path=raw.json", user: "admin", body: "{}"}},
+		get("object/download", "?objectID=1&offset=4&length=100"),
+		get("object/downloadByPath", "?path=bkt1/t1/a/b/test2.txt"),
+		get("object/info", "?packageID=1&path=raw.json"),
+		get("object/listByPath", "?packageID=1&path=&isPrefix=true&noRecursive=true&maxKeys=2"),
+		get("object/getPackageObjects", "?packageID=1"),
+		post("object/newMultipartUpload", `{"packageID":1,"path":"multi"}`),
+		{"object/uploadPart", call{method: "POST", target: "/v1/object/uploadPart", user: "admin", kind: kind, body: part}},
+		get("object/listParts", "?objectID=4"),
+		post("object/completeMultipartUpload", `{"objectID":4,"indexes":[1,1]}`),
+		post("object/move", `{"movings":[{"objectID":1,"packageID":1,"path":"trace2.txt"},{"objectID":99,"packageID":1,"path":"x"}]}`),
+		post("object/clone", `{"clonings":[{"objectID":1,"newPath":"trace3.txt","newPackageID":1},{"objectID":99,"newPath":"x","newPackageID":1}]}`),
+		post("object/presign", `{"operation":"download","objectID":1,"expires":60}`),
+		post("bucket/setPolicy", `{"bucketID":1,"policy":{"versioning":"Enabled","grants":[{"userID":`+fmt.Sprint(l.ids["bob"])+`,"access":"read"}]}}`),
+		get("bucket/getPolicy", "?bucketID=1"),
+		{"", call{method: "PUT", target: "/v1/object/putByPath?packageID=1&path=raw.json", user: "admin", body: "[]"}},
+		get("object/listVersions", "?objectID=3"),
+		post("object/restoreVersion", `{"objectID":3,"versionID":"null"}`),
+		{"", call{method: "POST", target: "/v1/object/newMultipartUpload", user: "admin", kind: "application/json", body: `{"packageID":1,"path":"gone"}`}},
+		post("object/abortMultipartUpload", `{"objectID":LAST}`),
+		get("package/download", "?packageID=1&format=tar&prefix=trace"),
+		post("object/delete", `{"objectIDs":[1,99]}`),
+		post("package/delete", `{"packageID":1}`),
+		post("bucket/delete", `{"bucketID":1}`),
+		{"system/health", call{method: "GET", target: "/v1/system/health"}},
+	} {
+		s.body = strings.ReplaceAll(s.body, "LAST", last)
+		a := l.do(s.call)
+		last = fmt.Sprint(num(a, "object", "objectID"))
+		if a.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d %s", s.target, a.StatusCode, a.body)
+		}
+		if s.golden != "" {
+			compareGolden(t, strings.ReplaceAll(s.golden, "/", "-"), transcript(s.call, a))
+		}
+	}
+}
+
+// step is one request of the story and the name of its golden file; "": it is not kept.
+type step struct {
+	golden string
+	call
+}
+
+// changing is what differs from run to run: tokens and the time that health tells.
+var changing = regexp.MustCompile(`("token":"|X-Trivium-Token=)[A-Za-z0-9_-]+|"time":"[^"]*"`)
+
+// transcript writes a request without its credentials, and its answer.
+func transcript(c call, a answer) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "> %s %s\n", c.method, c.target)
+	if c.kind != "" {
+		fmt.Fprintf(&b, "> Content-Type: %s\n", c.kind)
+	}
+	if c.user != "" {
+		fmt.Fprintf(&b, "> (as %s)\n", c.user)
+	}
+	if c.body != "" {
+		fmt.Fprintf(&b, ">\n> %s\n", strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(c.body), "\r", ""), "\n", "\n> "))
+	}
+	fmt.Fprintf(&b, "< %d\n", a.StatusCode)
+	var names []string
+	for name := range a.Header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Fprintf(&b, "< %s: %s\n", name, strings.Join(a.Header[name], ", "))
+	}
+	body := a.body
+	if strings.Contains(c.target, "format=tar") {
+		body = fmt.Sprintf("(%d bytes)", len(body))
+	}
+	out := b.String() + "<\n" + strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(body), `,"`, ",\n\""), "{\"", "{\n\"") + "\n"
+	return changing.ReplaceAllStringFunc(out, func(s string) string {
+		if i := strings.IndexAny(s, ":="); i >= 0 {
+			return s[:i+1] + "..."
+		}
+		return s
+	})
+}
+
+func compareGolden(t *testing.T, name, got string) {
+	t.Helper()
+	got = regexp.MustCompile(`Content-Length: \d+`).ReplaceAllString(got, "Content-Length: N")
+	path := filepath.Join("testdata", "golden", name+".txt")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-golden +got):\n%s", name, diff)
+	}
+}
+
+// TestRights: who has no right at all on a bucket sees nothing of it, whoever may read may not write.
+func TestRights(t *testing.T) {
+	l := newLab(t)
+	b := l.bucket("bkt")
+	p := l.pkg(b, "pkg")
+	id := l.put(p, "x", "content")
+	calls := []struct {
+		method, target, body string
+		need                 core.Access
+	}{
+		{"GET", "bucket/getByName?name=bkt", "", core.AccessRead},
+		{"GET", fmt.Sprintf("package/getByID?packageID=%d", p), "", core.AccessRead},
+		{"GET", "package/getByFullName?bucketName=bkt&packageName=pkg", "", core.AccessRead},
+		{"GET", fmt.Sprintf("package/listBucketPackages?bucketID=%d", b), "", core.AccessRead},
+		{"GET", fmt.Sprintf("package/download?packageID=%d", p), "", core.AccessRead},
+		{"GET", fmt.Sprintf("object/download?objectID=%d", id), "", core.AccessRead},
+		{"GET", "object/downloadByPath?path=bkt/pkg/x", "", core.AccessRead},
+		{"GET", fmt.Sprintf("object/info?objectID=%d", id), "", core.AccessRead},
+		{"GET", fmt.Sprintf("object/listByPath?packageID=%d&isPrefix=1", p), "", core.AccessRead},
+		{"GET", fmt.Sprintf("object/getPackageObjects?packageID=%d", p), "", core.AccessRead},
+		{"GET", fmt.Sprintf("object/listVersions?objectID=%d", id), "", core.AccessRead},
+		{"POST", "package/create", fmt.Sprintf(`{"bucketID":%d,"name":"new"}`, b), core.AccessWrite},
+		{"POST", "object/newMultipartUpload", fmt.Sprintf(`{"packageID":%d,"path":"m"}`, p), core.AccessWrite},
+		{"POST", "object/restoreVersion", fmt.Sprintf(`{"objectID":%d,"versionID":"null"}`, id), core.AccessWrite},
+		{"POST", "object/abortMultipartUpload", fmt.Sprintf(`{"objectID":%d}`, id), core.AccessWrite},
+		{"POST", "object/completeMultipartUpload", fmt.Sprintf(`{"objectID":%d,"indexes":[1]}`, id), core.AccessWrite},
+		{"GET", fmt.Sprintf("object/listParts?objectID=%d", id), "", core.AccessWrite},
+		{"PUT", fmt.Sprintf("object/putByPath?packageID=%d&path=y", p), "y", core.AccessWrite},
+		{"POST", "package/delete", fmt.Sprintf(`{"packageID":%d}`, p), core.AccessWrite},
+		{"GET", fmt.Sprintf("bucket/getPolicy?bucketID=%d", b), "", core.AccessOwner},
+		{"POST", "bucket/setPolicy", fmt.Sprintf(`{"bucketID":%d,"policy":{}}`, b), core.AccessOwner},
+		{"POST", "bucket/delete", fmt.Sprintf(`{"bucketID":%d}`, b), core.AccessOwner},
+	}
+	as := func(user string, i int) answer {
+		c := calls[i]
+		return l.do(call{method: c.method, target: "/v1/" + c.target, user: user, body: c.body})
+	}
+	for i, c := range calls {
+		l.want("ann: "+c.target, as("ann", i), 404, "DataNotFound")
+	}
+	if a := l.ok("ann's buckets", l.do(call{method: "GET", target: "/v1/bucket/listAll", user: "ann"})); len(a.Data["buckets"].([]any)) != 0 {
+		t.Errorf("ann sees %s", a.body)
+	}
+	l.ok("ann deletes what she may not know of", l.postAs("ann", "object/delete", fmt.Sprintf(`{"objectIDs":[%d]}`, id)))
+	l.ok("grant", l.post("bucket/setPolicy", fmt.Sprintf(`{"bucketID":%d,"policy":{"grants":[{"userID":%d,"access":"read"}]}}`, b, l.ids["bob"])))
+	for i, c := range calls {
+		a := as("bob", i)
+		if c.need == core.AccessRead {
+			if a.StatusCode != http.StatusOK {
+				t.Errorf("bob: %s: %d %s", c.target, a.StatusCode, a.body)
+			}
+			continue
+		}
+		l.want("bob: "+c.target, a, 403, "Forbidden")
+	}
+	l.want("bob deletes", l.postAs("bob", "object/delete", fmt.Sprintf(`{"objectIDs":[%d]}`, id)), 403, "Forbidden")
+	if a := l.get(fmt.Sprintf("object/download?objectID=%d", id)); a.body != "content" {
+		t.Errorf("content %q", a.body)
+	}
+	for _, bad := range []string{`{"redundancy":{"type":"rep"}}`, `{"versioning":"on"}`, `{"grants":[{"userID":1,"access":"owner"}]}`, `{"spaces":[99]}`, `{"publicRead":1}`, `{"grants":[{"userID":-1,"access":"read"}]}`} {
+		l.want(bad, l.post("bucket/setPolicy", fmt.Sprintf(`{"bucketID":%d,"policy":%s}`, b, bad)), 400, "BadArgument")
+	}
+}

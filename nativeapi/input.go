@@ -1,0 +1,292 @@
+package nativeapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	v1 "trivium/nativeapi/v1"
+)
+
+const (
+	firstRead = 4 << 10 // bytes of a document that are not counted: a connection takes more than that
+	// slowDocument and documentRate bound the time for which a document may hold its memory.
+	slowDocument = 10 * time.Second
+	documentRate = 16 << 10
+	// documentCost is what a byte of JSON takes when it is decoded, at most.
+	documentCost = 3
+)
+
+// take reserves memory for a document; 503 when there is none for 5 s.
+func (r *request) take(n int64) error {
+	if !r.d.documents.TryAcquire(n) {
+		ctx, cancel := context.WithTimeout(r.Context(), documentWait)
+		defer cancel()
+		if err := r.d.documents.Acquire(ctx, n); err != nil {
+			return &refusal{http.StatusServiceUnavailable, "Unavailable", "too many large requests at once; try again soon"}
+		}
+	}
+	r.memory += n
+	return nil
+}
+
+// release gives back what the request holds.
+func (r *request) release() {
+	r.d.documents.Release(r.memory)
+	r.memory = 0
+}
+
+// document reads a JSON body of at most v1.MaxBody bytes. Memory is reserved as bytes come: announcing a document takes
+// nothing from others.
+func (r *request) document(from io.Reader) ([]byte, error) {
+	start := r.d.cfg.Now()
+	data := make([]byte, 0, firstRead)
+	for {
+		if len(data) == cap(data) {
+			grown := min(2*cap(data), v1.MaxBody+1)
+			if err := r.take(int64(documentCost * (grown - cap(data)))); err != nil {
+				return nil, err
+			}
+			data = append(make([]byte, 0, grown), data...)
+		}
+		n, err := from.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case len(data) > v1.MaxBody:
+			return nil, badArgument(fmt.Sprintf("the body is longer than %d bytes", v1.MaxBody))
+		case errors.Is(err, io.EOF):
+			return data, nil
+		case err != nil:
+			return nil, cutBody(err)
+		case r.d.cfg.Now().Sub(start) > slowDocument+time.Duration(len(data))*time.Second/documentRate:
+			return nil, badArgument("the body comes too slowly")
+		}
+	}
+}
+
+// cutBody is the error of a body that could not be read.
+func cutBody(err error) error {
+	if _, ok := errors.AsType[*refusal](err); ok {
+		return err
+	}
+	if isCore(err) {
+		return err
+	}
+	return badArgument("the body ends too early")
+}
+
+// decode reads the JSON object of the body. Fields that are not known are ignored; userID is taken in every body.
+func (r *request) decode(into any) error {
+	body, err := r.readBody()
+	if err != nil {
+		return err
+	}
+	return r.decodeFrom(body, into)
+}
+
+// decodeFrom is decode of a document.
+func (r *request) decodeFrom(body []byte, into any) error {
+	if !utf8.Valid(body) {
+		return badArgument("the body is not UTF-8")
+	}
+	doc := reflect.ValueOf(into).Elem()
+	fields, ok := objectFields(body, doc.Type())
+	if !ok {
+		return badArgument("the body is no JSON object")
+	}
+	if err := decodeFields(fields, doc, ""); err != nil {
+		return err
+	}
+	raw, given := fields["userID"]
+	if !given || r.se == nil {
+		return nil
+	}
+	var id int64
+	if err := decodeValue(raw, reflect.ValueOf(&id).Elem(), "userID"); err != nil {
+		return err
+	}
+	se, err := r.se.For(r.Context(), id)
+	if err == nil {
+		r.se = se
+	}
+	return err
+}
+
+// objectFields reads the fields of a JSON object that a struct has, and userID; null counts as absent. Names are
+// compared bytewise, and of a name that is there twice the last one counts. What is not known takes no memory.
+func objectFields(raw []byte, of reflect.Type) (map[string]json.RawMessage, bool) {
+	known := map[string]bool{"userID": true}
+	for f := range of.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		known[name] = true
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return nil, false
+	}
+	fields := make(map[string]json.RawMessage, len(known))
+	for dec.More() {
+		token, err := dec.Token()
+		name, ok := token.(string)
+		var value json.RawMessage
+		if err != nil || !ok || dec.Decode(&value) != nil {
+			return nil, false
+		}
+		if !known[name] {
+			continue
+		}
+		if delete(fields, name); string(value) != "null" {
+			fields[name] = value
+		}
+	}
+	return fields, ended(dec)
+}
+
+// ended tells whether the value that was begun ends, and the document with it.
+func ended(dec *json.Decoder) bool {
+	if _, err := dec.Token(); err != nil {
+		return false
+	}
+	_, err := dec.Token()
+	return errors.Is(err, io.EOF)
+}
+
+// decodeFields sets the fields of a struct.
+func decodeFields(fields map[string]json.RawMessage, into reflect.Value, at string) error {
+	for i := range into.NumField() {
+		f := into.Type().Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		raw, given := fields[name]
+		if !given {
+			if f.Tag.Get("api") == "required" {
+				return badArgument(at + name + ": it is missing")
+			}
+			continue
+		}
+		if err := decodeValue(raw, into.Field(i), at+name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decodeValue sets one value.
+func decodeValue(raw json.RawMessage, into reflect.Value, name string) error {
+	switch into.Kind() { //nolint:exhaustive // the others are decoded as they are
+	case reflect.Pointer:
+		into.Set(reflect.New(into.Type().Elem()))
+		return decodeValue(raw, into.Elem(), name)
+	case reflect.Struct:
+		fields, ok := objectFields(raw, into.Type())
+		if !ok {
+			return badArgument(name + ": it must be an object")
+		}
+		return decodeFields(fields, into, name+".")
+	case reflect.Slice:
+		return decodeItems(raw, into, name)
+	}
+	if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil {
+		return badArgument(fmt.Sprintf("%s: it must be a %s", name, jsonKind(into.Type())))
+	}
+	if into.CanInt() && into.Int() < 0 {
+		return badArgument(name + ": it must not be negative")
+	}
+	return nil
+}
+
+// decodeItems sets a slice, of at most v1.MaxItems items.
+func decodeItems(raw json.RawMessage, into reflect.Value, name string) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := dec.Token(); err != nil || open != json.Delim('[') {
+		return badArgument(name + ": it must be an array")
+	}
+	into.Set(reflect.MakeSlice(into.Type(), 0, 0))
+	for i := 0; dec.More(); i++ {
+		if i == v1.MaxItems {
+			return badArgument(fmt.Sprintf("%s: there are more than %d items", name, v1.MaxItems))
+		}
+		var item json.RawMessage
+		if err := dec.Decode(&item); err != nil {
+			return badArgument(name + ": it must be an array")
+		}
+		into.Set(reflect.Append(into, reflect.Zero(into.Type().Elem())))
+		if err := decodeValue(item, into.Index(i), fmt.Sprintf("%s[%d]", name, i)); err != nil {
+			return err
+		}
+	}
+	if !ended(dec) {
+		return badArgument(name + ": it must be an array")
+	}
+	return nil
+}
+
+// text returns a parameter of the query, and whether it is there; twice is refused.
+func (r *request) text(name string) (string, bool, error) {
+	switch values := r.query[name]; len(values) {
+	case 0:
+		return "", false, nil
+	case 1:
+		if !utf8.ValidString(values[0]) {
+			return "", true, badArgument(name + ": it is not UTF-8")
+		}
+		return values[0], true, nil
+	}
+	return "", true, badArgument(name + ": the parameter is there twice")
+}
+
+// needText is text of a parameter that must be there.
+func (r *request) needText(name string) (string, error) {
+	value, given, err := r.text(name)
+	if err == nil && !given {
+		err = badArgument(name + ": it is missing")
+	}
+	return value, err
+}
+
+// optional is a number of the query; given is false where it is absent or empty.
+func (r *request) optional(name string) (n int64, given bool, err error) {
+	value, _, err := r.text(name)
+	if err != nil || value == "" {
+		return 0, false, err
+	}
+	if n, err = strconv.ParseInt(value, 10, 64); err != nil || value[0] == '+' {
+		return 0, true, badArgument(name + ": " + short(value) + ": it must be a whole number")
+	}
+	if n < 0 {
+		return 0, true, badArgument(name + ": it must not be negative")
+	}
+	return n, true, nil
+}
+
+// number is a number that must be there.
+func (r *request) number(name string) (int64, error) {
+	n, given, err := r.optional(name)
+	if err == nil && !given {
+		err = badArgument(name + ": it is missing")
+	}
+	return n, err
+}
+
+// flag is a boolean of the query, false where it is absent.
+func (r *request) flag(name string) (bool, error) {
+	value, _, err := r.text(name)
+	if err != nil {
+		return false, err
+	}
+	switch value {
+	case "", "false", "0":
+		return false, nil
+	case "true", "1":
+		return true, nil
+	}
+	return false, badArgument(name + ": " + short(value) + ": it must be true, false, 1 or 0")
+}

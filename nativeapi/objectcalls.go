@@ -1,0 +1,166 @@
+package nativeapi
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"trivium/core"
+	v1 "trivium/nativeapi/v1"
+)
+
+// objectInfo is GET object/info.
+func objectInfo(w http.ResponseWriter, r *request) error {
+	m, err := r.named()
+	if err != nil {
+		return err
+	}
+	v := &m.Entry.Version
+	info := v1.Info{
+		VersionID: v.VersionID(), ETag: v.ETag, ContentType: v.Attrs.ContentType, Metadata: map[string]string{},
+		Tags: map[string]string{}, StorageClass: v.Class, ExpireTime: optionalTime(v.Expiry),
+	}
+	maps.Copy(info.Metadata, v.Attrs.Metadata)
+	maps.Copy(info.Tags, v.Attrs.Tags)
+	if info.StorageClass == "" {
+		info.StorageClass = "STANDARD"
+	}
+	if v.Marker { // an unfinished upload with nothing below it
+		info.VersionID = ""
+	}
+	return r.reply(w, v1.ObjectInfo{Object: objectDoc(&m), Info: info})
+}
+
+// named finds the object that objectID, or packageID and path, name.
+func (r *request) named() (core.Member, error) {
+	id, given, err := r.optional("objectID")
+	if err != nil {
+		return core.Member{}, err
+	}
+	if given {
+		return r.se.MemberByID(r.Context(), id, core.MemberOptions{Need: core.AccessRead})
+	}
+	if id, err = r.number("packageID"); err != nil {
+		return core.Member{}, err
+	}
+	path, err := r.needText("path")
+	if err != nil {
+		return core.Member{}, err
+	}
+	return r.se.MemberAt(r.Context(), id, path)
+}
+
+// presign is POST object/presign.
+func presign(w http.ResponseWriter, r *request) error {
+	var in v1.Presign
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	if in.Expires == 0 {
+		in.Expires = 3600
+	}
+	if in.Expires > 7*24*3600 {
+		return badArgument("expires: it must be 1 to 604800 seconds")
+	}
+	method, path, q := http.MethodGet, v1.Prefix+"object/download", url.Values{}
+	switch {
+	case in.Operation == "download" && in.ObjectID > 0:
+		q.Set("objectID", strconv.FormatInt(in.ObjectID, 10))
+	case in.Operation == "download":
+		path += "ByPath"
+	case in.Operation == "upload":
+		method, path = http.MethodPut, v1.Prefix+"object/putByPath"
+	default:
+		return badArgument("operation: it must be download or upload")
+	}
+	if !q.Has("objectID") {
+		if in.PackageID == 0 || in.Path == "" {
+			return badArgument("packageID: it is missing, or path is")
+		}
+		q.Set("packageID", strconv.FormatInt(in.PackageID, 10))
+		q.Set("path", in.Path)
+	}
+	token, expiry, err := r.se.Token(r.Context(), core.TokenUse{URL: signedText(method, path, q)}, time.Duration(in.Expires)*time.Second)
+	if err != nil {
+		return err
+	}
+	q.Set(paramToken, token)
+	return r.reply(w, v1.Presigned{URL: r.address() + path + "?" + q.Encode(), Method: method, ExpireTime: timeOf(expiry)})
+}
+
+// address is that of the server, as clients reach it.
+func (r *request) address() string {
+	switch {
+	case r.d.cfg.PublicURL != "":
+		return strings.TrimSuffix(r.d.cfg.PublicURL, "/")
+	case r.TLS != nil:
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// listVersions is GET object/listVersions. Its token is the number of the last version.
+func listVersions(w http.ResponseWriter, r *request) error {
+	id, err := r.number("objectID")
+	if err != nil {
+		return err
+	}
+	limit, err := r.limit()
+	if err != nil {
+		return err
+	}
+	l := listing{packageID: id}
+	before, err := r.versionPlace(&l)
+	if err != nil {
+		return err
+	}
+	page, err := r.se.MemberVersions(r.Context(), id, before, limit)
+	if err != nil {
+		return err
+	}
+	out := v1.VersionPage{Versions: make([]v1.Version, len(page.Versions)), IsTruncated: page.More}
+	for i := range page.Versions {
+		v := &page.Versions[i]
+		out.Versions[i] = v1.Version{
+			VersionID: v.VersionID(), IsLatest: v.Seq == page.Latest, IsDeleteMarker: v.Marker, Size: v1.Size(v.Size),
+			FileHash: versionHash(v), KeepForever: v.KeepFor, CreateTime: timeOf(v.UpdateTime),
+		}
+		before = v.Seq
+	}
+	if page.More {
+		out.NextContinuationToken = l.mark(&core.MemberPlace{Path: strconv.FormatInt(before, 10)})
+	}
+	return r.reply(w, out)
+}
+
+// versionPlace reads the token of a listing of versions; 0 where there is none.
+func (r *request) versionPlace(l *listing) (before int64, err error) {
+	token, _, err := r.text("continuationToken")
+	if err != nil || token == "" {
+		return 0, err
+	}
+	at, err := l.place(token)
+	if err != nil {
+		return 0, err
+	}
+	if before, err = strconv.ParseInt(at.Path, 10, 64); err != nil {
+		err = badArgument("continuationToken: it is none of this listing")
+	}
+	return before, err
+}
+
+// restoreVersion is POST object/restoreVersion.
+func restoreVersion(w http.ResponseWriter, r *request) error {
+	var in v1.Restore
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	m, err := r.se.RestoreVersion(r.Context(), in.ObjectID, in.VersionID)
+	if err != nil {
+		return err
+	}
+	return r.reply(w, v1.OneObject{Object: objectDoc(&m)})
+}
