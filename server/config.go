@@ -49,7 +49,7 @@ type Doors struct {
 	// Guard returns page for those who may see it: /-/metrics on a listener, which is there for nobody when Guard is
 	// nil. On a socket everybody may.
 	Guard func(page http.Handler) http.Handler
-	// Admin is what a socket serves below /v1/admin/, for a caller whom nobody authenticates; a listener does not
+	// Admin is what a socket serves below /v1/, for a caller whom nobody authenticates; a listener does not
 	// serve it. A socket needs no other door.
 	Admin http.Handler
 	// Ready returns nil when reads and writes work. Its error goes to the log, never to the client.

@@ -132,7 +132,7 @@ func TestConfigErrors(t *testing.T) {
 
 func TestCommandErrors(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"bogus", "unknown command bogus: there are bucket, completion, doctor, gc, help, key, serve, user, version"},
+		{"bogus", "unknown command bogus: there are bucket, completion, doctor, gc, help, key, object, serve, user, version"},
 		{"serev", "unknown command serev: did you mean serve?"},
 		{"serve extra", `trivium serve takes no arguments, only flags: what is "extra"?`},
 		{"gc --noww", "unknown flag --noww: did you mean --now?"},

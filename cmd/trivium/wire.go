@@ -179,15 +179,20 @@ func newDoors(st *store, c *config, addr string) (server.Doors, error) {
 		RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode, Observe: st.observeDAV,
 	})
 	admin := adminConfig(st, addr)
+	native := admin
+	native.PublicURL = c.public()
 	return server.Doors{
-		S3: answering(s3, st.hook), DAV: dav, S3Host: bucket, Ready: st.service.Ready, RemoteAdmin: nativeapi.NewRemoteAdmin(admin),
+		S3: answering(s3, st.hook), DAV: dav, S3Host: bucket, Ready: st.service.Ready,
+		Native: answering(nativeapi.New(native), st.hook), RemoteAdmin: nativeapi.NewRemoteAdmin(admin),
 		Guard: func(page http.Handler) http.Handler { return nativeapi.Guard(admin, token, "Metrics", page) },
 	}, nil
 }
 
-// newAdmin makes the administration of the store, for the operator alone. addr is where the doors are, "" without a
-// server.
-func newAdmin(st *store, addr string) http.Handler { return nativeapi.NewAdmin(adminConfig(st, addr)) }
+// newAdmin makes the administration of the store and its native API, for the operator alone. addr is where the doors are,
+// "" without a server.
+func newAdmin(st *store, addr string) http.Handler {
+	return nativeapi.NewLocal(adminConfig(st, addr))
+}
 
 // adminConfig is what the administration of the store works with.
 func adminConfig(st *store, addr string) nativeapi.Config {
@@ -201,7 +206,7 @@ func adminConfig(st *store, addr string) nativeapi.Config {
 		Collect: st.collect, Doctor: st.doctor,
 		RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
 		Observe: func(ctx context.Context, e nativeapi.Event) {
-			if e.Status >= http.StatusInternalServerError {
+			if e.Status >= http.StatusInternalServerError || e.Cut && ctx.Err() == nil {
 				st.log.ErrorContext(ctx, "request failed", "req", e.RequestID, "op", e.Op, "status", e.Status, "error", e.Err)
 			}
 		},
