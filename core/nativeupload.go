@@ -169,6 +169,9 @@ func (se *Session) PutNativePart(ctx context.Context, id int64, req PartRequest)
 		return UploadPart{}, err
 	}
 	req.Digests |= content.SHA256
+	if req.chain, err = se.s.newChain(ctx, &u, req.Number); err != nil {
+		return UploadPart{}, fail("put part", m.At().String(), err)
+	}
 	part, _, err := se.storePart(ctx, b, &u, &req)
 	if err != nil {
 		return UploadPart{}, fail("put part", m.At().String(), ended(id, err))
@@ -211,7 +214,8 @@ func (se *Session) AbortNative(ctx context.Context, id int64) error {
 }
 
 // CompleteNative joins parts of the unfinished native upload over the object of that id, in the order of numbers, which
-// may repeat, into its new current version. Its SHA-256 is made by reading the parts back, unless they are one. Once
+// may repeat, into its new current version. Its SHA-256 is known at once of parts that came in this order, and of a single
+// one; else it is made by reading them back. Once
 // begun it goes on whatever happens to ctx, and a call with the same numbers meanwhile waits for the same outcome.
 // Errors: NoSuchKey; Conflict when there is no upload over it; BadArgument for no numbers, too many, or one that was not
 // uploaded; TooLarge, Forbidden, Corrupt, Unavailable and those of the store.
@@ -288,11 +292,11 @@ func (s *Service) digestParts(ctx context.Context, u *Upload, c *completion) err
 	if err == nil && r.object.Length > MaxObject {
 		err = Errorf(TooLarge, "", "the parts have %d bytes, at most %d are allowed", r.object.Length, int64(MaxObject))
 	}
-	if err != nil || r.object.Length == 0 || len(c.read) == 1 {
-		c.sha256 = nil
-		if err == nil && len(c.read) == 1 {
-			c.sha256 = c.read[0].SHA256
-		}
+	c.sha256 = chainSum(c.read)
+	if len(c.read) == 1 {
+		c.sha256 = c.read[0].SHA256
+	}
+	if err != nil || r.object.Length == 0 || c.sha256 != nil {
 		pin.Release()
 		return err
 	}

@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"trivium/core"
 	"trivium/core/coretest"
 	"trivium/core/meta/metatest"
+	"trivium/drivers"
 )
 
 // pkg makes an explicit package and returns its id.
@@ -287,4 +289,66 @@ func TestNativeIdle(t *testing.T) {
 	}
 	_, err := env.Admin.MemberByID(ctx, gone, core.MemberOptions{})
 	wantCode(t, "the other", err, core.NoSuchKey)
+}
+
+// countingDriver counts what is opened.
+type countingDriver struct {
+	drivers.Driver
+	opened *atomic.Int64
+}
+
+func (d countingDriver) Open(ctx context.Context, name string, offset, length int64) (io.ReadCloser, error) {
+	d.opened.Add(1)
+	return d.Driver.Open(ctx, name, offset, length)
+}
+
+// TestNativeChain: parts that came in the order of the completion are not read back, in any other they are; the digest is
+// right in each.
+func TestNativeChain(t *testing.T) {
+	var opened atomic.Int64
+	env := newEnv(t, coretest.Options{
+		WrapMeta: metatest.Twice,
+		Wrap:     func(_ string, d drivers.Driver) drivers.Driver { return countingDriver{d, &opened} },
+	})
+	ctx := t.Context()
+	id := pkg(t, env, "off", "p")
+	data := []string{"zero", strings.Repeat("one", 100_000), "two", "", "four"}
+	for name, c := range map[string]struct {
+		order, numbers []int
+		read           bool
+	}{
+		"in order":         {[]int{0, 1, 2}, []int{0, 1, 2}, false},
+		"a beginning":      {[]int{0, 1, 2}, []int{0, 1}, false},
+		"another order":    {[]int{0, 1, 2}, []int{1, 0, 2}, true},
+		"a later part":     {[]int{0, 1, 2}, []int{1, 2}, true},
+		"repeated":         {[]int{0, 1}, []int{0, 0}, true},
+		"came late":        {[]int{1, 0, 2}, []int{0, 1, 2}, true},
+		"replaced, before": {[]int{0, 1, 2, 1}, []int{0, 1, 2}, true},
+		"replaced, last":   {[]int{0, 1, 2, 2}, []int{0, 1, 2}, false},
+		"with a gap":       {[]int{0, 2}, []int{0, 2}, true},
+		"an empty one":     {[]int{2, 3, 4}, []int{2, 3, 4}, true},
+		"not from 0":       {[]int{1, 2}, []int{1, 2}, false},
+		"one":              {[]int{4}, []int{4}, false},
+	} {
+		object := nativeUpload(t, env, id, name).Entry.ObjectID
+		for _, n := range c.order {
+			nativePart(t, env, object, n, data[n])
+		}
+		var want string
+		for _, n := range c.numbers {
+			want += data[n]
+		}
+		opened.Store(0)
+		m, err := env.Admin.CompleteNative(ctx, object, c.numbers)
+		ok(t, name, err)
+		if sum := sha256.Sum256([]byte(want)); !bytes.Equal(m.SHA256, sum[:]) {
+			t.Errorf("%s: SHA-256 %x, want %x", name, m.SHA256, sum)
+		}
+		if read := opened.Load() > 0; read != c.read {
+			t.Errorf("%s: read back is %t, want %t", name, read, c.read)
+		}
+		if got := bytesOf(t, env, object); got != want {
+			t.Errorf("%s: %d bytes, want %d", name, len(got), len(want))
+		}
+	}
 }

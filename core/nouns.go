@@ -261,6 +261,7 @@ type UploadPart struct {
 	CRC64      uint64 // plain CRC64NVME, for combining
 	UpdateTime int64
 	Content    ContentRef
+	Chain      []byte // of a native upload: the SHA-256 of the parts up to this one, as a state; nil where it is not known
 }
 
 // BlobState says where a blob's bytes are.

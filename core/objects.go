@@ -185,6 +185,7 @@ type newContent struct {
 	garbage int64  // first of one gc id for each blob
 	etag    string // MD5, or made of the CRC64NVME
 	sum     string // value of the checksum that was asked for
+	chain   []byte // of a part, its Chain
 }
 
 // receiveOptions say how a body is stored.

@@ -77,6 +77,8 @@ type PartRequest struct {
 	Checksum string
 	// Verify is as in PutOptions.
 	Verify func(Digests) error
+
+	chain *chain // continued by the body; nil: none is
 }
 
 // PutPart stores a part of an upload and returns when it is durable; a part of the same number is replaced (S3
@@ -119,13 +121,14 @@ func (se *Session) storePart(
 		return UploadPart{}, Digests{}, err
 	}
 	defer leave()
-	n, err := se.s.receive(ctx, b, &countedBody{src: req.Body, size: req.Size}, receiveOptions{
+	n, err := se.s.receive(ctx, b, &countedBody{src: req.chain.reader(req.Body), size: req.Size}, receiveOptions{
 		digests: req.Digests, checksum: u.Checksum.Algorithm, verify: req.Verify,
 	})
 	if err != nil {
 		return UploadPart{}, Digests{}, err
 	}
 	defer n.w.Close()
+	n.chain = req.chain.row()
 	part, err := se.commitPart(ctx, b, u, req.Number, n)
 	if err != nil {
 		n.w.Abandon()
@@ -160,7 +163,7 @@ func (se *Session) commitPart(
 	v := n.version(&PutOptions{})
 	part := UploadPart{
 		UploadID: u.ID, Number: number, Size: v.Size, ETag: v.ETag, SHA256: v.SHA256,
-		Checksum: n.sum, CRC64: n.w.Digests.CRC64NVME,
+		Checksum: n.sum, CRC64: n.w.Digests.CRC64NVME, Chain: n.chain,
 	}
 	se.s.hook("part.commit.before")
 	err := se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {

@@ -21,6 +21,7 @@ func testUploads(t *testing.T, open Open) {
 	c := core.Upload{ID: "00", BucketID: 1, Key: "k\xff", ActiveTime: 9, MTime: -1}
 	p0 := core.UploadPart{UploadID: "0a", Size: 1}
 	p9 := core.UploadPart{
+		Chain:    []byte{0, 1, 255},
 		UploadID: "0a", Number: 10000, Size: 5 << 30, ETag: "e", SHA256: v.SHA256, Checksum: "c",
 		CRC64: 1<<64 - 1, UpdateTime: 3, Content: listed(4),
 	}

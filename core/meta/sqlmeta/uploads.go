@@ -20,11 +20,12 @@ const (
 	deleteUpload = `DELETE FROM uploads WHERE id = ?1`
 
 	putPart = `INSERT INTO parts (upload_id, number, size, etag, sha256, checksum, crc64, update_time, content_kind,
-		content_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+		content_id, chain) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 		ON CONFLICT (upload_id, number) DO UPDATE SET size = excluded.size, etag = excluded.etag,
 		sha256 = excluded.sha256, checksum = excluded.checksum, crc64 = excluded.crc64,
-		update_time = excluded.update_time, content_kind = excluded.content_kind, content_id = excluded.content_id`
-	selectPart = `SELECT upload_id, number, size, etag, sha256, checksum, crc64, update_time, content_kind, content_id
+		update_time = excluded.update_time, content_kind = excluded.content_kind, content_id = excluded.content_id,
+		chain = excluded.chain`
+	selectPart = `SELECT upload_id, number, size, etag, sha256, checksum, crc64, update_time, content_kind, content_id, chain
 		FROM parts WHERE upload_id = ?1 `
 	partByNumber = selectPart + `AND number = ?2`
 	parts        = selectPart + `AND number > ?2 ORDER BY number LIMIT ?3`
@@ -95,7 +96,7 @@ func scanUpload(r Rows) (core.Upload, error) {
 // PutPart implements core.UploadTx.
 func (t *Tx) PutPart(ctx context.Context, p core.UploadPart) error {
 	return t.exec(ctx, putPart, p.UploadID, p.Number, p.Size, nullText(p.ETag), p.SHA256, nullText(p.Checksum),
-		int64(p.CRC64), p.UpdateTime, int64(p.Content.Kind), p.Content.ID)
+		int64(p.CRC64), p.UpdateTime, int64(p.Content.Kind), p.Content.ID, p.Chain)
 }
 
 // Part implements core.UploadTx.
@@ -117,6 +118,6 @@ func scanPart(r Rows) (core.UploadPart, error) {
 	return core.UploadPart{
 		UploadID: r.Text(0), Number: int(r.Int(1)), Size: r.Int(2), ETag: r.Text(3), SHA256: r.Bytes(4),
 		Checksum: r.Text(5), CRC64: uint64(r.Int(6)), UpdateTime: r.Int(7),
-		Content: core.ContentRef{Kind: core.ContentKind(r.Int(8)), ID: r.Int(9)},
+		Content: core.ContentRef{Kind: core.ContentKind(r.Int(8)), ID: r.Int(9)}, Chain: r.Bytes(10),
 	}, nil
 }
