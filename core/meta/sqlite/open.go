@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strconv"
 
@@ -31,7 +32,7 @@ func dialect() *sqlmeta.Dialect {
 // log within a second of their commits, and damage of more than one byte that leaves no commit behind it but the last:
 // both look like the write that a power cut interrupts.
 func Open(ctx context.Context, o Options) (_ *Store, err error) {
-	path, err := filepath.Abs(o.Path)
+	path, err := realPath(o.Path)
 	if err != nil {
 		return nil, fmt.Errorf("open metadata store: %w", err)
 	}
@@ -59,6 +60,22 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	}
 	s.start()
 	return s, nil
+}
+
+// realPath is the path by which SQLite names a file: absolute, without symbolic links in its directory.
+func realPath(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("directory: %w", err)
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	if errors.Is(err, fs.ErrNotExist) {
+		return abs, nil // whoever opens it says so
+	}
+	if err != nil {
+		return "", fmt.Errorf("directory: %w", err)
+	}
+	return filepath.Join(dir, filepath.Base(abs)), nil
 }
 
 // checkPlaces refuses what has the name of a file of the store and is none, by name: a FIFO would hold the start for ever,

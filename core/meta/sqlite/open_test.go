@@ -56,6 +56,36 @@ func TestFreshStore(t *testing.T) {
 	}
 }
 
+// TestLinkedDirectory: the way to a store may go over symbolic links, as a home or /var often does.
+func TestLinkedDirectory(t *testing.T) {
+	base := t.TempDir()
+	real, link := filepath.Join(base, "real"), filepath.Join(base, "link")
+	if err := errors.Join(os.MkdirAll(filepath.Join(real, "meta"), 0o700), os.Symlink(real, link)); err != nil {
+		t.Fatal(err)
+	}
+	var ids [2][16]byte
+	for i, dir := range []string{link, real} {
+		s, err := Open(t.Context(), Options{Path: filepath.Join(dir, "meta", "trivium.db")})
+		if err != nil {
+			t.Fatalf("Open below %s = %v", dir, err)
+		}
+		d, err := metatest.Dump(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[i] = d.Stamp.StoreID
+		if s.logSums() == nil {
+			t.Errorf("below %s nothing is known of the log", dir)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("Close below %s = %v", dir, err)
+		}
+	}
+	if ids[0] != ids[1] {
+		t.Errorf("the stores are %x, want one", ids)
+	}
+}
+
 // plainExec changes a database as a program does that knows nothing of checksums.
 func plainExec(t *testing.T, path string, texts ...string) {
 	t.Helper()

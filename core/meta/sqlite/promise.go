@@ -168,7 +168,11 @@ func (s *Store) promise(copies bool) {
 		s.copies = p.salts
 	}
 	p.copied = s.copies == p.salts
-	if err := s.logSums().keep(s.opts.walPath(), p); err != nil {
+	sums := s.logSums()
+	if sums == nil {
+		return
+	}
+	if err := sums.keep(s.opts.walPath(), p); err != nil {
 		s.opts.log().Debug("how far the log of the metadata store goes was not noted", "error", err)
 	}
 }
@@ -176,6 +180,9 @@ func (s *Store) promise(copies bool) {
 // takeBack promises nothing: the database has the whole log.
 func (s *Store) takeBack() {
 	log := s.logSums()
+	if log == nil {
+		return
+	}
 	log.mu.Lock()
 	defer log.mu.Unlock()
 	if err := takeBackPromise(s.opts.Path); err != nil {
@@ -183,7 +190,7 @@ func (s *Store) takeBack() {
 	}
 }
 
-// logSums is what the VFS keeps of the log, which a connection has open.
+// logSums is what the VFS keeps of the log; nil when no connection has it open.
 func (s *Store) logSums() *logSums {
 	v, _ := registered()
 	v.mu.Lock()
