@@ -89,7 +89,7 @@ func (s *Store) checkpoint() {
 	if time.Since(s.vowed) >= promiseTime {
 		s.promise(false)
 	}
-	if log := s.checkpointer.log(); log != nil && log.uncopied() < walCopy && !full {
+	if log := s.copierLog(); log != nil && log.uncopied() < walCopy && !full {
 		return
 	}
 	// What the database gets is marked and promised before, so that it is missed when the log has it no more.
@@ -155,6 +155,14 @@ func (s *Store) copyLog(mode string) (length int64) {
 		s.takeBack()
 	}
 	return done.length
+}
+
+// copierLog is the log as the checkpointer's connection has it. The caller does not have s.copying, which is held while
+// that connection is used.
+func (s *Store) copierLog() *frameSums {
+	s.copying.Lock()
+	defer s.copying.Unlock()
+	return s.checkpointer.log()
 }
 
 // tellCheckpoint logs the first checkpoint that fails, and the first that does not any more.

@@ -163,9 +163,9 @@ func TestCheckpointThreshold(t *testing.T) {
 	}
 	want := func(what string, copies bool) {
 		t.Helper()
-		before := s.checkpointer.log().uncopied()
+		before := s.copierLog().uncopied()
 		s.checkpoint()
-		after := s.checkpointer.log().uncopied()
+		after := s.copierLog().uncopied()
 		if copied := after < before; copied != copies || copies && after > walHeader {
 			t.Errorf("%s: %d bytes were to be copied, then %d, want copies: %v", what, before, after, copies)
 		}

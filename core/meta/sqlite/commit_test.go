@@ -338,6 +338,8 @@ func TestCheckpoint(t *testing.T) {
 func (s *Store) frames(t *testing.T) int64 {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	s.copying.Lock()
+	defer s.copying.Unlock()
 	done, err := s.checkpointer.checkpoint("PASSIVE")
 	if err != nil {
 		t.Errorf("checkpoint() = %v", err)

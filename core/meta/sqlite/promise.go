@@ -158,7 +158,7 @@ const promiseTime = time.Second
 // promise promises what was acknowledged of the log, and is not in the database; of that a part will be there soon, or not.
 // Failing, it promises less.
 func (s *Store) promise(copies bool) {
-	acked, log := s.acked.Load(), s.checkpointer.log()
+	acked, log := s.acked.Load(), s.copierLog()
 	if acked == nil || log == nil || acked.length <= walHeader+log.copied.Load() {
 		return
 	}

@@ -205,6 +205,8 @@ func TestPowerCut(t *testing.T) {
 			}
 		}
 		s.afterBatch()
+		s.copying.Lock()
+		defer s.copying.Unlock()
 		if done, err := s.checkpointer.checkpoint("RESTART"); err != nil || done.busy {
 			t.Fatalf("checkpoint() = %+v, %v", done, err)
 		}
