@@ -147,8 +147,12 @@ func bindElsewhere(ctx context.Context, path string) (net.Listener, error) {
 	return linked{ln, path}, nil
 }
 
-// removeSocket removes a socket, or a link to one with the directory that was made for it. Nothing there is no error.
+// removeSocket removes a socket, or a link to one with the directory that was made for it. Nothing there is no error;
+// what is neither stays, and is one.
 func removeSocket(path string) error {
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type()&(fs.ModeSocket|fs.ModeSymlink) == 0 {
+		return fmt.Errorf("%s is no socket: remove it", path)
+	}
 	short, err := os.Readlink(path)
 	if err == nil && leadsFrom(path, short) {
 		_ = os.Remove(short)

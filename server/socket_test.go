@@ -217,3 +217,18 @@ func TestSocketClientThatGoes(t *testing.T) {
 	_ = c.Close()
 	<-ended
 }
+
+// TestSocketKeepsFiles: what is no socket is not removed to make room for one.
+func TestSocketKeepsFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	if err := os.WriteFile(path, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if srv, err := ListenSocket(t.Context(), path, Config{}); err == nil {
+		_ = srv.Close()
+		t.Error("ListenSocket in the place of a file = nil, want an error")
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "text" {
+		t.Errorf("the file holds %q, %v", got, err)
+	}
+}

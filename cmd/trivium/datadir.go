@@ -26,6 +26,7 @@ import (
 type dataDir struct {
 	path string
 	lock *os.File
+	made []string // files and directories that this process made, in this order
 }
 
 // maxSecrets bounds what is read of a file of the directory, in bytes.
@@ -34,36 +35,40 @@ const maxSecrets = 1 << 20
 // spaceName is the directory of the first space, in the data directory.
 const spaceName = "space"
 
-// openDataDir makes the directory, 0700, if it is missing, and takes its lock. Errors name the next step; one
-// server per directory: a second is told of the first. A lock of a process that died is no obstacle, since the
+// openDataDir makes the directory, 0700, if it is missing, and takes its lock; one that is neither a store's nor empty is
+// refused and left as it is. Errors name the next step; one server per directory: a second is told of the first. A lock of a process that died is no obstacle, since the
 // kernel has released it.
 func openDataDir(path string) (*dataDir, error) {
 	// What is made here, by any package, is for its owner alone.
 	syscall.Umask(0o077)
 	d := &dataDir{path: path}
+	if err := d.recognise(); err != nil {
+		return nil, err
+	}
 	if err := d.checkOwner(os.Geteuid()); err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{path, d.tmp(), d.join("meta"), d.join(spaceName)} {
-		if err := makeDir(dir, syncDir); err != nil {
-			return nil, d.unusable(err)
-		}
+	if err := d.takeLock(); err != nil {
+		d.abandon()
+		return nil, err
 	}
-	if err := checkDir(d.tmp()); err != nil { // or what is outside would be removed
-		return nil, d.unusable(err)
-	}
-	f, err := plainfile.Open(d.join("lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, d.unusable(err)
-	}
-	d.lock = f
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(d.refused(err), f.Close())
-	}
-	if err := d.clean(); err != nil {
+	if err := d.prepare(); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
+}
+
+// prepare makes what is missing of the directory. The caller holds the lock.
+func (d *dataDir) prepare() error {
+	for _, dir := range []string{d.tmp(), d.join("meta"), d.join(spaceName)} {
+		if err := d.make(dir); err != nil {
+			return d.unusable(err)
+		}
+	}
+	if err := checkDir(d.tmp()); err != nil { // or files outside would be removed
+		return d.unusable(err)
+	}
+	return d.clean()
 }
 
 // errInUse says that another process holds the lock.
@@ -175,25 +180,9 @@ func (d *dataDir) hold(who string) error {
 	return nil
 }
 
-// clean proves that the directory can be written, and removes what a crash left in tmp.
-func (d *dataDir) clean() error {
-	left, err := os.ReadDir(d.tmp())
-	if err != nil {
-		return d.unusable(err)
-	}
-	for _, e := range left {
-		if err := os.RemoveAll(filepath.Join(d.tmp(), e.Name())); err != nil {
-			return d.unusable(err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(d.tmp(), "probe"), nil, 0o600); err != nil {
-		return d.unusable(err)
-	}
-	return os.Remove(filepath.Join(d.tmp(), "probe"))
-}
-
-// close releases the lock.
+// close releases the lock, and removes what was made when no store came to be.
 func (d *dataDir) close() error {
+	d.abandon()
 	return errors.Join(d.lock.Truncate(0), d.lock.Close())
 }
 
@@ -251,7 +240,7 @@ func (d *dataDir) freeSpace() (int64, error) {
 func (d *dataDir) write(name string, data []byte) error {
 	tmp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".new")
 	if filepath.Dir(name) == d.path {
-		tmp = filepath.Join(d.tmp(), filepath.Base(name))
+		tmp = d.leftover(filepath.Base(name))
 	}
 	if err := writeSynced(tmp, data); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)

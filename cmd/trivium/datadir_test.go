@@ -49,6 +49,9 @@ func TestDataDirLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, path)
+	if err := os.WriteFile(again.metaFile(), []byte("x"), 0o600); err != nil { // now it is a store, which stays
+		t.Fatal(err)
+	}
 	if err := again.close(); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +208,7 @@ func TestDataDirModesAndLeftovers(t *testing.T) {
 			t.Errorf("%q: %v, %v, want %v", name, info.Mode().Perm(), err, want)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(d.tmp(), "left"), nil, 0o600); err != nil {
+	if err := os.WriteFile(d.leftover("left"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.close(); err != nil {

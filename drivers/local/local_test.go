@@ -228,10 +228,19 @@ func TestOrphansAreRemoved(t *testing.T) {
 		}
 		return path
 	}
-	orphan, deadLock := write("DEAD.1"), write("GONE.lock")
-	orphan2 := write("GONE.2")
+	dead, gone := strings.Repeat("DEAD2", 6)[:26], strings.Repeat("GONE7", 6)[:26]
+	orphan, deadLock := write(dead+".1"), write(gone+".lock")
+	orphan2 := write(gone + ".2z")
+	// What no driver makes is somebody's.
+	foreign := []string{write("report.txt"), write("DEAD.1"), write(dead), write(dead + "."), write(strings.ToLower(dead) + ".1")}
+	for _, name := range []string{"work", dead + ".2"} {
+		if err := os.Mkdir(filepath.Join(tmp, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		foreign = append(foreign, filepath.Join(tmp, name), write(name+"/report.txt"))
+	}
 	living, err := os.ReadDir(tmp)
-	if err != nil || len(living) != 4 {
+	if err != nil || len(living) != 11 {
 		t.Fatalf("the temporary directory holds %v, %v", living, err)
 	}
 	// A body that stands still while another driver opens the same root.
@@ -252,7 +261,12 @@ func TestOrphansAreRemoved(t *testing.T) {
 	if err := errors.Join(d.Close(), second.Close()); err != nil {
 		t.Errorf("Close = %v", err)
 	}
-	if left, err := os.ReadDir(tmp); err != nil || len(left) != 0 {
+	for _, path := range foreign {
+		if _, err := os.Lstat(path); err != nil {
+			t.Errorf("what no driver made is gone: %v", err)
+		}
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) != 7 {
 		t.Errorf("after Close the temporary directory holds %v, %v", left, err)
 	}
 }

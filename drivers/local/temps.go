@@ -19,7 +19,10 @@ type temps struct {
 	next atomic.Uint64
 }
 
-const lockSuffix = ".lock"
+const (
+	lockSuffix = ".lock"
+	idLength   = 26 // of rand.Text
+)
 
 func openTemps(root *os.Root) (*temps, error) {
 	if err := makeTempDir(root); err != nil {
@@ -101,6 +104,15 @@ func (t *temps) close() error {
 	return errors.Join(t.remove(t.lockName()), t.lock.Close())
 }
 
+// isTemp tells whether a name is one that temps makes. Nothing else in the directory is ever removed.
+func isTemp(name string) bool {
+	id, rest, ok := strings.Cut(name, ".")
+	if !ok || len(id) != idLength || strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {
+		return false
+	}
+	return "."+rest == lockSuffix || rest != "" && strings.Trim(rest, "0123456789abcdefghijklmnopqrstuvwxyz") == ""
+}
+
 // removeOrphans removes the files of drivers that live no longer.
 func removeOrphans(root *os.Root) error {
 	dir, err := root.Open(tempDir)
@@ -113,6 +125,9 @@ func removeOrphans(root *os.Root) error {
 	}
 	dead := map[string]bool{}
 	for _, name := range names {
+		if !isTemp(name) {
+			continue
+		}
 		id, _, _ := strings.Cut(name, ".")
 		if _, asked := dead[id]; !asked {
 			dead[id] = isDead(root, tempDir+"/"+id+lockSuffix)
@@ -120,7 +135,14 @@ func removeOrphans(root *os.Root) error {
 		if !dead[id] {
 			continue
 		}
-		if err := root.RemoveAll(tempDir + "/" + name); err != nil {
+		fi, err := root.Lstat(tempDir + "/" + name)
+		if missing(err) || err == nil && !fi.Mode().IsRegular() {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := root.Remove(tempDir + "/" + name); err != nil && !missing(err) {
 			return err
 		}
 	}
