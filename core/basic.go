@@ -53,6 +53,13 @@ func (s *Service) MayAsk(from Remote) error {
 	if from.TLS || from.here() || s.plainBasic {
 		return nil
 	}
+	if !from.Addr.IsValid() {
+		return &Error{
+			Code: Forbidden,
+			Msg: "passwords are not taken over plain http from a proxy that is not trusted or does not say whose request it is: " +
+				"name it with --trusted-proxies and let it set X-Forwarded-Proto and X-Forwarded-For, or use https, or set basic-over-http on the server",
+		}
+	}
 	return &Error{
 		Code: Forbidden,
 		Msg:  "passwords are not taken over plain http from another machine: use https, or set basic-over-http on the server",

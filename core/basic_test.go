@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"trivium/core"
@@ -96,6 +97,9 @@ func TestBasicNeedsEncryption(t *testing.T) {
 		}
 		if !tc.good && (core.CodeOf(err) != core.Forbidden || core.CodeOf(ask) != core.Forbidden) {
 			t.Errorf("from %q, TLS %v: Basic = %v, MayAsk = %v, want Forbidden", tc.addr, tc.tls, err, ask)
+		}
+		if named := ask != nil && strings.Contains(ask.Error(), "--trusted-proxies"); !tc.good && named != (!from.Addr.IsValid()) {
+			t.Errorf("from %q: %v: names the option for proxies: %v", tc.addr, ask, named)
 		}
 	}
 }

@@ -25,9 +25,19 @@ const maxHost = 270
 // Of several values the last counts, which the proxy itself has added or chosen: what stands before it may be the
 // client's. Addresses are read from the end as well, over all that are trusted. What is malformed is nothing, and in a
 // list of addresses so is all before it. Forwarded (RFC 7239) and other headers of the kind are not read.
+//
+// A request from this machine that was handed on, and of which nobody who is trusted says whose it is, is anybody's:
+// RemoteAddr is empty then, which core takes for a stranger's. The log goes on naming the proxy.
 func (s *Server) believe(x *exchange, r *http.Request) {
 	x.remote = r.RemoteAddr
-	if s.socket || len(s.cfg.TrustedProxies) == 0 || !s.trusts(addressOf(r.RemoteAddr)) {
+	if s.socket {
+		return
+	}
+	peer := addressOf(r.RemoteAddr)
+	if !s.trusts(peer) {
+		if peer.IsLoopback() && handedOn(r) {
+			r.RemoteAddr = ""
+		}
 		return
 	}
 	f := forwarded{
@@ -37,9 +47,12 @@ func (s *Server) believe(x *exchange, r *http.Request) {
 	if f.host != "" {
 		r.Host = f.host
 	}
-	if f.client != "" {
+	switch {
+	case f.client != "":
 		x.remote, x.proxy = f.client, r.RemoteAddr
 		r.RemoteAddr = f.client
+	case peer.IsLoopback() && handedOn(r):
+		r.RemoteAddr = ""
 	}
 	switch {
 	case f.scheme == "http":
@@ -47,6 +60,16 @@ func (s *Server) believe(x *exchange, r *http.Request) {
 	case f.scheme == "https" && r.TLS == nil:
 		r.TLS = &tls.ConnectionState{}
 	}
+}
+
+// handedOn tells whether a request has a header that proxies add.
+func handedOn(r *http.Request) bool {
+	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "Via"} {
+		if _, ok := r.Header[name]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // trusts tells whether an address is one of the proxies.

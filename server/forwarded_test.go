@@ -136,3 +136,51 @@ func TestForwardedPlain(t *testing.T) {
 		}
 	}
 }
+
+// TestHandedOn sends requests from this machine: who may be anybody behind a proxy is not this machine.
+func TestHandedOn(t *testing.T) {
+	const proxy = "127.0.0.1:999"
+	mine, alien := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	for _, tt := range []struct {
+		name, peer, header string
+		trusted            []netip.Prefix
+		want               string // RemoteAddr for the doors
+	}{
+		{"nobody else", proxy, "", nil, proxy},
+		{"nobody else, and it is trusted", proxy, "", mine, proxy},
+		{"a header of no proxy", proxy, "X-Forwarded: 1", nil, proxy},
+		{"client", proxy, "X-Forwarded-For: 127.0.0.1", nil, ""},
+		{"client, other trusted", proxy, "X-Forwarded-For: 127.0.0.1", alien, ""},
+		{"client, IPv6", "[::1]:999", "X-Forwarded-For: 127.0.0.1", alien, ""},
+		{"client, IPv4 as IPv6", "[::ffff:127.0.0.1]:999", "X-Forwarded-For: 1.2.3.4", nil, ""},
+		{"client, elsewhere on this machine", "127.8.8.8:9", "X-Forwarded-For: 127.0.0.1", mine, ""},
+		{"host", proxy, "X-Forwarded-Host: s3", nil, ""},
+		{"scheme", proxy, "X-Forwarded-Proto: https", nil, ""},
+		{"address", proxy, "X-Real-Ip: 127.0.0.1", nil, ""},
+		{"RFC 7239", proxy, "Forwarded: for=127.0.0.1", nil, ""},
+		{"Via", proxy, "Via: 1.1 proxy", nil, ""},
+		{"empty", proxy, "Via: ", nil, ""},
+		{"trusted, client", proxy, "X-Forwarded-For: 203.0.113.7", mine, "203.0.113.7"},
+		{"trusted, client of this machine", proxy, "X-Forwarded-For: 127.0.0.9", mine, "127.0.0.9"},
+		{"trusted, scheme alone", proxy, "X-Forwarded-Proto: http", mine, ""},
+		{"trusted, no address", proxy, "X-Forwarded-For: unknown", mine, ""},
+		{"trusted, Via alone", proxy, "Via: 1.1 proxy", mine, ""},
+		{"trusted IPv6, Via alone", "[::1]:9", "Via: 1.1 proxy", mine, ""},
+		{"another machine", "192.0.2.1:9", "X-Forwarded-For: 127.0.0.1", mine, "192.0.2.1:9"},
+	} {
+		s := &Server{cfg: Config{TrustedProxies: tt.trusted}}
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = tt.peer
+		if name, value, ok := strings.Cut(tt.header, ": "); ok {
+			r.Header.Set(name, value)
+		}
+		x := &exchange{}
+		s.believe(x, r)
+		if r.RemoteAddr != tt.want {
+			t.Errorf("%s: RemoteAddr = %q, want %q", tt.name, r.RemoteAddr, tt.want)
+		}
+		if logged := x.remote; tt.want == "" && logged != tt.peer {
+			t.Errorf("%s: the log says %q, want %q", tt.name, logged, tt.peer)
+		}
+	}
+}
