@@ -5,12 +5,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -295,5 +298,26 @@ func TestCertificateOfTheSameSecond(t *testing.T) {
 		if err != nil || after[i].is(before[i]) || !after[1-i].is(before[1-i]) && i == 0 {
 			t.Errorf("replaced file %d: %+v, %v, before %+v, want another", i, after, err, before)
 		}
+	}
+}
+
+// TestUnreadableTLSFiles: the error names the file and who may not read it.
+func TestUnreadableTLSFiles(t *testing.T) {
+	err := &fs.PathError{Op: "open", Path: "/etc/key.pem", Err: syscall.EACCES}
+	got := tlsAdvice(err)
+	me, known := user.Current()
+	if known == nil && !strings.Contains(got, "let user "+me.Username+",") || !strings.Contains(got, "read it") {
+		t.Errorf("advice for %v = %q, want who must be able to read it", err, got)
+	}
+	if os.Geteuid() == 0 {
+		return // root reads all
+	}
+	cert, key := writeCert(t, t.TempDir(), 1)
+	if err := os.Chmod(key, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, loadErr := loadCert(cert, key, zerolog.Nop())
+	if loadErr == nil || !strings.Contains(loadErr.Error(), key) || !strings.Contains(loadErr.Error(), got) {
+		t.Errorf("loadCert of a closed key = %v, want %q", loadErr, got)
 	}
 }

@@ -2,8 +2,12 @@ package server
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/user"
+	"strconv"
 	"sync"
 	"time"
 
@@ -89,7 +93,7 @@ func (c *certFiles) stat() ([2]fileStamp, error) {
 	for i, name := range []string{c.cert, c.key} {
 		info, err := os.Stat(name)
 		if err != nil {
-			return out, fmt.Errorf("read TLS file: %w; check --tls-cert and --tls-key", err)
+			return out, fmt.Errorf("read TLS file: %w; %s", err, tlsAdvice(err))
 		}
 		out[i] = fileStamp{info}
 	}
@@ -100,8 +104,23 @@ func (c *certFiles) stat() ([2]fileStamp, error) {
 func (c *certFiles) load(stamp [2]fileStamp) error {
 	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 	if err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("read TLS file: %w; %s", err, tlsAdvice(err))
+		}
 		return fmt.Errorf("load TLS certificate %s with key %s: %w", c.cert, c.key, err)
 	}
 	c.loaded, c.stamp, c.checked = &pair, stamp, time.Now()
 	return nil
+}
+
+// tlsAdvice is the next step when a file of TLS cannot be read.
+func tlsAdvice(err error) string {
+	if !errors.Is(err, fs.ErrPermission) {
+		return "check --tls-cert and --tls-key"
+	}
+	who := "user " + strconv.Itoa(os.Geteuid())
+	if u, err := user.Current(); err == nil {
+		who = "user " + u.Username
+	}
+	return "let " + who + ", as whom the server runs, read it and search the directories above: give it to that user or to a group of his"
 }

@@ -115,6 +115,9 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 // cannotListen adds the next step to what the system says of the address that option gave. server has done so when the
 // address is in use.
 func cannotListen(err error, option string) error {
+	if _, ofAddress := errors.AsType[*net.OpError](err); !ofAddress { // of a certificate, or its key
+		return err
+	}
 	switch {
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("%w: ports below 1024 are for root, or for a program with CAP_NET_BIND_SERVICE; choose a higher one in %s", err, option)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -25,5 +26,13 @@ func TestCannotListen(t *testing.T) {
 		if !errors.Is(got, err) || !strings.HasSuffix(got.Error(), tt.want) && !strings.Contains(got.Error(), tt.want+",") {
 			t.Errorf("cannotListen(%v) = %q, want %q", err, got, tt.want)
 		}
+	}
+}
+
+// TestUnreadableKey: that a file of TLS may not be read says nothing of ports.
+func TestUnreadableKey(t *testing.T) {
+	err := fmt.Errorf("read TLS file: %w", &fs.PathError{Op: "open", Path: "key.pem", Err: syscall.EACCES})
+	if got := cannotListen(err, "--listen"); got.Error() != err.Error() {
+		t.Errorf("cannotListen(%v) = %v, want it as it is", err, got)
 	}
 }
