@@ -72,21 +72,20 @@ type TreeTx interface {
 	PropertyTx
 }
 
-// AccountTx keeps users, access keys and grants. User names are unique (bytewise).
+// AccountTx keeps users and access keys. User names are unique (bytewise).
 type AccountTx interface {
 	PutUser(ctx context.Context, u User) error
 	User(ctx context.Context, id int64) (User, bool, error)
 	UserByName(ctx context.Context, name string) (User, bool, error)
 	Users(ctx context.Context, afterID int64, limit int) ([]User, error) // by ID
+	DeleteUser(ctx context.Context, id int64) error                      // the row alone; his keys must be gone
 	PutKey(ctx context.Context, k AccessKey) error
 	Key(ctx context.Context, id string) (AccessKey, bool, error)
 	Keys(ctx context.Context, userID int64) ([]AccessKey, error) // by ID; userID 0: all
 	DeleteKey(ctx context.Context, id string) error
-	SetGrants(ctx context.Context, bucketID int64, grants []Grant) error // replaces all of the bucket's
-	Grants(ctx context.Context, bucketID int64) ([]Grant, error)         // by user
 }
 
-// BucketTx keeps buckets and packages. Names of buckets that are not Deleting are unique; so are the names of
+// BucketTx keeps buckets, packages and grants. Names of buckets that are not Deleting are unique; so are the names of
 // a bucket's packages.
 type BucketTx interface {
 	PutBucket(ctx context.Context, b Bucket) error
@@ -97,6 +96,8 @@ type BucketTx interface {
 	Buckets(ctx context.Context, after string, limit int, deleting bool) ([]Bucket, error)
 	// DeleteBucket deletes the row alone, with grants, documents, usage, locks and the bucket's own dead properties.
 	DeleteBucket(ctx context.Context, id int64) error
+	SetGrants(ctx context.Context, bucketID int64, grants []Grant) error // replaces all of the bucket's
+	Grants(ctx context.Context, bucketID int64) ([]Grant, error)         // by user
 	PackageTx
 }
 

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -116,11 +117,14 @@ func (se *Session) SetPassword(ctx context.Context, userID int64, password strin
 			return err
 		}
 	}
-	return se.changeUser(ctx, userID, func(u *User) { u.Password = phc })
+	return se.changeUser(ctx, userID, func(_ context.Context, _ MetaTx, u *User) error {
+		u.Password = phc
+		return nil
+	})
 }
 
 // SetUserDisabled locks a user out of every door, keys included, or lets him in again. Administrators only.
-// Errors: Forbidden, NotFound, Conflict for the caller himself.
+// Errors: Forbidden, NotFound, Conflict for the caller himself and for the last administrator who is let in.
 func (se *Session) SetUserDisabled(ctx context.Context, userID int64, disabled bool) error {
 	if err := se.requireAdmin(); err != nil {
 		return err
@@ -128,17 +132,123 @@ func (se *Session) SetUserDisabled(ctx context.Context, userID int64, disabled b
 	if disabled && userID == se.p.UserID {
 		return &Error{Code: Conflict, Msg: "you cannot disable yourself"}
 	}
-	return se.changeUser(ctx, userID, func(u *User) { u.Disabled = disabled })
+	return se.changeUser(ctx, userID, func(ctx context.Context, tx MetaTx, u *User) error {
+		if disabled {
+			if err := replaceable(ctx, tx, *u); err != nil {
+				return err
+			}
+		}
+		u.Disabled = disabled
+		return nil
+	})
 }
 
-// changeUser changes one row.
-func (se *Session) changeUser(ctx context.Context, userID int64, change func(*User)) error {
+// replaceable refuses to do without the last administrator who is not disabled.
+func replaceable(ctx context.Context, tx MetaTx, u User) error {
+	if !u.Admin || u.Disabled {
+		return nil
+	}
+	const page = 100
+	for after := int64(0); ; {
+		users, err := tx.Users(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		for _, other := range users {
+			if after = other.ID; other.Admin && !other.Disabled && other.ID != u.ID {
+				return nil
+			}
+		}
+		if len(users) < page {
+			return &Error{
+				Code: Conflict, Path: u.Name,
+				Msg: "this is the last administrator who is not disabled: make another one first, or enable one",
+			}
+		}
+	}
+}
+
+// DeleteUser removes a user who owns no bucket, with his access keys and the grants that he has. His id is not given
+// again; what he wrote into the buckets of others stays. Administrators only. Errors: Forbidden, NotFound; Conflict for
+// the caller himself, for the last administrator who is let in, and for an owner of buckets.
+func (se *Session) DeleteUser(ctx context.Context, userID int64) error {
+	if err := se.requireAdmin(); err != nil {
+		return err
+	}
+	if userID == se.p.UserID {
+		return &Error{Code: Conflict, Msg: "you cannot delete yourself"}
+	}
 	err := se.s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
 		u, err := userIn(ctx, tx, userID)
 		if err != nil {
 			return err
 		}
-		change(&u)
+		if err := replaceable(ctx, tx, u); err != nil {
+			return err
+		}
+		if err := leaveBuckets(ctx, tx, u); err != nil {
+			return err
+		}
+		keys, err := tx.Keys(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			if err := tx.DeleteKey(ctx, k.ID); err != nil {
+				return err
+			}
+		}
+		return tx.DeleteUser(ctx, u.ID)
+	})
+	return fail("delete user", fmt.Sprint(userID), err)
+}
+
+// leaveBuckets removes what a user may do in the buckets of others; Conflict when one is his.
+func leaveBuckets(ctx context.Context, tx MetaTx, u User) error {
+	const page = 100
+	for after := ""; ; {
+		buckets, err := tx.Buckets(ctx, after, page, false)
+		if err != nil {
+			return err
+		}
+		for _, b := range buckets {
+			after = b.Name
+			if b.Owner == u.ID {
+				return &Error{
+					Code: Conflict, Path: u.Name,
+					Msg: "the bucket " + b.Name + " belongs to this user: delete it, or disable the user in place of deleting",
+				}
+			}
+			grants, err := tx.Grants(ctx, b.ID)
+			if err != nil {
+				return err
+			}
+			left := slices.DeleteFunc(slices.Clone(grants), func(g Grant) bool { return g.UserID == u.ID })
+			if len(left) == len(grants) {
+				continue
+			}
+			if err := tx.SetGrants(ctx, b.ID, left); err != nil {
+				return err
+			}
+		}
+		if len(buckets) < page {
+			return nil
+		}
+	}
+}
+
+// changeUser changes one row.
+func (se *Session) changeUser(
+	ctx context.Context, userID int64, change func(context.Context, MetaTx, *User) error,
+) error {
+	err := se.s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+		u, err := userIn(ctx, tx, userID)
+		if err != nil {
+			return err
+		}
+		if err := change(ctx, tx, &u); err != nil {
+			return err
+		}
 		return tx.PutUser(ctx, u)
 	})
 	return fail("change user", fmt.Sprint(userID), err)

@@ -32,6 +32,8 @@ func accountSteps() []step {
 		{"replace key", put(core.MetaTx.PutKey, disabled), func(d *State) { d.Keys = []core.AccessKey{disabled} }},
 		{"delete key", put(core.MetaTx.DeleteKey, "AK"), func(d *State) { d.Keys = nil }},
 		{"delete no key", put(core.MetaTx.DeleteKey, "AK"), func(*State) {}},
+		{"delete no user", put(core.MetaTx.DeleteUser, int64(4)), func(*State) {}},
+		{"delete user", put(core.MetaTx.DeleteUser, int64(3)), func(d *State) { d.Users = nil }},
 		{"put space", put(core.MetaTx.PutSpace, space), func(d *State) { d.Spaces = []core.Space{space} }},
 		{"replace space", put(core.MetaTx.PutSpace, core.Space{ID: 2, Kind: "local"}), func(d *State) {
 			d.Spaces = []core.Space{{ID: 2, Kind: "local"}}

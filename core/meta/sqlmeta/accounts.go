@@ -14,6 +14,7 @@ const (
 	userByID   = selectUser + `WHERE id = ?1`
 	userByName = selectUser + `WHERE name = ?1`
 	users      = selectUser + `WHERE id > ?1 ORDER BY id LIMIT ?2`
+	deleteUser = `DELETE FROM users WHERE id = ?1`
 
 	putKey = `INSERT INTO access_keys (id, user_id, secret, disabled, create_time) VALUES (?1, ?2, ?3, ?4, ?5)
 		ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, secret = excluded.secret,
@@ -49,6 +50,9 @@ func (t *Tx) Users(ctx context.Context, afterID int64, limit int) ([]core.User, 
 	return queryRows(ctx, t.conn, scanUser, users, afterID, max(limit, 0))
 }
 
+// DeleteUser implements core.AccountTx.
+func (t *Tx) DeleteUser(ctx context.Context, id int64) error { return t.exec(ctx, deleteUser, id) }
+
 func scanUser(r Rows) (core.User, error) {
 	return core.User{
 		ID: r.Int(0), Name: r.Text(1), Password: r.Text(2), Admin: r.Int(3) != 0, Disabled: r.Int(4) != 0,
@@ -83,7 +87,7 @@ func scanKey(r Rows) (core.AccessKey, error) {
 	}, nil
 }
 
-// SetGrants implements core.AccountTx.
+// SetGrants implements core.BucketTx.
 func (t *Tx) SetGrants(ctx context.Context, bucketID int64, all []core.Grant) error {
 	if err := t.exec(ctx, deleteGrants, bucketID); err != nil {
 		return err
@@ -96,7 +100,7 @@ func (t *Tx) SetGrants(ctx context.Context, bucketID int64, all []core.Grant) er
 	return nil
 }
 
-// Grants implements core.AccountTx.
+// Grants implements core.BucketTx.
 func (t *Tx) Grants(ctx context.Context, bucketID int64) ([]core.Grant, error) {
 	return queryRows(ctx, t.conn, func(r Rows) (core.Grant, error) {
 		return core.Grant{BucketID: r.Int(0), UserID: r.Int(1), Access: core.Access(r.Int(2))}, nil
