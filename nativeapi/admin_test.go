@@ -104,6 +104,20 @@ func TestUsers(t *testing.T) {
 	if _, err := s.env.Service.Login(ctx, "ann", "another password"); err != nil {
 		t.Errorf("login of a user who is let in again: %v", err)
 	}
+	if err := errors.Join(s.client.DeleteUser(ctx, "ann"), s.client.SetUserDisabled(ctx, "admin", true)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.client.DeleteUser(ctx, "ann"); err == nil || !strings.Contains(err.Error(), "there is no such user") {
+		t.Errorf("deleting a user who is gone = %v", err)
+	}
+	for name, call := range map[string]func() error{
+		"delete":  func() error { return s.client.DeleteUser(ctx, "bob") },
+		"disable": func() error { return s.client.SetUserDisabled(ctx, "bob", true) },
+	} {
+		if e, ok := errors.AsType[*client.Error](call()); !ok || e.Code != "Conflict" || !strings.Contains(e.Message, "last administrator") {
+			t.Errorf("%s the last administrator: %v", name, e)
+		}
+	}
 	if got := s.notes[0]; got != "operator CreateUser" {
 		t.Errorf("noted %q", got)
 	}

@@ -90,6 +90,7 @@ func newAdmin(cfg Config, caller func(http.ResponseWriter, *http.Request) (core.
 		{http.MethodPost, adminapi.UserCreateCall, "CreateUser", d.createUser},
 		{http.MethodPost, adminapi.UserDisableCall, "SetUserDisabled", d.setUserDisabled},
 		{http.MethodPost, adminapi.UserPasswordCall, "SetUserPassword", d.setUserPassword},
+		{http.MethodPost, adminapi.UserDeleteCall, "DeleteUser", d.deleteUser},
 		{http.MethodGet, adminapi.KeyListCall, "ListKeys", d.listKeys},
 		{http.MethodPost, adminapi.KeyCreateCall, "CreateKey", d.createKey},
 		{http.MethodPost, adminapi.KeyRevokeCall, "RevokeKey", d.revokeKey},

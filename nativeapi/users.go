@@ -89,6 +89,22 @@ func (d *door) setUserPassword(w http.ResponseWriter, r *http.Request, se *core.
 	return answer(w, adminapi.Nothing{})
 }
 
+// deleteUser is POST user/delete.
+func (d *door) deleteUser(w http.ResponseWriter, r *http.Request, se *core.Session) error {
+	var in adminapi.UserName
+	if err := read(w, r, &in); err != nil {
+		return err
+	}
+	u, err := userNamed(r.Context(), se, in.Name)
+	if err != nil {
+		return err
+	}
+	if err := se.DeleteUser(r.Context(), u.ID); err != nil {
+		return err
+	}
+	return answer(w, adminapi.Nothing{})
+}
+
 // userNamed finds a user whom a document names.
 func userNamed(ctx context.Context, se *core.Session, name string) (core.User, error) {
 	if name == "" {

@@ -16,7 +16,7 @@ import (
 func userCommand() *cobra.Command {
 	cmd := groupCommand("user", "Administer users", `Administer users, beside a running server or without one.
 Passwords are read from the terminal, or as a line from stdin; never from the command line, which others can see.`)
-	cmd.AddCommand(userAdd(), userList(), userState(true), userState(false), userPassword())
+	cmd.AddCommand(userAdd(), userList(), userState(true), userState(false), userPassword(), userDelete())
 	return cmd
 }
 
@@ -133,6 +133,25 @@ func userPassword() *cobra.Command {
 				return out.print(cmd, struct {
 					Name string `json:"name"`
 				}{args[0]}, "password of "+args[0]+" set")
+			})
+		},
+	}
+	adminFlags(cmd, &c, &out)
+	return cmd
+}
+
+// userDelete removes users.
+func userDelete() *cobra.Command {
+	var c config
+	var out printer
+	cmd := &cobra.Command{
+		Use: "delete NAME", Short: "Delete a user who owns no bucket, with his access keys", Args: oneArgument("the name of a user"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
+				if err := a.DeleteUser(ctx, args[0]); err != nil {
+					return err
+				}
+				return out.print(cmd, adminapi.UserName{Name: args[0]}, "user "+args[0]+" and his access keys deleted")
 			})
 		},
 	}

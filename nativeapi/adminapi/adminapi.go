@@ -15,6 +15,7 @@ const (
 	UserCreateCall   = "user/create"
 	UserDisableCall  = "user/setDisabled"
 	UserPasswordCall = "user/setPassword"
+	UserDeleteCall   = "user/delete"
 	KeyListCall      = "key/list"
 	KeyCreateCall    = "key/create"
 	KeyRevokeCall    = "key/revoke"
@@ -88,6 +89,11 @@ type UserState struct {
 type UserPassword struct {
 	Name     string `json:"name"`
 	Password string `json:"password"`
+}
+
+// UserName is POST user/delete. The user must own no bucket; his access keys go with him.
+type UserName struct {
+	Name string `json:"name"`
 }
 
 // Key is an access key without its secret.

@@ -53,6 +53,12 @@ func (c *Client) SetUserPassword(ctx context.Context, name, password string) err
 	return err
 }
 
+// DeleteUser removes a user who owns no bucket, with his access keys.
+func (c *Client) DeleteUser(ctx context.Context, name string) error {
+	_, err := post[adminapi.Nothing](ctx, c, adminapi.UserDeleteCall, adminapi.UserName{Name: name})
+	return err
+}
+
 // Keys returns the access keys of a user, of all with "", by access key and without secrets.
 func (c *Client) Keys(ctx context.Context, user string) ([]adminapi.Key, error) {
 	query := url.Values{}
