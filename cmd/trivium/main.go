@@ -17,10 +17,8 @@ func main() {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ctx, stop := context.WithCancel(context.Background())
 	go func() {
-		<-signals
-		stop()
+		awaitTwo(signals, stop)
 		// A second one means now. Nothing that was acknowledged needs a graceful end.
-		<-signals
 		sayEnded(os.Stderr)
 		os.Exit(1)
 	}()
