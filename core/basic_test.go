@@ -139,6 +139,9 @@ func TestBasicThrottle(t *testing.T) {
 	}
 	_, err = env.Service.Basic(ctx, "alice", "correct horse", core.RemoteOf(lan, true))
 	wantCode(t, "the right password from there", err, core.Overloaded)
+	if after := core.RetryAfter(err); after != "6" || !strings.Contains(err.Error(), "try again in "+after+"s") {
+		t.Errorf("RetryAfter(%v) = %s, want the 6 s of the message", err, after)
+	}
 	_, err = env.Service.Basic(ctx, "alice", "correct horse", core.RemoteOf(lanToo, true))
 	ok(t, "the right password from elsewhere", err)
 

@@ -3,6 +3,8 @@ package core
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
 )
 
 // Code says what went wrong in terms every door can translate. Each door has one exhaustive switch over it.
@@ -62,6 +64,8 @@ type Error struct {
 	VersionID string
 	// LastModified of that delete marker, ns since 1970, or 0.
 	LastModified int64
+	// Wait is when what was Overloaded may be tried again, in whole seconds; 0: soon.
+	Wait time.Duration
 }
 
 // Error renders the error for a log.
@@ -91,6 +95,16 @@ func CodeOf(err error) Code {
 		return e.Code
 	}
 	return Internal
+}
+
+// RetryAfter returns the whole seconds after which a request may be tried again that err has refused for now, at least
+// 1: the header of that name (RFC 9110 §10.2.3).
+func RetryAfter(err error) string {
+	wait := time.Second
+	if e, ok := errors.AsType[*Error](err); ok {
+		wait = max(wait, e.Wait)
+	}
+	return strconv.FormatInt(int64(wait/time.Second), 10)
 }
 
 // Errorf makes an *Error with a message for the user.

@@ -102,10 +102,8 @@ func (t *throttle) admit(name string, now int64) error {
 	}
 	left, burst := f.faded(now), float64(cmp.Or(t.burst, throttleBurst))
 	if left+1 > burst {
-		wait := time.Duration((left + 1 - burst) * float64(throttlePace)).Round(time.Second)
-		return &Error{
-			Code: Overloaded, Msg: fmt.Sprintf("too many failed logins; try again in %v", max(wait, time.Second)),
-		}
+		wait := time.Duration(math.Ceil((left+1-burst)*throttlePace.Seconds())) * time.Second
+		return &Error{Code: Overloaded, Wait: wait, Msg: fmt.Sprintf("too many failed logins; try again in %v", wait)}
 	}
 	if _, ok := t.names[key]; !ok && len(t.names) >= throttleNames {
 		t.makeRoom(now)

@@ -116,7 +116,7 @@ func (r *request) fail(ctx context.Context, err error) {
 	h := w.Header()
 	switch e.status {
 	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", "1")
+		h.Set("Retry-After", core.RetryAfter(err))
 	case http.StatusUnauthorized:
 		h.Set("Www-Authenticate", challenge)
 	}

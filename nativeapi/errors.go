@@ -106,7 +106,7 @@ func (d *native) fail(ctx context.Context, w http.ResponseWriter, e Event) {
 		d.cfg.Observe(ctx, e)
 	}
 	if rep.status == http.StatusTooManyRequests || rep.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", core.RetryAfter(e.Err))
 	}
 	write(w, rep.status, v1.Answer[*struct{}]{Code: rep.code, Message: message})
 }
@@ -123,7 +123,7 @@ func (d *door) fail(w http.ResponseWriter, r *http.Request, e Event) {
 		d.cfg.Observe(ctx, e)
 	}
 	if rep.status == http.StatusTooManyRequests || rep.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", core.RetryAfter(e.Err))
 	}
 	write(w, rep.status, adminapi.Answer[*adminapi.Nothing]{Code: rep.code, Message: message, RequestID: e.RequestID})
 }

@@ -169,3 +169,21 @@ func TestGuardWithoutToken(t *testing.T) {
 		}
 	}
 }
+
+// TestRetryAfterFailedLogins: the header says what the message says.
+func TestRetryAfterFailedLogins(t *testing.T) {
+	admin, _ := remoteDoors(t)
+	for range 1000 { // a slow machine forgets failures meanwhile
+		w := httptest.NewRecorder()
+		admin.ServeHTTP(w, from(far, true, http.MethodGet, adminapi.Prefix+adminapi.UserListCall, basic("bob", "wrong")))
+		if w.Code == http.StatusUnauthorized {
+			continue
+		}
+		after := w.Header().Get("Retry-After")
+		if w.Code != http.StatusTooManyRequests || after == "" || !strings.Contains(w.Body.String(), "try again in "+after+"s") {
+			t.Errorf("%d, Retry-After %q: %s", w.Code, after, w.Body)
+		}
+		return
+	}
+	t.Error("no login was refused")
+}

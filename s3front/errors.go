@@ -203,7 +203,7 @@ func (r *request) fail(ctx context.Context, w *recorder, err error) {
 	h := w.Header()
 	markerHeaders(h, err)
 	if rep.status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "1")
+		h.Set("Retry-After", core.RetryAfter(err))
 	}
 	if r.Method == http.MethodHead || rep.status == http.StatusNotModified {
 		w.WriteHeader(rep.status)
