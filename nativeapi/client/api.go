@@ -341,7 +341,7 @@ func (a API) content(ctx context.Context, call string, query url.Values) (*Conte
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", call, err)
 	}
-	resp, err := a.c.http.Do(r)
+	resp, err := a.c.send(r)
 	if err != nil {
 		return nil, err
 	}
@@ -352,5 +352,5 @@ func (a API) content(ctx context.Context, call string, query url.Values) (*Conte
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	return nil, refused(resp.StatusCode, text)
+	return nil, a.c.refused(resp.StatusCode, text)
 }

@@ -126,7 +126,7 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 
 // answerOf sends a request and reads its answer.
 func answerOf[T any](c *Client, r *http.Request) (data T, err error) {
-	resp, err := c.http.Do(r)
+	resp, err := c.send(r)
 	if err != nil {
 		return data, err
 	}
@@ -136,20 +136,23 @@ func answerOf[T any](c *Client, r *http.Request) (data T, err error) {
 		return data, fmt.Errorf("read the answer: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return data, refused(resp.StatusCode, text)
+		return data, c.refused(resp.StatusCode, text)
 	}
 	var answer adminapi.Answer[T]
 	if err := json.Unmarshal(text, &answer); err != nil {
+		if c.base != "" {
+			return data, c.foreign(resp.StatusCode, text)
+		}
 		return data, fmt.Errorf("read the answer: %w", err)
 	}
 	return answer.Data, nil
 }
 
 // refused makes an error of an answer.
-func refused(status int, text []byte) error {
+func (c *Client) refused(status int, text []byte) error {
 	var answer adminapi.Answer[*adminapi.Nothing]
 	if json.Unmarshal(text, &answer) != nil || answer.Message == "" {
-		return &Error{Status: status, Message: fmt.Sprintf("status %d: %s", status, bytes.TrimSpace(text[:min(len(text), 500)]))}
+		return c.foreign(status, text)
 	}
 	return &Error{Status: status, Code: answer.Code, Message: answer.Message, RequestID: answer.RequestID}
 }

@@ -2,7 +2,9 @@ package client
 
 import (
 	"errors"
+	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -29,7 +31,8 @@ func TestErrors(t *testing.T) {
 		{404, `{"code":"DataNotFound","message":"no such user","data":null,"requestId":"ID1"}`, "no such user (request ID1)", "DataNotFound"},
 		{404, `{"code":"DataNotFound","message":"no such user","data":null}`, "no such user", "DataNotFound"},
 		{404, "no such page\n", "status 404: no such page", ""},
-		{500, strings.Repeat("x", 2000), "status 500: " + strings.Repeat("x", 500), ""},
+		{500, strings.Repeat("x", 2000), "status 500: " + strings.Repeat("x", 200), ""},
+		{502, "<html>\n<b>no</b>\n", "status 502: <html>", ""},
 		{503, "", "status 503: ", ""},
 	} {
 		err := InProcess(answering(tt.status, tt.text)).Ping(t.Context())
@@ -91,5 +94,39 @@ func TestRemoteFollowsNothing(t *testing.T) {
 	}
 	if name != "boss" || password != "secret word" {
 		t.Errorf("the server was told %q, %q", name, password)
+	}
+}
+
+// TestRemoteErrors: what stands between a command and its server is named, with the next step, in one line.
+func TestRemoteErrors(t *testing.T) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("<!doctype html>\x1b[31m\n<title>router</title>\n" + strings.Repeat("x", 2000)))
+	})
+	plain, secure := httptest.NewServer(page), httptest.NewUnstartedServer(page)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	defer plain.Close()
+	defer secure.Close()
+	gone := httptest.NewServer(page)
+	gone.Close()
+	for name, tt := range map[string]struct{ url, want string }{
+		"unknown authority": {secure.URL, "SSL_CERT_FILE"},
+		"nobody":            {gone.URL, "is the server running there?"},
+		"http for https":    {"http" + strings.TrimPrefix(secure.URL, "https"), "use https://127.0.0.1:"},
+		"https for http":    {"https" + strings.TrimPrefix(plain.URL, "http"), "use http://"},
+		"no Trivium":        {plain.URL, "is no Trivium, or a proxy before it (status 200: <!doctype html>"},
+	} {
+		c, err := Remote(tt.url, "boss", "secret word")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Users(t.Context())
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "127.0.0.1:") {
+			t.Errorf("%s: %v, want %q and the address", name, err, tt.want)
+		}
+		if err != nil && (strings.ContainsAny(err.Error(), "\n\x1b") || strings.Contains(err.Error(), "secret word") || len(err.Error()) > 500) {
+			t.Errorf("%s: %q is more than one line of text", name, err)
+		}
+		c.http.CloseIdleConnections()
 	}
 }
