@@ -195,6 +195,7 @@ func (c *config) readEnv(environ []string) (map[string]string, error) {
 		}
 		if fileOnly(name) {
 			c.notRead = append(c.notRead, name)
+			c.remote.take(name, value)
 			continue
 		}
 		if !slices.Contains(known, name) {
