@@ -26,10 +26,10 @@ const ConvertPrefix = "convert/"
 // CopyObject makes the content of a version of src the new current version of dst, without moving a byte
 // whatever its size (P5): a list of extents gets one more reference, inline content is duplicated. Metadata,
 // ETag, checksums and parts travel along; with opts.Replace the metadata, mtime and class come from opts.Put, with
-// opts.ReplaceTags the tags, with opts.ReplaceClass the class. A checksum that opts.Checksum names and the source has not is computed, which reads the
-// content once; a copy of a completed upload is then an object without parts, with the ETag of one.
-// Conditions on the source that are false are PreconditionFailed; those of opts.Put are judged on dst. Content
-// of another class than dst's bucket asks for is converted later, by a job (status pending). src and dst may be
+// opts.ReplaceTags the tags, with opts.ReplaceClass the class. A checksum that opts.Checksum names and the source has
+// not is computed, which reads the content once; a copy of a completed upload is then an object without parts, with the
+// ETag of one. Conditions on the source that are false are PreconditionFailed; those of opts.Put are judged on dst.
+// Content of another class than dst's bucket asks for is converted later, by a job (status pending). src and dst may be
 // the same (S3 CopyObject).
 //
 // Errors: as PutObject and StatObject on their sides, NotModified never; with opts.Checksum also those of reading,
@@ -50,7 +50,11 @@ func (se *Session) copyWithSum(ctx context.Context, src, dst Path, opts *CopyOpt
 	if err := CheckKey(src.Key); err != nil {
 		return PutResult{}, err
 	}
-	if _, err := se.writable(ctx, dst); err != nil { // nothing is read for a copy that is not allowed
+	b, err := se.writable(ctx, dst) // nothing is read for a copy that is not allowed
+	if err == nil && opts.Checksum != "" {
+		err = se.expectWrite(ctx, b, dst.Key, &opts.Put) // nor for one that its conditions forbid
+	}
+	if err != nil {
 		return PutResult{}, err
 	}
 	for try := 1; ; try++ {
@@ -68,7 +72,7 @@ func (se *Session) copyWithSum(ctx context.Context, src, dst Path, opts *CopyOpt
 	}
 }
 
-// copyRequest are options with the checksum that they ask for, unless the source has it.
+// copyRequest are options with the checksum that they ask for, nil for none.
 type copyRequest struct {
 	*CopyOptions
 	sum *copySum

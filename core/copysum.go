@@ -7,16 +7,16 @@ import (
 	"trivium/core/content"
 )
 
-// copySum is a checksum that a copy has and its source has not, with the content that it belongs to.
+// copySum is the checksum that a copy is to have, with the content that it belongs to: its source may be overwritten.
 type copySum struct {
-	content  ContentRef // of the source when it was read
+	content  ContentRef // of the source when it was looked at
 	checksum Checksum
-	etag     string // of the content as a whole
+	etag     string // of the content as a whole; "": it was not read
 }
 
-// sumSource returns the checksum that opts ask for, nil when the source has it. It is in no metadata, but for a SHA-256
-// that was computed for other ends, so the content is read once; that is bounded by MaxPart, as what one request writes
-// is. The conditions on the source are judged before.
+// sumSource returns the checksum that opts ask for, nil when they ask for none. Unless the source has it, it is in no
+// metadata, but for a SHA-256 that was computed for other ends, so the content is read once; that is bounded by MaxPart,
+// as what one request writes is. The conditions on the source are judged before.
 func (se *Session) sumSource(ctx context.Context, src Path, opts *CopyOptions) (*copySum, error) {
 	set, err := checksumDigest(opts.Checksum)
 	if err != nil || set == 0 {
@@ -33,10 +33,11 @@ func (se *Session) sumSource(ctx context.Context, src Path, opts *CopyOptions) (
 	}
 	v := &r.object.Entry.Version
 	sum := &copySum{content: v.Content, checksum: Checksum{Algorithm: opts.Checksum}}
-	switch own := v.Attrs.Checksum; {
-	case own.Algorithm == opts.Checksum && !own.Composite:
+	switch {
+	case sum.knownTo(v):
 		pin.Release()
-		return nil, nil //nolint:nilnil // there is nothing to compute
+		sum.checksum = v.Attrs.Checksum
+		return sum, nil
 	case opts.Checksum == "SHA256" && len(v.SHA256) > 0 && v.PartCount == 0:
 		pin.Release()
 		sum.checksum.Value = base64.StdEncoding.EncodeToString(v.SHA256)
@@ -68,13 +69,20 @@ func (s *Service) digestWhole(ctx context.Context, r *resolved, pin *content.Pin
 	return d, err
 }
 
-// apply gives v, a copy of the source, the checksum. errMoved: the source is not what was read any more. A copy of a
-// completed upload is one piece then, as it is on S3: the checksums of its parts are of another algorithm.
+// knownTo tells whether v has a checksum of the content as a whole by that algorithm itself.
+func (sum *copySum) knownTo(v *Version) bool {
+	own := v.Attrs.Checksum
+	return own.Algorithm == sum.checksum.Algorithm && !own.Composite
+}
+
+// apply gives v, a copy of the source, the checksum, unless v has it. errMoved: the source is not what was looked at any
+// more. A copy of a completed upload is one piece then, as it is on S3: the checksums of its parts are of another
+// algorithm.
 func (sum *copySum) apply(v *Version) error {
-	if sum == nil {
+	switch {
+	case sum == nil || sum.knownTo(v):
 		return nil
-	}
-	if v.Content != sum.content {
+	case v.Content != sum.content, v.PartCount > 0 && sum.etag == "":
 		return errMoved
 	}
 	v.Attrs.Checksum = sum.checksum
