@@ -69,10 +69,10 @@ type verifiedLogin struct {
 	at     int64 // when it was verified, in ns since 1970
 }
 
-// init makes l ready.
-func (l *logins) init() {
+// init makes l ready, with that work for each hash of a password.
+func (l *logins) init(cost argonCost) {
 	_, _ = rand.Read(l.macKey[:]) // never fails
-	l.passwords.init(defaultCost())
+	l.passwords.init(cost)
 	l.failed.init()
 }
 

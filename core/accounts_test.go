@@ -57,7 +57,6 @@ func user(t *testing.T, env *coretest.Env, name string) (core.User, *core.Sessio
 func TestLogin(t *testing.T) {
 	clk := newClock()
 	env := coretest.New(t, coretest.Options{Now: clk.now})
-	env.Service.CheapPasswords()
 	ctx := t.Context()
 	u, err := env.Admin.CreateUser(ctx, "alice", "correct horse", false)
 	ok(t, "create user", err)
@@ -86,7 +85,6 @@ func TestLogin(t *testing.T) {
 // What is remembered of a password ends at once with the password, or when the user is disabled.
 func TestLoginForgetsChanges(t *testing.T) {
 	env := coretest.New(t, coretest.Options{})
-	env.Service.CheapPasswords()
 	ctx := t.Context()
 	u, err := env.Admin.CreateUser(ctx, "alice", "first password", false)
 	ok(t, "create user", err)
@@ -123,7 +121,6 @@ func TestLoginForgetsChanges(t *testing.T) {
 func TestLoginThrottle(t *testing.T) {
 	clk := newClock()
 	env := coretest.New(t, coretest.Options{Now: clk.now})
-	env.Service.CheapPasswords()
 	ctx := t.Context()
 	u, err := env.Admin.CreateUser(ctx, "alice", "correct horse", false)
 	ok(t, "create user", err)
@@ -249,7 +246,6 @@ func TestGeneratedKeysDiffer(t *testing.T) {
 
 func TestUsers(t *testing.T) {
 	env := coretest.New(t, coretest.Options{})
-	env.Service.CheapPasswords()
 	ctx := t.Context()
 	u, alice := user(t, env, "alice")
 	user(t, env, "bob")

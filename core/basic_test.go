@@ -18,7 +18,6 @@ const (
 
 func TestBasic(t *testing.T) {
 	env := coretest.New(t, coretest.Options{})
-	env.Service.CheapPasswords()
 	ctx := t.Context()
 	u, err := env.Admin.CreateUser(ctx, "alice", "correct horse", false)
 	ok(t, "create user", err)
@@ -49,7 +48,6 @@ func TestBasic(t *testing.T) {
 // A user who is made under a name that was unknown a moment ago gets in at once.
 func TestBasicOfNewUser(t *testing.T) {
 	env := coretest.New(t, coretest.Options{})
-	env.Service.CheapPasswords()
 	_, err := env.Service.Basic(t.Context(), "alice", "correct horse", core.RemoteOf(loopback, false))
 	wantCode(t, "before", err, core.Unauthorized)
 	_, err = env.Admin.CreateUser(t.Context(), "alice", "correct horse", false)
@@ -61,7 +59,6 @@ func TestBasicOfNewUser(t *testing.T) {
 // Right credentials are not looked at where anybody on the way could have read them.
 func TestBasicNeedsEncryption(t *testing.T) {
 	env := coretest.New(t, coretest.Options{})
-	env.Service.CheapPasswords()
 	_, err := env.Admin.CreateUser(t.Context(), "alice", "correct horse", false)
 	ok(t, "create user", err)
 	for _, tc := range []struct {
@@ -106,7 +103,6 @@ func TestBasicNeedsEncryption(t *testing.T) {
 
 func TestBasicOverHTTPByChoice(t *testing.T) {
 	env := coretest.New(t, coretest.Options{PlainBasic: true})
-	env.Service.CheapPasswords()
 	_, err := env.Admin.CreateUser(t.Context(), "alice", "correct horse", false)
 	ok(t, "create user", err)
 	_, err = env.Service.Basic(t.Context(), "alice", "correct horse", core.RemoteOf(lan, false))
@@ -117,7 +113,6 @@ func TestBasicOverHTTPByChoice(t *testing.T) {
 func TestBasicThrottle(t *testing.T) {
 	clk := newClock()
 	env := coretest.New(t, coretest.Options{Now: clk.now})
-	env.Service.CheapPasswords()
 	ctx := t.Context()
 	_, err := env.Admin.CreateUser(ctx, "alice", "correct horse", false)
 	ok(t, "create user", err)

@@ -10,8 +10,7 @@ import (
 // steppedBack returns a Service whose clock the caller moves.
 func steppedBack() (s *Service, shift *time.Duration) {
 	shift = new(time.Duration)
-	s = newService(Config{Now: func() time.Time { return time.Unix(1<<30, 0).Add(*shift) }})
-	s.CheapPasswords()
+	s = newService(Config{Volatile: true, CheapPasswords: true, Now: func() time.Time { return time.Unix(1<<30, 0).Add(*shift) }})
 	return s, shift
 }
 

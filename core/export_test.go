@@ -10,12 +10,6 @@ func (s *Service) QueueDamage(id content.BlobID, ref content.ShardRef, cause err
 // SetFolderLimit lets a test see what a folder that is too large meets. Call it before the Service is used.
 func (s *Service) SetFolderLimit(n int) { s.folderLimit = n }
 
-// CheapPasswords makes hashing cost next to nothing: the race detector makes argon2id take seconds. Call it before
-// the Service is used.
-func (s *Service) CheapPasswords() {
-	s.logins.passwords.init(argonCost{memory: 8, passes: 1, lanes: 1})
-}
-
 // HoldPasswords keeps every hash of a password waiting until release is called.
 func (s *Service) HoldPasswords() (release func()) {
 	for range argonAtOnce {

@@ -51,7 +51,7 @@ func (h *harness) start(t *testing.T) (*core.Service, error) {
 		h.meta = meta
 	}
 	cfg := core.Config{
-		Meta: h.meta, Keys: h.keys, Kinds: h.kinds, Volatile: true, Holder: "test",
+		Meta: h.meta, Keys: h.keys, Kinds: h.kinds, Volatile: true, CheapPasswords: true, Holder: "test",
 		Spaces: []core.SpaceSeed{{Name: "one", Kind: "Memory", Config: drivers.Config{"name": "one"}}},
 	}
 	if h.change != nil {
@@ -59,7 +59,6 @@ func (h *harness) start(t *testing.T) (*core.Service, error) {
 	}
 	s, err := core.Open(t.Context(), cfg)
 	if err == nil {
-		s.CheapPasswords()
 		t.Cleanup(func() { ok(t, "close service", s.Close(context.Background())) })
 	}
 	return s, err

@@ -313,7 +313,6 @@ func TestBatch(t *testing.T) {
 func TestTokens(t *testing.T) {
 	now := time.Now()
 	env := coretest.New(t, coretest.Options{Now: func() time.Time { return now }})
-	env.Service.CheapPasswords()
 	ctx := t.Context()
 	u, err := env.Admin.CreateUser(ctx, "ann", "password of ann", false)
 	ok(t, "create user", err)
@@ -399,7 +398,6 @@ func TestActFor(t *testing.T) {
 // FuzzToken: nothing but what Token made is a token.
 func FuzzToken(f *testing.F) {
 	env := coretest.New(f, coretest.Options{})
-	env.Service.CheapPasswords()
 	token, _, err := env.Admin.Token(f.Context(), core.TokenUse{}, time.Hour)
 	if err != nil {
 		f.Fatal(err)

@@ -30,6 +30,9 @@ type argonCost struct {
 // defaultCost is the least that OWASP's password storage cheat sheet advises: 19 MiB, 2 passes, 1 lane.
 func defaultCost() argonCost { return argonCost{memory: 19 << 10, passes: 2, lanes: 1} }
 
+// leastCost is the least work that argon2id can do.
+func leastCost() argonCost { return argonCost{memory: 8, passes: 1, lanes: 1} }
+
 // errPHC is wrapped by errors about stored hashes.
 var errPHC = errors.New("not an argon2id hash")
 

@@ -9,12 +9,9 @@ import (
 	"time"
 )
 
-// cheap is the least work that argon2id can do, for tests.
-func cheap() argonCost { return argonCost{memory: 8, passes: 1, lanes: 1} }
-
 func newPasswords() *passwords {
 	p := new(passwords)
-	p.init(cheap())
+	p.init(leastCost())
 	return p
 }
 

@@ -46,6 +46,9 @@ type Config struct {
 	Now func() time.Time
 	// Volatile allows spaces whose content is lost when the process ends, for tests.
 	Volatile bool
+	// CheapPasswords makes hashing a password cost next to nothing, for tests: the race detector makes argon2id take
+	// seconds. It counts with Volatile alone.
+	CheapPasswords bool
 	// PlainBasic takes passwords over plain http from other machines, too: behind a proxy that ends TLS elsewhere.
 	PlainBasic bool
 	// ReserveFree is the space in bytes that is kept free on the metadata disk (S20); 0: 256 MiB.
@@ -154,7 +157,11 @@ func newService(cfg Config) *Service {
 		s.kinds[k.Name] = k
 	}
 	s.cache.reset(0)
-	s.logins.init()
+	cost := defaultCost()
+	if cfg.Volatile && cfg.CheapPasswords {
+		cost = leastCost()
+	}
+	s.logins.init(cost)
 	s.queue.init()
 	s.gates.init()
 	s.probes.init()

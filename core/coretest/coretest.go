@@ -1,5 +1,5 @@
-// Package coretest makes a real Service for tests: SQLite in a temporary directory, spaces in memory, an
-// administrator's session. Its Model runs random histories against a plain map.
+// Package coretest makes a real Service for tests: SQLite in a temporary directory, spaces in memory, cheap hashes of
+// passwords, an administrator's session. Its Model runs random histories against a plain map.
 package coretest
 
 import (
@@ -114,7 +114,7 @@ func (e *Env) start(ctx context.Context) error {
 	cfg := core.Config{
 		Meta: store, Keys: e.keys, Kinds: e.kinds, Budget: e.opts.Budget, InlineMax: e.opts.InlineMax,
 		Holder: "coretest", Hook: e.opts.Hook, Now: e.opts.Now, Volatile: true, PlainBasic: e.opts.PlainBasic,
-		FreeSpace: e.opts.FreeSpace,
+		FreeSpace: e.opts.FreeSpace, CheapPasswords: true,
 	}
 	for i := range e.opts.Spaces {
 		name := fmt.Sprintf("space%d", i+1)
