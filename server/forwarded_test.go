@@ -9,71 +9,91 @@ import (
 	"testing"
 )
 
-// TestForwarded sends what proxies and others say of a request, and looks at what the door, the router and the log
-// take of it.
-func TestForwarded(t *testing.T) {
-	const (
-		host, proto, client = "X-Forwarded-Host: ", "X-Forwarded-Proto: ", "X-Forwarded-For: "
-		all                 = host + "s3.example.com\n" + proto + "https\n" + client + "203.0.113.7"
-	)
-	asked := [3]string{"inner:7070", "", ""} // what the request itself says: host, scheme, client (its own address)
-	for _, tt := range []struct {
-		name, peer, headers string
-		want                [3]string
-	}{
+// Headers that proxies send, as the tests write them.
+const xHost, xProto, xFor = "X-Forwarded-Host: ", "X-Forwarded-Proto: ", "X-Forwarded-For: "
+
+// said is a request from peer, with what is taken of it: host, scheme, client. A client "" is its own address.
+type said struct {
+	name, peer, headers string
+	want                [3]string
+}
+
+// unbelieved is what is taken of a request whose headers count for nothing.
+var unbelieved = [3]string{"inner:7070", "", ""}
+
+// TestForwardedPeers: who is believed.
+func TestForwardedPeers(t *testing.T) {
+	const all = xHost + "s3.example.com\n" + xProto + "https\n" + xFor + "203.0.113.7"
+	expectForwarded(t, []said{
 		{"all three", "10.0.0.1:999", all, [3]string{"s3.example.com", "https", "203.0.113.7"}},
-		{"from an untrusted address", "192.0.2.1:999", all, asked},
-		{"from an untrusted IPv6 address", "[2001:db8:1::1]:999", all, asked},
-		{"from no address", "@", all, asked},
+		{"from an untrusted address", "192.0.2.1:999", all, unbelieved},
+		{"from an untrusted IPv6 address", "[2001:db8:1::1]:999", all, unbelieved},
+		{"from no address", "@", all, unbelieved},
 		{"from an IPv6 address", "[2001:db8::1]:999", all, [3]string{"s3.example.com", "https", "203.0.113.7"}},
 		{"from an IPv6 address with a zone", "[fe80::1%eth0]:999", all, [3]string{"s3.example.com", "https", "203.0.113.7"}},
 		{"from IPv4 as IPv6", "[::ffff:10.0.0.1]:999", all, [3]string{"s3.example.com", "https", "203.0.113.7"}},
-		{"nothing said", "10.0.0.1:999", "", asked},
+		{"nothing said", "10.0.0.1:999", "", unbelieved},
+	})
+}
 
-		{"host with port", "10.0.0.1:9", host + "s3.example.com:8443", [3]string{"s3.example.com:8443", "", ""}},
-		{"host in other case", "10.0.0.1:9", host + "S3.Example.com", [3]string{"S3.Example.com", "", ""}},
-		{"IPv6 host", "10.0.0.1:9", host + "[2001:db8::5]", [3]string{"[2001:db8::5]", "", ""}},
-		{"IPv6 host with port", "10.0.0.1:9", host + "[2001:db8::5]:8443", [3]string{"[2001:db8::5]:8443", "", ""}},
-		{"two hosts", "10.0.0.1:9", host + "evil.test, s3.example.com", [3]string{"s3.example.com", "", ""}},
-		{"two lines of hosts", "10.0.0.1:9", host + "evil.test\n" + host + "s3.example.com", [3]string{"s3.example.com", "", ""}},
-		{"no host behind the comma", "10.0.0.1:9", host + "evil.test,", asked},
-		{"empty host", "10.0.0.1:9", host, asked},
-		{"host with a path", "10.0.0.1:9", host + "s3.example.com/x", asked},
-		{"host with a scheme", "10.0.0.1:9", host + "https://s3.example.com", asked},
-		{"host with a user", "10.0.0.1:9", host + "u@s3.example.com", asked},
-		{"host with a space", "10.0.0.1:9", host + "s3 example", asked},
-		{"host with a quote", "10.0.0.1:9", host + `"s3.example.com"`, asked},
-		{"host with an empty port", "10.0.0.1:9", host + "s3.example.com:", asked},
-		{"host with a word for a port", "10.0.0.1:9", host + "s3.example.com:http", asked},
-		{"port alone", "10.0.0.1:9", host + ":80", asked},
-		{"IPv6 host without brackets", "10.0.0.1:9", host + "2001:db8::5", asked},
-		{"IPv6 host cut", "10.0.0.1:9", host + "[2001:db8::5", asked},
-		{"IPv4 in brackets", "10.0.0.1:9", host + "[10.0.0.1]", asked},
-		{"long host", "10.0.0.1:9", host + strings.Repeat("a", 300), asked},
+// TestForwardedHosts: X-Forwarded-Host.
+func TestForwardedHosts(t *testing.T) {
+	expectForwarded(t, []said{
+		{"host with port", "10.0.0.1:9", xHost + "s3.example.com:8443", [3]string{"s3.example.com:8443", "", ""}},
+		{"host in other case", "10.0.0.1:9", xHost + "S3.Example.com", [3]string{"S3.Example.com", "", ""}},
+		{"IPv6 host", "10.0.0.1:9", xHost + "[2001:db8::5]", [3]string{"[2001:db8::5]", "", ""}},
+		{"IPv6 host with port", "10.0.0.1:9", xHost + "[2001:db8::5]:8443", [3]string{"[2001:db8::5]:8443", "", ""}},
+		{"two hosts", "10.0.0.1:9", xHost + "evil.test, s3.example.com", [3]string{"s3.example.com", "", ""}},
+		{"two lines of hosts", "10.0.0.1:9", xHost + "evil.test\n" + xHost + "s3.example.com", [3]string{"s3.example.com", "", ""}},
+		{"no host behind the comma", "10.0.0.1:9", xHost + "evil.test,", unbelieved},
+		{"empty host", "10.0.0.1:9", xHost, unbelieved},
+		{"host with a path", "10.0.0.1:9", xHost + "s3.example.com/x", unbelieved},
+		{"host with a scheme", "10.0.0.1:9", xHost + "https://s3.example.com", unbelieved},
+		{"host with a user", "10.0.0.1:9", xHost + "u@s3.example.com", unbelieved},
+		{"host with a space", "10.0.0.1:9", xHost + "s3 example", unbelieved},
+		{"host with a quote", "10.0.0.1:9", xHost + `"s3.example.com"`, unbelieved},
+		{"host with an empty port", "10.0.0.1:9", xHost + "s3.example.com:", unbelieved},
+		{"host with a word for a port", "10.0.0.1:9", xHost + "s3.example.com:http", unbelieved},
+		{"port alone", "10.0.0.1:9", xHost + ":80", unbelieved},
+		{"IPv6 host without brackets", "10.0.0.1:9", xHost + "2001:db8::5", unbelieved},
+		{"IPv6 host cut", "10.0.0.1:9", xHost + "[2001:db8::5", unbelieved},
+		{"IPv4 in brackets", "10.0.0.1:9", xHost + "[10.0.0.1]", unbelieved},
+		{"long host", "10.0.0.1:9", xHost + strings.Repeat("a", 300), unbelieved},
+	})
+}
 
-		{"scheme in other case", "10.0.0.1:9", proto + "HTTPS", [3]string{"inner:7070", "https", ""}},
-		{"two schemes", "10.0.0.1:9", proto + "https,http", [3]string{"inner:7070", "", ""}},
-		{"other scheme", "10.0.0.1:9", proto + "javascript", asked},
+// TestForwardedSchemesAndClients: X-Forwarded-Proto and X-Forwarded-For, and headers that are not read.
+func TestForwardedSchemesAndClients(t *testing.T) {
+	expectForwarded(t, []said{
+		{"scheme in other case", "10.0.0.1:9", xProto + "HTTPS", [3]string{"inner:7070", "https", ""}},
+		{"two schemes", "10.0.0.1:9", xProto + "https,http", [3]string{"inner:7070", "", ""}},
+		{"other scheme", "10.0.0.1:9", xProto + "javascript", unbelieved},
 
-		{"client behind two proxies", "10.0.0.1:9", client + "203.0.113.7, 10.0.0.2", [3]string{"inner:7070", "", "203.0.113.7"}},
-		{"what the client says itself", "10.0.0.1:9", client + "127.0.0.1, 203.0.113.7", [3]string{"inner:7070", "", "203.0.113.7"}},
-		{"the client pretends a proxy", "10.0.0.1:9", client + "1.1.1.1, 10.0.0.3, 203.0.113.7", [3]string{"inner:7070", "", "203.0.113.7"}},
-		{"two lines of clients", "10.0.0.1:9", client + "203.0.113.7\n" + client + "10.0.0.2", [3]string{"inner:7070", "", "203.0.113.7"}},
-		{"proxies alone", "10.0.0.1:9", client + "10.0.0.3, 10.0.0.2", [3]string{"inner:7070", "", "10.0.0.3"}},
-		{"IPv6 client", "10.0.0.1:9", client + "2001:db8:1::5", [3]string{"inner:7070", "", "2001:db8:1::5"}},
-		{"IPv6 client in brackets", "10.0.0.1:9", client + "[2001:db8:1::5]", [3]string{"inner:7070", "", "2001:db8:1::5"}},
-		{"IPv6 client with port", "10.0.0.1:9", client + "[2001:DB8:1::5]:80", [3]string{"inner:7070", "", "2001:db8:1::5"}},
-		{"client with port", "10.0.0.1:9", client + "203.0.113.7:80", [3]string{"inner:7070", "", "203.0.113.7"}},
-		{"IPv4 client as IPv6", "10.0.0.1:9", client + "::ffff:203.0.113.7", [3]string{"inner:7070", "", "203.0.113.7"}},
-		{"no client", "10.0.0.1:9", client + "unknown", asked},
-		{"no client before a proxy", "10.0.0.1:9", client + "unknown, 10.0.0.2", [3]string{"inner:7070", "", "10.0.0.2"}},
-		{"client behind what is none", "10.0.0.1:9", client + "203.0.113.7, unknown", asked},
-		{"empty clients", "10.0.0.1:9", client + ", ,", asked},
-		{"client in IPv4 brackets", "10.0.0.1:9", client + "[203.0.113.7]", asked},
-		{"client with leading zeros", "10.0.0.1:9", client + "203.0.113.007", asked},
+		{"client behind two proxies", "10.0.0.1:9", xFor + "203.0.113.7, 10.0.0.2", [3]string{"inner:7070", "", "203.0.113.7"}},
+		{"what the client says itself", "10.0.0.1:9", xFor + "127.0.0.1, 203.0.113.7", [3]string{"inner:7070", "", "203.0.113.7"}},
+		{"the client pretends a proxy", "10.0.0.1:9", xFor + "1.1.1.1, 10.0.0.3, 203.0.113.7", [3]string{"inner:7070", "", "203.0.113.7"}},
+		{"two lines of clients", "10.0.0.1:9", xFor + "203.0.113.7\n" + xFor + "10.0.0.2", [3]string{"inner:7070", "", "203.0.113.7"}},
+		{"proxies alone", "10.0.0.1:9", xFor + "10.0.0.3, 10.0.0.2", [3]string{"inner:7070", "", "10.0.0.3"}},
+		{"IPv6 client", "10.0.0.1:9", xFor + "2001:db8:1::5", [3]string{"inner:7070", "", "2001:db8:1::5"}},
+		{"IPv6 client in brackets", "10.0.0.1:9", xFor + "[2001:db8:1::5]", [3]string{"inner:7070", "", "2001:db8:1::5"}},
+		{"IPv6 client with port", "10.0.0.1:9", xFor + "[2001:DB8:1::5]:80", [3]string{"inner:7070", "", "2001:db8:1::5"}},
+		{"client with port", "10.0.0.1:9", xFor + "203.0.113.7:80", [3]string{"inner:7070", "", "203.0.113.7"}},
+		{"IPv4 client as IPv6", "10.0.0.1:9", xFor + "::ffff:203.0.113.7", [3]string{"inner:7070", "", "203.0.113.7"}},
+		{"no client", "10.0.0.1:9", xFor + "unknown", unbelieved},
+		{"no client before a proxy", "10.0.0.1:9", xFor + "unknown, 10.0.0.2", [3]string{"inner:7070", "", "10.0.0.2"}},
+		{"client behind what is none", "10.0.0.1:9", xFor + "203.0.113.7, unknown", unbelieved},
+		{"empty clients", "10.0.0.1:9", xFor + ", ,", unbelieved},
+		{"client in IPv4 brackets", "10.0.0.1:9", xFor + "[203.0.113.7]", unbelieved},
+		{"client with leading zeros", "10.0.0.1:9", xFor + "203.0.113.007", unbelieved},
 
-		{"RFC 7239 and others", "10.0.0.1:9", "Forwarded: for=1.1.1.1;host=evil.test;proto=https\nX-Real-Ip: 1.1.1.1\nX-Original-Host: evil.test\nX-Forwarded-Server: evil.test", asked},
-	} {
+		{"RFC 7239 and others", "10.0.0.1:9", "Forwarded: for=1.1.1.1;host=evil.test;proto=https\nX-Real-Ip: 1.1.1.1\nX-Original-Host: evil.test\nX-Forwarded-Server: evil.test", unbelieved},
+	})
+}
+
+// expectForwarded sends requests and looks at what the door, the router and the log take of them.
+func expectForwarded(t *testing.T, requests []said) {
+	t.Helper()
+	for _, tt := range requests {
 		s, l := bare(t)
 		s.cfg.TrustedProxies = []netip.Prefix{
 			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/48"), netip.MustParsePrefix("fe80::1/128"),
