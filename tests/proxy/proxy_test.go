@@ -63,8 +63,14 @@ func (l *logs) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// request waits for the line of the request with that id: a long answer may be there before it.
-func (l *logs) request(id string) map[string]any {
+// request waits for the line of the request that a answers: a long answer may be there before it. An answer without an
+// id is not the server's, and has no line.
+func (l *logs) request(t *testing.T, a answer) map[string]any {
+	t.Helper()
+	id := a.Header.Get("X-Amz-Request-Id")
+	if id == "" {
+		t.Fatalf("the answer %d %s is not the server's", a.StatusCode, a.body)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.lines[id] == nil {
@@ -270,7 +276,7 @@ func (h *house) expect(t *testing.T, at *url.URL, c call, ok bool, client string
 	if !ok && (a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "checked for the host &quot;"+h.url.Host+"&quot;")) {
 		t.Errorf("refusal %d %s, want one that names the host %s", a.StatusCode, a.body, h.url.Host)
 	}
-	line := h.log.request(a.Header.Get("X-Amz-Request-Id"))
+	line := h.log.request(t, a)
 	remote, _ := line["remote"].(string)
 	if remote != client && !strings.HasPrefix(remote, client+":") {
 		t.Errorf("logged as %q, want %s", remote, client)
@@ -320,7 +326,7 @@ func TestSpoofedHeaders(t *testing.T) {
 		if (a.StatusCode == http.StatusOK) != tt.ok {
 			t.Errorf("%s = %d %s, want success %t", tt.name, a.StatusCode, a.body, tt.ok)
 		}
-		line := h.log.request(a.Header.Get("X-Amz-Request-Id"))
+		line := h.log.request(t, a)
 		if remote, _ := line["remote"].(string); !strings.HasPrefix(remote, clientIP+":") || line["proxy"] != nil {
 			t.Errorf("%s: logged as %v by %v, want %s", tt.name, line["remote"], line["proxy"], clientIP)
 		}
