@@ -124,7 +124,9 @@ func (s *Service) RefuseKey(ctx context.Context, accessKey string, c Credentials
 		return
 	}
 	if !c.loaded {
-		_, _, _ = s.loadKey(ctx, accessKey) // for the work alone: the answer is known
+		if _, _, err := s.loadKey(ctx, accessKey); err != nil { // for the work alone: the answer is known
+			return
+		}
 	}
 	gen.refused.put(accessKey, struct{}{})
 }
@@ -134,7 +136,7 @@ func (s *Service) loadKey(ctx context.Context, accessKey string) (*Credentials, 
 	var key AccessKey
 	var user User
 	var found bool
-	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
 		if key, found, err = tx.Key(ctx, accessKey); err != nil {
 			return err
@@ -251,7 +253,7 @@ func (s *Service) userByName(ctx context.Context, name string) (User, bool, erro
 	}
 	u, known := gen.users.get(name)
 	if !known {
-		err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		err := s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 			var err error
 			u, known, err = tx.UserByName(ctx, name)
 			return err

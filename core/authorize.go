@@ -8,7 +8,7 @@ import (
 // everything, others what a grant allows, everybody reading where PublicRead is set. It returns the bucket as
 // of the cache's config epoch; a commit judges again with authorizeIn.
 //
-// Errors: NoSuchBucket; Forbidden, with Hidden set if the caller has no right on the bucket at all.
+// Errors: NoSuchBucket; Forbidden, with Hidden set if the caller has no right on the bucket at all; Overloaded.
 func (se *Session) authorize(ctx context.Context, bucketName string, need Access) (Bucket, error) {
 	st, err := se.s.bucketState(ctx, bucketName)
 	if err != nil {
@@ -132,14 +132,14 @@ func (se *Session) requireUser(userID int64) error {
 	return &Error{Code: Forbidden, Msg: "only the user and administrators may do this"}
 }
 
-// bucketState returns the named bucket with its grants, from the cache or the store; NoSuchBucket.
+// bucketState returns the named bucket with its grants, from the cache or the store; NoSuchBucket, Overloaded.
 func (s *Service) bucketState(ctx context.Context, name string) (*bucketState, error) {
 	gen := s.cache.current()
 	if st, ok := gen.buckets.get(name); ok {
 		return st, nil
 	}
 	var st *bucketState
-	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		b, ok, err := tx.BucketByName(ctx, name)
 		if err != nil {
 			return err

@@ -143,7 +143,7 @@ func (r *resolved) checkBlob() error {
 // extents reads those that hold the bytes that o covers, clipped to them.
 func (s *Service) extents(ctx context.Context, o *Object) ([]Extent, error) {
 	var l List
-	err := s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		id := o.Entry.Version.Content.ID
 		var found bool
 		var err error
@@ -159,7 +159,7 @@ func (s *Service) extents(ctx context.Context, o *Object) ([]Extent, error) {
 // load reads the rows of ids, and pins the packs that they lie in.
 func (l *locator) load(ctx context.Context, ids []content.BlobID, pin *content.Pin) error {
 	rows := make([]Blob, 0, len(ids))
-	err := l.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := l.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		rows = rows[:0]
 		for _, id := range ids {
 			b, found, err := tx.Blob(ctx, id)

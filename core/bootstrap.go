@@ -136,7 +136,7 @@ func (s *Service) firstStart(ctx context.Context, opts BootstrapOptions) (res Bo
 		}
 	}
 	wrapped, sealed := recovery.Wrap(s.keys), s.keys.Seal(settingRecovery, recovery.secret[:])
-	err = s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = s.updateConfig(ctx, s.meta.Update, func(ctx context.Context, tx MetaTx) error {
 		users, err := tx.Users(ctx, 0, 1)
 		if err != nil {
 			return err
@@ -276,7 +276,7 @@ func (s *Service) bootstrapKey(opts BootstrapOptions, userID int64, key *AccessK
 
 // putBootstrap writes what changed.
 func (s *Service) putBootstrap(ctx context.Context, user User, key AccessKey, res BootstrapResult) error {
-	return s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+	return s.updateConfig(ctx, s.meta.Update, func(ctx context.Context, tx MetaTx) error {
 		if res.PasswordChanged {
 			if err := tx.PutUser(ctx, user); err != nil {
 				return err

@@ -36,7 +36,7 @@ func (se *Session) CreateBucket(ctx context.Context, name string, opts CreateBuc
 		return Bucket{}, fail("create bucket", name, err)
 	}
 	b := Bucket{ID: id, Name: name, Owner: opts.Owner, CreateTime: se.s.now()}
-	err = se.s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
 		if _, err := userIn(ctx, tx, b.Owner); err != nil {
 			return err
 		}
@@ -209,7 +209,7 @@ func (se *Session) DeleteBucket(ctx context.Context, name string, force bool) er
 // deleteBucket is DeleteBucket of a bucket that the caller owns.
 func (se *Session) deleteBucket(ctx context.Context, b Bucket, force bool) error {
 	name := b.Name
-	err := se.s.updateConfig(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
+	err := se.updateConfig(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
 		b, err := se.s.bucketIn(ctx, tx, b)
 		if err != nil {
 			return err
@@ -288,7 +288,7 @@ func (se *Session) changeBucket(ctx context.Context, name string, change func(ct
 	if err != nil {
 		return err
 	}
-	err = se.s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
 		b, err := se.s.bucketIn(ctx, tx, b)
 		if err != nil {
 			return err

@@ -151,12 +151,14 @@ func (d *documents) drop(name docName) {
 // errUnchanged ends a change that changes nothing: one that drops the cache costs everybody.
 var errUnchanged = errors.New("unchanged")
 
-// updateConfig runs fn in a transaction that raises the config epoch, and drops the cache before it returns:
+// updateConfig runs fn in a transaction of update that raises the config epoch, and drops the cache before it returns:
 // whoever was answered sees the change everywhere. fn is as in MetaStore.Update; after errUnchanged nothing was done,
 // the cache is left alone and the answer is nil.
-func (s *Service) updateConfig(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error {
+func (s *Service) updateConfig(
+	ctx context.Context, update updater, fn func(ctx context.Context, tx MetaTx) error,
+) error {
 	var epoch int64
-	err := s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := update(ctx, func(ctx context.Context, tx MetaTx) error {
 		if err := s.checkWriter(ctx, tx); err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ func (s *Service) class(ctx context.Context, want Class) (Class, error) {
 		return Class{}, err
 	}
 	var c Class
-	err = s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = s.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		var err error
 		c, err = tx.PutClass(ctx, want)
 		return err

@@ -47,20 +47,16 @@ func (se *Session) deleteAll(ctx context.Context, bucket string, items []DeleteI
 	if err != nil {
 		return nil, err
 	}
-	leave, err := se.s.letIn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	ctx = MakingRoom(ctx)
 	// Delete markers and folders' markers may need new entries, and these their ids.
-	first, err := se.s.nextIDs(ctx, "object", 2*int64(len(items)))
-	if err != nil {
-		return nil, err
+	var first int64
+	reserve := func(ctx context.Context) (err error) {
+		if first, err = se.s.nextIDs(ctx, "object", 2*int64(len(items))); err == nil {
+			se.s.hook("delete.commit.before")
+		}
+		return err
 	}
 	results := make([]DeleteResult, len(items))
-	se.s.hook("delete.commit.before")
-	err = se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.s.updateWithIDs(MakingRoom(ctx), reserve, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err

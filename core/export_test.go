@@ -2,6 +2,12 @@ package core
 
 import "trivium/core/content"
 
+// IDBlock is how many ids are reserved at once, IDQueue how many may wait for them.
+const (
+	IDBlock = idBlock
+	IDQueue = idQueue
+)
+
 // QueueDamage tells of a shard as a reader does that could not use it.
 func (s *Service) QueueDamage(id content.BlobID, ref content.ShardRef, cause error) {
 	s.queueDamage(id, ref, cause)

@@ -38,7 +38,6 @@ func TestLastAdministrator(t *testing.T) {
 // TestDeleteUser looks at what goes with a user, and what keeps him.
 func TestDeleteUser(t *testing.T) {
 	env := coretest.New(t, coretest.Options{})
-	env.Service.CheapPasswords()
 	ctx := t.Context()
 	u, alice := user(t, env, "alice")
 	bob, _ := user(t, env, "bob")

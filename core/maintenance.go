@@ -91,7 +91,7 @@ func (m *Maintenance) Target(c Class) content.Target {
 func (m *Maintenance) AbortIdle(ctx context.Context, u Upload, before int64) (bool, error) {
 	steps := 0
 	se := m.System()
-	err := m.s.endUpload(ctx, u.ID, func(ctx context.Context, tx MetaTx, now *Upload) (*mutation, error) {
+	err := m.s.endUpload(ctx, m.s.meta.Update, u.ID, func(ctx context.Context, tx MetaTx, now *Upload) (*mutation, error) {
 		if now.ActiveTime >= before {
 			return nil, nil
 		}

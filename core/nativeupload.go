@@ -204,7 +204,7 @@ func (se *Session) AbortNative(ctx context.Context, id int64) error {
 		return err
 	}
 	steps := 0
-	err = se.s.endUpload(ctx, u.ID, func(ctx context.Context, tx MetaTx, u *Upload) (*mutation, error) {
+	err = se.s.endUpload(ctx, se.update, u.ID, func(ctx context.Context, tx MetaTx, u *Upload) (*mutation, error) {
 		if u.Ended && steps == 0 {
 			return nil, noSuchUpload(u.ID)
 		}

@@ -54,11 +54,6 @@ func (se *Session) putObject(ctx context.Context, p Path, body *countedBody, opt
 	if err := se.expectWrite(ctx, b, p.Key, opts); err != nil {
 		return PutResult{}, err
 	}
-	leave, err := se.s.letBodyIn(ctx, body.size)
-	if err != nil {
-		return PutResult{}, err
-	}
-	defer leave()
 	n, err := se.s.receive(ctx, b, body, receiveOptions{
 		inline: true, digests: opts.Digests, checksum: opts.Checksum, verify: opts.Verify,
 	})
@@ -85,7 +80,7 @@ func (se *Session) commitPut(
 	v := n.version(opts)
 	res := PutResult{Digests: n.w.Digests}
 	se.s.hook("put.commit.before")
-	err := se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := se.s.commit(ctx, n, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err

@@ -4,34 +4,32 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"time"
 
 	"trivium/core/admission"
 )
 
-const (
-	// gateSlots is how many requests are at the metadata store at a time, those that write and those that read each: as
-	// many as one commit takes. gateQueue is how many may wait for them: few, so that the wait is short beside the work.
-	gateSlots, gateQueue = 256, 64
-	// pageQueue is how many may wait to read a page of a listing.
-	pageQueue = 64
-	// gateWait is how long a request waits.
-	gateWait = 5 * time.Second
-)
-
 // gates bound what requests ask of the metadata store, so that more of them than it can serve do not make all of them
-// slow: the rest is Overloaded. What the Service does by itself passes none.
+// slow: the rest is Overloaded. Requests reach the store through the methods of this file alone, which hold one gate
+// each, for one transaction, in which nobody waits for a client or for another gate. What the Service does by itself
+// passes none; TestRawStore lists it.
 type gates struct {
 	writes, reads *admission.Gate
 	// pages is for what reads many rows: it never has all of the store's readers.
 	pages *admission.Gate
+	// landed is for commits of content that is in spaces, whose memory is given back already. What has come so far is
+	// not to be refused because of others who have sent nothing, so it does not wait among them.
+	landed *admission.Gate
 }
 
 func (g *gates) init() {
-	g.writes = admission.New(gateSlots, gateQueue, gateWait)
-	g.reads = admission.New(gateSlots, gateQueue, gateWait)
-	g.pages = admission.New(runtime.GOMAXPROCS(0), pageQueue, gateWait)
+	g.writes = admission.New(admission.Slots, admission.Queue, admission.Patience)
+	g.reads = admission.New(admission.Slots, admission.Queue, admission.Patience)
+	g.pages = admission.New(runtime.GOMAXPROCS(0), admission.Queue, admission.Patience)
+	g.landed = admission.New(admission.Slots, admission.Slots, admission.Patience)
 }
+
+// updater is the Update of a MetaStore, behind a gate or not.
+type updater func(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error
 
 // enter is Enter with an *Error.
 func enter(ctx context.Context, g *admission.Gate) error {
@@ -42,32 +40,50 @@ func enter(ctx context.Context, g *admission.Gate) error {
 	return fail("wait", "", err)
 }
 
-// letIn makes a request wait before it changes anything; the caller calls leave when it has. Overloaded when too many
-// are at it.
-func (s *Service) letIn(ctx context.Context) (leave func(), err error) {
-	if err := enter(ctx, s.gates.writes); err != nil {
-		return nil, err
-	}
-	return s.gates.writes.Leave, nil
-}
-
-// letBodyIn is letIn for a request with a body of that size, as far as the memory for the body does not bound how many
-// there are (content.Budget).
-func (s *Service) letBodyIn(ctx context.Context, size int64) (leave func(), err error) {
-	if size != 0 {
-		return func() {}, nil
-	}
-	return s.letIn(ctx)
-}
-
 // update is the Update of a request. Overloaded when too many are at it.
-func (se *Session) update(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error {
-	leave, err := se.s.letIn(ctx)
-	if err != nil {
+func (s *Service) update(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error {
+	return s.updateWithIDs(ctx, nil, fn)
+}
+
+// updateWithIDs is update for a request that reserves its ids once it is let in, by reserve.
+func (s *Service) updateWithIDs(
+	ctx context.Context, reserve func(ctx context.Context) error, fn func(ctx context.Context, tx MetaTx) error,
+) error {
+	if err := enter(ctx, s.gates.writes); err != nil {
 		return err
 	}
-	defer leave()
-	return se.s.meta.Update(ctx, fn)
+	defer s.gates.writes.Leave()
+	if reserve != nil {
+		if err := reserve(ctx); err != nil {
+			return err
+		}
+	}
+	return s.meta.Update(ctx, fn)
+}
+
+// update is Service.update.
+func (se *Session) update(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error {
+	return se.s.update(ctx, fn)
+}
+
+// updateConfig is the updateConfig of a request. Overloaded when too many are at it.
+func (se *Session) updateConfig(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error {
+	return se.s.updateConfig(ctx, se.s.update, fn)
+}
+
+// commit is the Update that makes received content visible. Inline content passes no gate: the memory that it lies in
+// bounds how much there is (content.Budget). What is empty has none and passes that of all changes.
+func (s *Service) commit(ctx context.Context, n *newContent, fn func(ctx context.Context, tx MetaTx) error) error {
+	switch {
+	case len(n.w.Blobs) > 0:
+		if err := enter(ctx, s.gates.landed); err != nil {
+			return err
+		}
+		defer s.gates.landed.Leave()
+	case len(n.w.Inline) == 0:
+		return s.update(ctx, fn)
+	}
+	return s.meta.Update(ctx, fn)
 }
 
 // view is the View of a request. Overloaded when too many are at it.

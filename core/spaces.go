@@ -415,7 +415,7 @@ func (s *Service) seedSpaces(ctx context.Context, seeds []SpaceSeed) error {
 	if claimed := s.readOnly.Load() == nil; !claimed || len(rows) == 0 {
 		return nil
 	}
-	err := s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := s.updateConfig(ctx, s.meta.Update, func(ctx context.Context, tx MetaTx) error {
 		for _, row := range rows {
 			if err := tx.PutSpace(ctx, row); err != nil {
 				return err

@@ -116,11 +116,6 @@ func (se *Session) putPart(
 func (se *Session) storePart(
 	ctx context.Context, b Bucket, u *Upload, req *PartRequest,
 ) (UploadPart, Digests, error) {
-	leave, err := se.s.letBodyIn(ctx, req.Size)
-	if err != nil {
-		return UploadPart{}, Digests{}, err
-	}
-	defer leave()
 	n, err := se.s.receive(ctx, b, &countedBody{src: req.chain.reader(req.Body), size: req.Size}, receiveOptions{
 		digests: req.Digests, checksum: u.Checksum.Algorithm, verify: req.Verify,
 	})
@@ -166,7 +161,7 @@ func (se *Session) commitPart(
 		Checksum: n.sum, CRC64: n.w.Digests.CRC64NVME, Chain: n.chain,
 	}
 	se.s.hook("part.commit.before")
-	err := se.s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := se.s.commit(ctx, n, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
@@ -222,7 +217,7 @@ func (se *Session) AbortUpload(ctx context.Context, p Path, uploadID string) err
 		return fail("abort upload", p.String(), err)
 	}
 	steps := 0
-	err = se.s.endUpload(ctx, u.ID, func(ctx context.Context, tx MetaTx, u *Upload) (*mutation, error) {
+	err = se.s.endUpload(ctx, se.update, u.ID, func(ctx context.Context, tx MetaTx, u *Upload) (*mutation, error) {
 		if u.Ended && steps == 0 {
 			return nil, noSuchUpload(u.ID)
 		}
@@ -231,15 +226,16 @@ func (se *Session) AbortUpload(ctx context.Context, p Path, uploadID string) err
 	return fail("abort upload", p.String(), err)
 }
 
-// endUpload drops an upload in as many transactions as its parts need, and counts them in steps. start begins each,
+// endUpload drops an upload in as many transactions of update as its parts need, and counts them in steps. start begins each,
 // judging the upload as it is then; it returns nil to stop. NoSuchUpload when there was nothing to begin with.
 func (s *Service) endUpload(
-	ctx context.Context, id string, start func(context.Context, MetaTx, *Upload) (*mutation, error), steps *int,
+	ctx context.Context, update updater, id string,
+	start func(context.Context, MetaTx, *Upload) (*mutation, error), steps *int,
 ) error {
 	ctx = MakingRoom(ctx)
 	for {
 		more, did := false, false
-		err := s.meta.Update(ctx, func(ctx context.Context, tx MetaTx) error {
+		err := update(ctx, func(ctx context.Context, tx MetaTx) error {
 			more, did = false, false
 			u, found, err := tx.Upload(ctx, id)
 			if err == nil && !found && *steps == 0 {

@@ -61,7 +61,7 @@ func (se *Session) CreateUser(ctx context.Context, name, password string, admin 
 	if err != nil {
 		return User{}, err
 	}
-	err = se.s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
 		_, taken, err := tx.UserByName(ctx, name)
 		if err != nil {
 			return err
@@ -178,7 +178,7 @@ func (se *Session) DeleteUser(ctx context.Context, userID int64) error {
 	if userID == se.p.UserID {
 		return &Error{Code: Conflict, Msg: "you cannot delete yourself"}
 	}
-	err := se.s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := se.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
 		u, err := userIn(ctx, tx, userID)
 		if err != nil {
 			return err
@@ -241,7 +241,7 @@ func leaveBuckets(ctx context.Context, tx MetaTx, u User) error {
 func (se *Session) changeUser(
 	ctx context.Context, userID int64, change func(context.Context, MetaTx, *User) error,
 ) error {
-	err := se.s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := se.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
 		u, err := userIn(ctx, tx, userID)
 		if err != nil {
 			return err
@@ -314,7 +314,7 @@ func (se *Session) CreateKey(ctx context.Context, userID int64, id, secret strin
 	if err != nil {
 		return AccessKey{}, "", err
 	}
-	err = se.s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+	err = se.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
 		if _, err := userIn(ctx, tx, userID); err != nil {
 			return err
 		}
@@ -389,7 +389,7 @@ func (se *Session) SetKeyDisabled(ctx context.Context, id string, disabled bool)
 func (se *Session) changeKey(
 	ctx context.Context, id string, change func(context.Context, MetaTx, AccessKey) error,
 ) error {
-	err := se.s.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := se.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
 		k, ok, err := tx.Key(ctx, id)
 		if err != nil {
 			return err

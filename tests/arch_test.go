@@ -82,10 +82,10 @@ func walls() []wall {
 		{
 			"content imports nothing of core but its pure packages",
 			[]string{"core/content"},
-			[]string{"core/digest", "core/erasure", "core/placement", "core/shardfile", "drivers!"},
+			[]string{"core/admission", "core/digest", "core/erasure", "core/placement", "core/shardfile", "drivers!"},
 			all,
 		},
-		{"stores see core alone", []string{"core/meta"}, []string{"core!", "core/content!", "core/meta", "core/plainfile"}, slices.Concat(web, clouds)},
+		{"stores see core alone", []string{"core/meta"}, []string{"core!", "core/admission", "core/content!", "core/meta", "core/plainfile"}, slices.Concat(web, clouds)},
 		{
 			"upkeep and syncer work on core and content",
 			[]string{"core/upkeep", "core/syncer"},
@@ -100,7 +100,7 @@ func walls() []wall {
 		},
 		{"the driver contract stands alone", []string{"drivers!"}, nil, all},
 		{"drivers know only the contract", []string{"drivers"}, []string{"drivers!"}, sql},
-		{"the S3 door reaches everything through core", []string{"s3front"}, []string{"core!", "core/content!", "s3front"}, slices.Concat(sql, clouds)},
+		{"the S3 door reaches everything through core", []string{"s3front"}, []string{"core!", "core/admission", "core/content!", "s3front"}, slices.Concat(sql, clouds)},
 		{"the WebDAV door reaches everything through core", []string{"davfront"}, []string{"core!", "core/content!", "davfront"}, slices.Concat(sql, clouds)},
 		{
 			"the client of the native API knows its documents alone",

@@ -8,6 +8,16 @@ import (
 	"time"
 )
 
+const (
+	// Slots is how many changes one commit of the metadata takes, and so how many requests are let in where each needs
+	// one, or about as little.
+	Slots = 256
+	// Queue is how many may wait where the work of each is short: so few that the wait is, too.
+	Queue = 64
+	// Patience is how long one waits for what stands still.
+	Patience = 5 * time.Second
+)
+
 // ErrRefused is the answer to whoever can neither begin nor wait.
 var ErrRefused = errors.New("too many requests at once")
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"trivium/core/admission"
 	"trivium/core/shardfile"
 )
 
@@ -15,14 +16,14 @@ const DefaultBudget = 256 << 20
 
 const (
 	// admissionWait is how long a transfer waits for memory before it is refused.
-	admissionWait = 5 * time.Second
+	admissionWait = admission.Patience
 	// smallNeed is the most that is served from the lane of small transfers, inlineNeed from that of inline content;
 	// smallLane is the size of both lanes.
 	smallNeed  = 64 << 10
 	inlineNeed = 16 << 10
 	smallLane  = 16 << 20
 	// leastQueue is how many transfers may wait for a lane, however small it is.
-	leastQueue = 64
+	leastQueue = admission.Queue
 	// pageSize is what the runtime rounds large allocations up to.
 	pageSize = 8 << 10
 	// headRoom and tailRoom let a shard's header, the tag of a sealed block and the checksum of every copy
@@ -65,7 +66,7 @@ func NewBudget(size int64) *Budget {
 		size = DefaultBudget
 	}
 	small := min(smallLane, size/8)
-	inline := small * 3 / 8 // 256 pieces, as many as one commit takes
+	inline := small * 3 / 8 // of DefaultBudget that is admission.Slots pieces
 	b := &Budget{epoch: time.Now()}
 	b.inline.init(b.epoch, inlineNeed, inline)
 	b.small.init(b.epoch, smallNeed, small-inline)

@@ -9,7 +9,16 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"trivium/core/admission"
 )
+
+// TestInlineLane: as much inline content is let in as one commit takes.
+func TestInlineLane(t *testing.T) {
+	if n := NewBudget(0).inline.total; n != admission.Slots {
+		t.Errorf("%d pieces, want %d", n, admission.Slots)
+	}
+}
 
 func TestBudgetIsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"trivium/core"
+	"trivium/core/admission"
 	"trivium/core/meta/sqlmeta"
 )
 
 const (
-	maxMembers    = 256
+	maxMembers    = admission.Slots
 	maxBatchBytes = 4 << 20
 	maxShared     = 1000 // rows that a member may write in a batch of several
 )
