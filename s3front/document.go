@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"trivium/core/admission"
 	"trivium/s3front/s3xml"
 )
 
@@ -21,7 +22,35 @@ const (
 	firstRead      = 4 << 10 // bytes of a document that are not counted: a connection takes more than that
 )
 
-// reservation is what one request holds of something that all share: memory of documents in bytes, or listings. It is not for concurrent use.
+// NewListings makes the gate of Config.Listings.
+func NewListings() *admission.Gate {
+	return admission.New(listingsAtOnce, admission.Queue, admission.Patience)
+}
+
+// listingPlace is that of one request among the listings. It is not for concurrent use.
+type listingPlace struct {
+	gate *admission.Gate
+	held bool
+}
+
+// take waits for a place; SlowDown when there is none.
+func (p *listingPlace) take(ctx context.Context) error {
+	if err := p.gate.Enter(ctx); err != nil {
+		return &apiError{code: slowDown, err: err}
+	}
+	p.held = true
+	return nil
+}
+
+// release gives the place back, if there is one.
+func (p *listingPlace) release() {
+	if p.held {
+		p.held = false
+		p.gate.Leave()
+	}
+}
+
+// reservation is what one request holds of the memory of documents, in bytes. It is not for concurrent use.
 type reservation struct {
 	pool *semaphore.Weighted
 	held int64

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"trivium/core"
+	"trivium/core/admission"
 	"trivium/s3front/s3xml"
 	"trivium/s3front/sigv4"
 )
@@ -30,6 +31,9 @@ type Config struct {
 	// path. It is the one that answers name, and a host that the signatures of path-style requests may have been made
 	// for, whatever host the proxy has set. "": the host and scheme of each request.
 	PublicURL string
+	// Listings is passed by those listings that are being answered, whose documents are not counted by their bytes; nil:
+	// one of NewListings.
+	Listings *admission.Gate
 	// RequestID returns the id that the server gave to the request; nil, or "" from it: the door makes one.
 	RequestID func(ctx context.Context) string
 	// Note tells the access log who does what, once per request, before the operation runs; nil: nobody asks.
@@ -78,8 +82,6 @@ type door struct {
 	fixed    fixedHeaders
 	// documents is the memory for XML bodies and their trees: no number of requests may make the process grow.
 	documents *semaphore.Weighted
-	// listings are those that are being answered; their documents are not counted by their bytes.
-	listings *semaphore.Weighted
 }
 
 // fixedHeaders are values that many replies share; nobody changes them.
@@ -98,9 +100,12 @@ func newDoor(cfg Config) *door {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Listings == nil {
+		cfg.Listings = NewListings()
+	}
 	d := &door{cfg: cfg, verifier: sigv4.New(sigv4.Config{Now: cfg.Now}), routes: newWhitelist(routes())}
 	d.hosts = publicHosts(cfg.PublicURL)
-	d.documents, d.listings = semaphore.NewWeighted(documentMemory), semaphore.NewWeighted(listingsAtOnce)
+	d.documents = semaphore.NewWeighted(documentMemory)
 	d.fixed = fixedHeaders{
 		server: []string{"Trivium"}, ranges: []string{"bytes"}, nosniff: []string{"nosniff"},
 		sandbox: []string{"sandbox"}, defaultType: []string{"binary/octet-stream"},
@@ -137,16 +142,17 @@ func (d *door) routed(w http.ResponseWriter, r *http.Request) {
 
 // exchange is a request with what its copies share, in one piece of memory.
 type exchange struct {
-	request         request
-	recorder        recorder
-	memory, listing reservation
+	request  request
+	recorder recorder
+	memory   reservation
+	listing  listingPlace
 }
 
 // serve is the wrapper around every operation.
 func (d *door) serve(w http.ResponseWriter, hr *http.Request, at place) {
 	start := d.cfg.Now()
 	x := new(exchange)
-	x.recorder.ResponseWriter, x.memory.pool, x.listing.pool = w, d.documents, d.listings
+	x.recorder.ResponseWriter, x.memory.pool, x.listing.gate = w, d.documents, d.cfg.Listings
 	x.request = request{Request: hr, door: d, op: "Unknown", rec: &x.recorder, memory: &x.memory, listing: &x.listing}
 	r, rec := &x.request, &x.recorder
 	defer r.memory.release()

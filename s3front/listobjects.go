@@ -32,7 +32,7 @@ func readListing(r *request, limitName string) (listing, error) {
 			return l, badArgument(name, "", "%s is not a prefix of any key", name)
 		}
 	}
-	return l, r.listing.take(r.Context(), 1)
+	return l, r.listing.take(r.Context())
 }
 
 // text writes an element that holds a key or a part of one.

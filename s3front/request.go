@@ -31,10 +31,11 @@ type request struct {
 	door *door
 	rec  *recorder
 	// memory is that of the document, listing the place among the listings; both until the request is answered.
-	memory, listing *reservation
-	code            string // of the error reply
-	err             error
-	torn            bool // the reply was cut
+	memory  *reservation
+	listing *listingPlace
+	code    string // of the error reply
+	err     error
+	torn    bool // the reply was cut
 }
 
 // path is the object that the request is about.
