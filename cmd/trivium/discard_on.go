@@ -15,7 +15,7 @@ import (
 // a measurement shows the server and no disk. The build tag is for tests and benchmarks alone.
 func overDisk(d drivers.Driver) drivers.Driver { return discard{d} }
 
-// discard drops shards once they are read to the end. Markers and probes go to the driver below.
+// discard drops shards once they are read to the end, and all of them seem to be there. Markers go to the driver below.
 type discard struct{ drivers.Driver }
 
 // Unwrap implements drivers.Wrapper.

@@ -74,7 +74,7 @@ func TestPlaces(t *testing.T) {
 		{"admin.sock", false},
 		{"tmp/probe", false},
 		{"tmp/credentials", false},
-		{"space/probe", false},
+		{"space/shards/probe", false},
 	} {
 		for _, kind := range []struct {
 			name string

@@ -104,7 +104,7 @@ func Probe(ctx context.Context, sp Space, c Claim, shard string) error {
 		return err
 	}
 	text := []byte("written to see whether this space takes files\n")
-	name := join(ShardPrefix(sp.WorkingDir), probeName)
+	name := ProbeName(sp.WorkingDir)
 	err = findShards(ctx, sp, shard)
 	if err == nil {
 		err = sp.Driver.Put(ctx, name, bytes.NewReader(text), int64(len(text)), drivers.PutOptions{})

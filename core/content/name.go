@@ -39,6 +39,10 @@ func ShardName(workingDir string, id BlobID, p Place) string {
 // ShardPrefix returns the directory below which all shards of a space lie.
 func ShardPrefix(workingDir string) string { return join(workingDir, shardsDir) }
 
+// ProbeName is the name of the file that Probe writes and removes. One that lies there for longer was left by a process
+// that died; whoever removes it, at any time, disturbs nobody.
+func ProbeName(workingDir string) string { return join(ShardPrefix(workingDir), probeName) }
+
 // directory is the number of the directory that the blob's shards lie in.
 func directory(id BlobID) byte { return byte(id.Counter >> 9) }
 

@@ -34,7 +34,7 @@ type shard struct {
 
 // Orphans lists every space and deletes shards that no layout, no row of garbage and no running job names and
 // whose writer is dead (S22): those of killed processes. An orphan has to be 24 h old and seen twice, unless
-// opts.Now. Names that are not shards are never touched.
+// opts.Now. Names that are not shards are never touched, but for that of a probe which was not taken back.
 func (r *Runner) Orphans(ctx context.Context, opts CollectOptions) (Report, error) {
 	r.sighting.Lock()
 	defer r.sighting.Unlock()
@@ -57,6 +57,7 @@ func (r *Runner) Orphans(ctx context.Context, opts CollectOptions) (Report, erro
 // orphansIn works through one space in batches of names.
 func (r *Runner) orphansIn(ctx context.Context, sp content.Space, opts CollectOptions) (Report, error) {
 	var rep Report
+	probed := false
 	names := make([]shard, 0, sightBatch)
 	flush := func() error {
 		one, err := r.orphansAmong(ctx, sp, names, opts)
@@ -67,6 +68,10 @@ func (r *Runner) orphansIn(ctx context.Context, sp content.Space, opts CollectOp
 	for info, err := range sp.Driver.List(ctx, content.ShardPrefix(sp.WorkingDir), drivers.ListOptions{Recursive: true}) {
 		if err != nil {
 			return rep, err
+		}
+		if info.Name == content.ProbeName(sp.WorkingDir) && !info.IsDir {
+			probed = true
+			continue
 		}
 		id, place, err := content.ParseName(sp.WorkingDir, info.Name)
 		if info.IsDir || err != nil || id.Incarnation == r.m.Incarnation {
@@ -79,7 +84,20 @@ func (r *Runner) orphansIn(ctx context.Context, sp content.Space, opts CollectOp
 			}
 		}
 	}
-	return rep, flush()
+	err := flush()
+	if probed {
+		err = joinStep(err, r.removeProbe(ctx, sp))
+	}
+	return rep, err
+}
+
+// removeProbe deletes what a process that died between the steps of a probe left, or one that is at it now, which does
+// not miss it.
+func (r *Runner) removeProbe(ctx context.Context, sp content.Space) error {
+	if err := r.m.CheckMarkers(ctx); err != nil {
+		return err
+	}
+	return r.m.Content.Remove(ctx, sp.ID, content.ProbeName(sp.WorkingDir))
 }
 
 // orphansAmong deletes, or notes the first sighting of, the orphans among names.

@@ -241,6 +241,25 @@ func TestOrphansNow(t *testing.T) {
 	h.tidy()
 }
 
+// TestProbeOfTheDeadIsDeleted: a kill between the two steps of a probe leaves its file among the shards.
+func TestProbeOfTheDeadIsDeleted(t *testing.T) {
+	h := newHouse(t, 1, content.Policy{})
+	h.put("kept", coretest.Bytes(1, size))
+	sp := h.Service.Maintenance().Spaces.All()[0]
+	name := content.ProbeName(sp.WorkingDir)
+	if err := sp.Driver.Put(t.Context(), name, bytes.NewReader(nil), 0, drivers.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(h.stored(), name) {
+		t.Fatalf("stored are %v, want %s among them", h.stored(), name)
+	}
+	if rep := h.collect(upkeep.CollectOptions{}); rep.Orphans != 0 || rep.Sighted != 0 {
+		t.Errorf("collect = %+v, want no shard in it", rep)
+	}
+	h.check("kept", coretest.Bytes(1, size))
+	h.tidy()
+}
+
 // notes counts what is remembered about orphans seen once.
 func (h *house) notes() int {
 	h.t.Helper()

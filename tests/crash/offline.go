@@ -68,8 +68,7 @@ func named(state *metatest.State) []string {
 	return names
 }
 
-// shards returns the names of all files of the space, but for its marker and what it was probed with; what else lies
-// there is a leak, too.
+// shards returns the names of all files of the space, but for its marker; what else lies there is a leak, too.
 func shards(data string) ([]string, error) {
 	root := filepath.Join(data, "space")
 	var names []string
@@ -78,7 +77,7 @@ func shards(data string) ([]string, error) {
 			return err
 		}
 		name, err := filepath.Rel(root, path)
-		if err == nil && name != "trivium.json" && name != "probe" {
+		if err == nil && name != "trivium.json" {
 			names = append(names, filepath.ToSlash(name))
 		}
 		return err
