@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	s3 "trivium/tests/s3client"
@@ -74,6 +75,8 @@ func TestParallelUploads(t *testing.T) {
 	if peak > most {
 		t.Errorf("RssAnon = %d KiB, want at most %d", peak, most)
 	}
+	srv.stop(syscall.SIGTERM)
+	start(t, startOptions{dir: srv.dir, program: dropping}) // ready, though nothing of its content is there
 }
 
 // upload makes an object of one part.
