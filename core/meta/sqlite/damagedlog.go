@@ -20,7 +20,7 @@ import (
 // checkLog looks at the log before SQLite does, which would end at the first bad frame without a word: behind it may
 // be acknowledged commits that have no second copy.
 func checkLog(ctx context.Context, o *Options) error {
-	if err := takeBack(o.walPath()); err != nil {
+	if err := restoreJudged(o); err != nil {
 		return err
 	}
 	st, err := scanLog(o.Path)
@@ -66,23 +66,71 @@ func scanLog(path string) (st walState, err error) {
 	return st, nil
 }
 
-// asideSuffix is what is added to the name of a damaged log while it is being judged. As long as a file has this name it
-// is the log, whatever else was made of it meanwhile.
+// asideSuffix is what is added to the names of a log and of its promise while the log is being judged. As long as a file
+// has this name it is the log, whatever else was made of it meanwhile, and what it promised is not taken back: a process
+// that ends in between leaves the log to be judged again, for the same reason.
 const asideSuffix = ".judged"
 
-// takeBack makes a log that was set aside the log again: a process that was to judge it has not come to an end.
-func takeBack(wal string) error {
-	err := os.Rename(wal+asideSuffix, wal)
+// setAside gives the log its name for the time in which it is judged, then its promise: one that is aside without the
+// log is of a judgement that has come to its end.
+func setAside(o *Options) error {
+	wal, promise := o.walPath(), o.Path+promiseSuffix
+	err := os.Rename(wal, wal+asideSuffix)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		err = copyStart(os.DevNull, wal+asideSuffix, 0) // so that something is kept, which tells of the loss
+	}
+	if err := errors.Join(err, syncDir(filepath.Dir(wal))); err != nil {
+		return fmt.Errorf("set the damaged log aside: %w", err)
+	}
+	o.hook("log.aside")
+	if err := renameSynced(promise, promise+asideSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("set the promise of the damaged log aside: %w", err)
+	}
+	return nil
+}
+
+// restoreJudged makes what was set aside the log again, and its promise what is promised, in the reverse order: a judgement
+// has not come to its end.
+func restoreJudged(o *Options) error {
+	wal, promise := o.walPath(), o.Path+promiseSuffix
+	_, err := os.Lstat(wal + asideSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return removeJudged(o)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(wal))
+		err = renameSynced(promise+asideSuffix, promise)
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = renameSynced(wal+asideSuffix, wal)
 	}
 	if err != nil {
 		return fmt.Errorf("put the damaged log back: %w", err)
 	}
 	return nil
+}
+
+// removeJudged removes the promise of a log that was given up.
+func removeJudged(o *Options) error {
+	name := o.Path + promiseSuffix + asideSuffix
+	err := os.Remove(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(name))
+	}
+	if err != nil {
+		return fmt.Errorf("remove the promise of a log that was given up: %w", err)
+	}
+	return nil
+}
+
+// renameSynced renames a file within its directory durably. A missing one is fs.ErrNotExist.
+func renameSynced(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(to))
 }
 
 // dropLog keeps a damaged log beside and puts in its place what can be used of it: the commits before the damage, or,
@@ -100,31 +148,32 @@ func dropLog(ctx context.Context, o *Options, st walState) error {
 	if !v.mixed {
 		lengths = append(lengths, st.good)
 	}
-	return replaceLog(ctx, o, replacement{walState: st, lengths: lengths, unknown: v.unknown})
+	return replaceLog(ctx, o, replacement{
+		walState: st, lengths: lengths, what: "the damaged log of the metadata store was given up",
+		facts: []any{"damagedAt", st.damage, "commitsLost", st.lost, "commitsBefore", st.commits, "framesUnknown", v.unknown},
+	})
 }
 
 // replacement is what may take the place of a log: its first bytes, so many of them.
 type replacement struct {
 	walState
 	lengths []int64
-	unknown int // frames of which nothing tells whether the database has their pages
+	// what and facts are the line in the operator's log about the one that is given up, and what is known of it.
+	what  string
+	facts []any
 }
 
 // replaceLog keeps a log beside and puts in its place the first of the replacements with which the store is whole.
 // With none the log stays as it is.
 func replaceLog(ctx context.Context, o *Options, r replacement) (err error) {
-	wal := o.walPath()
 	if len(r.lengths) == 0 {
 		return noWholeState(o, r.walState)
 	}
-	err = os.Rename(wal, wal+asideSuffix)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = copyStart(os.DevNull, wal+asideSuffix, 0) // so that something is kept, which tells of the loss
+	defer func() { err = errors.Join(err, restoreJudged(o)) }() // unless it got its last name
+	if err := setAside(o); err != nil {
+		return err
 	}
-	if err := errors.Join(err, syncDir(filepath.Dir(wal))); err != nil {
-		return fmt.Errorf("set the damaged log aside: %w", err)
-	}
-	defer func() { err = errors.Join(err, takeBack(wal)) }() // unless it got its last name
+	wal := o.walPath()
 	for _, length := range r.lengths {
 		if err := copyStart(wal+asideSuffix, wal, length); err != nil {
 			return fmt.Errorf("copy the start of the damaged log: %w", err)
@@ -134,18 +183,16 @@ func replaceLog(ctx context.Context, o *Options, r replacement) (err error) {
 		if err != nil {
 			return fmt.Errorf("check the metadata store without its damaged log: %w", err)
 		}
+		o.hook("log.judged")
 		if !whole {
 			continue
 		}
-		if err := takeBackPromise(o.Path); err != nil { // it is not kept
-			return err
-		}
 		kept := wal + ".damaged-" + time.Now().UTC().Format("20060102T150405.000000Z")
-		if err := errors.Join(os.Rename(wal+asideSuffix, kept), syncDir(filepath.Dir(wal))); err != nil {
+		if err := renameSynced(wal+asideSuffix, kept); err != nil {
 			return fmt.Errorf("keep the damaged log: %w", err)
 		}
-		o.log().Warn("the damaged log of the metadata store was given up", "kept", kept, "damagedAt", r.damage,
-			"commitsLost", r.lost, "commitsBefore", r.commits, "bytesUsed", length, "framesUnknown", r.unknown)
+		o.hook("log.kept")
+		o.log().Warn(r.what, append([]any{"kept", kept, "bytesUsed", length}, r.facts...)...)
 		return nil
 	}
 	return noWholeState(o, r.walState)

@@ -82,7 +82,7 @@ func realPath(path string) (string, error) {
 // a symbolic link have another file written, and SQLite put the log beside that.
 func checkPlaces(path string) error {
 	for _, suffix := range []string{
-		"", "-wal", "-shm", "-journal", "-wal" + asideSuffix, promiseSuffix, ballastSuffix,
+		"", "-wal", "-shm", "-journal", "-wal" + asideSuffix, promiseSuffix, promiseSuffix + asideSuffix, ballastSuffix,
 		".new", ".new-journal", ".new-wal", ".new-shm",
 	} {
 		err := plainfile.Check(path + suffix)

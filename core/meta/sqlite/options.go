@@ -12,13 +12,14 @@ import (
 type Options struct {
 	// Path of the database; it is made when it is not there. Files beside it: -wal, -shm, .new while it is made,
 	// .before-<version>, copies made before migrations, -wal.damaged-<time>, logs that were given up,
-	// -wal.judged, one that may be, .acked, how far the log goes at least, and .ballast, 4 MiB that take up room until a
-	// full disk needs it. All belong together; none of them is anything but a plain file.
+	// -wal.judged, one that may be, .acked, how far the log goes at least, .acked.judged, that of a log that may be given
+	// up, and .ballast, 4 MiB that take up room until a full disk needs it. All belong together; none of them is anything
+	// but a plain file.
 	Path string
 	// ReadConns is how many Views can run at a time; 0: twice the cores, at least 4.
 	ReadConns int
-	// Hook is called by the writer at named points, "commit.before" and "commit.after", and by Open at "log.cut", before
-	// what is left of a damaged log is judged. nil in production.
+	// Hook is called by the writer at named points, "commit.before" and "commit.after", and by Open at "log.aside", "log.cut",
+	// "log.judged" and "log.kept", the steps of giving up a log. nil in production.
 	Hook func(point string)
 	// Committed hears of each commit after it: how many Updates were in it, and how long it took to make them durable.
 	// The writer calls it and waits. nil: nobody asks.

@@ -25,7 +25,7 @@ func TestPlaces(t *testing.T) {
 		"a directory":                  func(name string) error { return os.Mkdir(name, 0o700) },
 		"a socket":                     func(name string) error { return syscall.Mknod(name, syscall.S_IFSOCK|0o600, 0) },
 	}
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal", "-wal.judged", ".acked", ".ballast", ".new", ".new-wal"} {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal", "-wal.judged", ".acked", ".acked.judged", ".ballast", ".new", ".new-wal"} {
 		for what, put := range kinds {
 			o := Options{Path: filepath.Join(t.TempDir(), "meta.db"), ReadConns: 1}
 			if err := openStore(t, o).Close(); err != nil {

@@ -110,5 +110,12 @@ func dropStrange(ctx context.Context, o *Options, st walState, fit logFit) error
 	if !fit.strange && st.salts == fit.promise.salts {
 		length = st.good
 	}
-	return replaceLog(ctx, o, replacement{walState: st, lengths: []int64{length}})
+	what := "acknowledged commits that are missing in the log of the metadata store were given up"
+	if fit.strange {
+		what = "a log that does not belong to the metadata store was given up"
+	}
+	return replaceLog(ctx, o, replacement{
+		walState: st, lengths: []int64{length}, what: what,
+		facts: []any{"bytesPromised", fit.promise.length, "bytesFound", st.good, "commitsFound", st.commits},
+	})
 }

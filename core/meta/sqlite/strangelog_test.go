@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
@@ -148,8 +149,16 @@ func (m moment) open(t *testing.T, o Options) (state metatest.State, lost bool, 
 	return state, lossNoted(t, s), err
 }
 
-// TestStrangeLogs puts logs, databases and promises of several moments together.
-func TestStrangeLogs(t *testing.T) {
+// strange is what is put together of several moments.
+type strange struct {
+	moment
+	want *moment // what it is opened as; nil: it is refused
+	drop *moment // what it is opened as with --drop-damaged-log; nil: that is refused too
+}
+
+// strangeLogs puts logs, databases and promises of several moments together.
+func strangeLogs(t *testing.T) []strange {
+	t.Helper()
 	l := newLife(t)
 	l.empty()
 	rest := l.keep("at rest")
@@ -175,21 +184,15 @@ func TestStrangeLogs(t *testing.T) {
 	other := newLife(t)
 	other.s.promise(false)
 	foreign := other.keep("another store")
-
-	with := func(name string, m moment, log, promise []byte) moment {
-		m.name, m.log, m.promise = name, log, promise
-		return m
-	}
-	cut := late
 	st, err := scanWAL(bytes.NewReader(early.log))
 	if err != nil || st.good >= int64(len(late.log)) {
 		t.Fatal(st, err)
 	}
-	for _, c := range []struct {
-		moment
-		want *moment // nil: it is refused
-		drop *moment // what is opened with --drop-damaged-log; nil: that is refused too
-	}{
+	with := func(name string, m moment, log, promise []byte) moment {
+		m.name, m.log, m.promise = name, log, promise
+		return m
+	}
+	return []strange{
 		{rest, &rest, nil},
 		{early, &early, nil},
 		{late, &late, nil},
@@ -211,11 +214,16 @@ func TestStrangeLogs(t *testing.T) {
 		{with("no log", late, nil, late.promise), nil, &rest},
 		{with("an empty log", late, []byte{}, late.promise), nil, &rest},
 		{with("no log over a part", part, nil, part.promise), nil, nil},
-		{with("a log cut at a commit", cut, late.log[:st.good], late.promise), nil, &early},
+		{with("a log cut at a commit", late, late.log[:st.good], late.promise), nil, &early},
 		{with("a log cut at a commit, over a part", part, part.log[:st.good], part.promise), nil, nil},
 		{with("an older database", rest, next.log, next.promise), nil, &rest},
 		{with("an older database without promise", rest, next.log, nil), nil, &rest},
-	} {
+	}
+}
+
+// TestStrangeLogs opens what does not belong together, and what does.
+func TestStrangeLogs(t *testing.T) {
+	for _, c := range strangeLogs(t) {
 		for _, drop := range []bool{false, true} {
 			want, o := c.want, c.lay(t)
 			if o.DropDamagedLog = drop; drop && want == nil {
@@ -224,6 +232,9 @@ func TestStrangeLogs(t *testing.T) {
 			var out strings.Builder
 			o.Log = slog.New(slog.NewTextHandler(&out, nil))
 			state, lost, err := c.open(t, o)
+			if err == nil && lost {
+				c.checkTold(t, out.String())
+			}
 			switch {
 			case (err == nil) != (want != nil):
 				t.Errorf("%s, drop %v: Open() = %v, want it opened: %v", c.name, drop, err, want != nil)
@@ -238,6 +249,76 @@ func TestStrangeLogs(t *testing.T) {
 			case !strings.Contains(err.Error(), "restore the"):
 				t.Errorf("%s, drop %v: %v, want the next step", c.name, drop, err)
 			}
+		}
+	}
+}
+
+// checkTold looks for what is told of a log that was given up: how much was promised of it and how much was there, and
+// nothing of damage, which it does not have.
+func (c strange) checkTold(t *testing.T, told string) {
+	t.Helper()
+	p, found := promise{}, walState{}
+	at := filepath.Join(t.TempDir(), "meta.db")
+	err := os.WriteFile(at+promiseSuffix, c.promise, 0o600)
+	if err == nil {
+		p, _, err = readPromise(at)
+	}
+	if err == nil && len(c.log) > 0 {
+		found, err = scanWAL(bytes.NewReader(c.log))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("bytesPromised=%d bytesFound=%d commitsFound=%d", p.length, found.good, found.commits)
+	if !strings.Contains(told, "given up") || !strings.Contains(told, want) || strings.Contains(told, "commitsLost") {
+		t.Errorf("%s: told is %q, want %s", c.name, told, want)
+	}
+}
+
+// TestKilledDrop ends the process at each step of giving a log up, of every kind: the next start is refused until it may
+// give the log up, or knows of the loss.
+func TestKilledDrop(t *testing.T) {
+	h := makeHistory(t)
+	damaged := bytes.Clone(h.log)
+	damaged[h.ends[3]+100] ^= 1
+	all := append(strangeLogs(t), strange{
+		moment: moment{name: "damaged", db: h.db, log: damaged}, drop: &moment{state: h.states[4]},
+	})
+	for _, c := range all {
+		if c.want != nil || c.drop == nil {
+			continue
+		}
+		o, steps := c.lay(t), []string{}
+		o.DropDamagedLog = true
+		o.Hook = func(point string) {
+			to := filepath.Join(t.TempDir(), "meta.db")
+			if err := os.CopyFS(filepath.Dir(to), os.DirFS(filepath.Dir(o.Path))); err != nil {
+				t.Error(err)
+			}
+			c.dropAgain(t, point, to)
+			steps = append(steps, point)
+		}
+		if _, lost, err := c.open(t, o); err != nil || !lost {
+			t.Errorf("%s: Open() = %v, lost commits are noted: %v", c.name, err, lost)
+		}
+		if want := []string{"log.aside", "log.cut", "log.judged", "log.kept"}; !slices.Equal(steps, want) {
+			t.Errorf("%s: the steps are %v, want %v", c.name, steps, want)
+		}
+	}
+}
+
+// dropAgain opens what a kill at that point has left, twice without and then with DropDamagedLog.
+func (c strange) dropAgain(t *testing.T, point, path string) {
+	t.Helper()
+	for _, drop := range []bool{false, false, true} {
+		state, lost, err := c.open(t, Options{Path: path, ReadConns: 1, DropDamagedLog: drop})
+		switch {
+		case err == nil && !lost:
+			t.Errorf("%s, killed at %s, drop %v: opened without a word", c.name, point, drop)
+		case err == nil && !reflect.DeepEqual(state, c.drop.state):
+			t.Errorf("%s, killed at %s, drop %v: another state", c.name, point, drop)
+		case err != nil && drop:
+			t.Errorf("%s, killed at %s: %v, want it opened without its log", c.name, point, err)
 		}
 	}
 }
