@@ -38,9 +38,7 @@ func checkLog(ctx context.Context, o *Options) error {
 	case st.damaged && o.DropDamagedLog:
 		return dropLog(ctx, o, st)
 	case st.damaged:
-		return core.Errorf(core.Corrupt, o.Path, "its log %s is damaged at byte %d: at least %d commits lie there and "+
-			"behind, %d before: restore the data directory from a copy of yours, or start once with --drop-damaged-log, "+
-			"which gives up what cannot be read any more and keeps the log", o.walPath(), st.damage, st.lost, st.commits)
+		return refuseDamaged(o, st)
 	case st.torn > 0:
 		o.log().Info("the log of the metadata store ends in a write that was cut off", "log", o.walPath(), "bytes", st.torn)
 	}
@@ -133,25 +131,42 @@ func renameSynced(from, to string) error {
 	return syncDir(filepath.Dir(to))
 }
 
-// dropLog keeps a damaged log beside and puts in its place what can be used of it: the commits before the damage, or,
-// when a checkpoint has copied all later ones already, nothing. Where a checkpoint was cut off in between there is no
-// whole state, and the log stays as it is.
+// refuseDamaged is the error of a damaged log. It advises to go on without only where the database allows that.
+func refuseDamaged(o *Options, st walState) error {
+	if r, err := replacements(o, st); err == nil && len(r.lengths) == 0 {
+		return noWholeState(o, st)
+	}
+	return core.Errorf(core.Corrupt, o.Path, "its log %s is damaged at byte %d: at least %d commits lie there and behind, %d "+
+		"before: restore the data directory from a copy of yours, or start once with --drop-damaged-log, which gives up what "+
+		"cannot be read any more if the rest is whole, and keeps the log", o.walPath(), st.damage, st.lost, st.commits)
+}
+
+// dropLog keeps a damaged log beside and puts in its place what can be used of it.
 func dropLog(ctx context.Context, o *Options, st walState) error {
+	r, err := replacements(o, st)
+	if err != nil {
+		return err
+	}
+	return replaceLog(ctx, o, r)
+}
+
+// replacements are what can be used of a damaged log: the commits before the damage, or, when a checkpoint has copied all
+// later ones already, nothing. Where a checkpoint was cut off in between there is no whole state, and none.
+func replacements(o *Options, st walState) (r replacement, err error) {
 	v, err := compareLog(o.Path, st)
 	if err != nil {
-		return fmt.Errorf("compare the damaged log with the metadata store: %w", err)
+		return r, fmt.Errorf("compare the damaged log with the metadata store: %w", err)
 	}
-	var lengths []int64
+	r.walState = st
 	if v.all {
-		lengths, st.lost = append(lengths, 0), 0
+		r.lengths, r.lost = append(r.lengths, 0), 0
 	}
 	if !v.mixed {
-		lengths = append(lengths, st.good)
+		r.lengths = append(r.lengths, st.good)
 	}
-	return replaceLog(ctx, o, replacement{
-		walState: st, lengths: lengths, what: "the damaged log of the metadata store was given up",
-		facts: []any{"damagedAt", st.damage, "commitsLost", st.lost, "commitsBefore", st.commits, "framesUnknown", v.unknown},
-	})
+	r.what = "the damaged log of the metadata store was given up"
+	r.facts = []any{"damagedAt", st.damage, "commitsLost", r.lost, "commitsBefore", st.commits, "framesUnknown", v.unknown}
+	return r, nil
 }
 
 // replacement is what may take the place of a log: its first bytes, so many of them.

@@ -113,6 +113,7 @@ func (h history) lay(t *testing.T, db, log []byte) (path string) {
 func (h history) giveUp(t *testing.T, o Options, log []byte) (state int) {
 	t.Helper()
 	var out strings.Builder
+	_, refusal := Open(t.Context(), o)
 	o.DropDamagedLog, o.ReadConns, o.Log = true, 1, slog.New(slog.NewTextHandler(&out, nil))
 	s, err := Open(t.Context(), o)
 	kept, globErr := filepath.Glob(o.Path + "-wal?*")
@@ -121,9 +122,15 @@ func (h history) giveUp(t *testing.T, o Options, log []byte) (state int) {
 		if core.CodeOf(err) != core.Corrupt || len(kept) != 0 || !bytes.Equal(after, log) {
 			t.Errorf("Open() = %v, beside it are %v, %v %v, want Corrupt and the log as it was", err, kept, globErr, readErr)
 		}
+		if refusal == nil || strings.Contains(refusal.Error(), "--drop") && !strings.Contains(refusal.Error(), "if the rest is whole") {
+			t.Errorf("Open() without the flag = %v, want it not advised, as it is refused", refusal)
+		}
 		return -1
 	}
 	defer s.Close()
+	if refusal == nil || !strings.Contains(refusal.Error(), "--drop-damaged-log") {
+		t.Errorf("Open() without the flag = %v, want it advised", refusal)
+	}
 	d, err := metatest.Dump(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)

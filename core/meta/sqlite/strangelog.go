@@ -61,18 +61,22 @@ func checkFit(ctx context.Context, o *Options, st walState) error {
 	switch {
 	case err != nil:
 		return err
-	case (fit.strange || fit.short) && o.DropDamagedLog:
+	case !fit.strange && !fit.short:
+		return nil
+	case fit.promise.length > 0 && fit.behind:
+		return core.Errorf(core.Corrupt, o.Path, "its log %s %s, and the database may have a part of the %d bytes that it had, so "+
+			"that it is whole neither with it nor without: put back the log that was there, or restore the data directory from "+
+			"a copy of yours", o.walPath(), fit.missing(st), fit.promise.length)
+	case o.DropDamagedLog:
 		return dropStrange(ctx, o, st, fit)
 	case fit.strange:
 		return core.Errorf(core.Corrupt, o.Path, "its log %s is of another moment or of another store: put the log beside it "+
 			"that was there when the store was stopped, restore the whole data directory from one copy of yours, or start "+
 			"once with --drop-damaged-log, which goes on without that log if the rest is whole, and keeps it", o.walPath())
-	case fit.short:
-		return core.Errorf(core.Corrupt, o.Path, "its log %s %s, but commits up to byte %d of it were acknowledged: put the "+
-			"whole log back, restore the data directory from a copy of yours, or start once with --drop-damaged-log, which "+
-			"goes on without them if the rest is whole", o.walPath(), fit.missing(st), fit.promise.length)
 	}
-	return nil
+	return core.Errorf(core.Corrupt, o.Path, "its log %s %s, but commits up to byte %d of it were acknowledged: put the whole "+
+		"log back, restore the data directory from a copy of yours, or start once with --drop-damaged-log, which goes on "+
+		"without them if the rest is whole", o.walPath(), fit.missing(st), fit.promise.length)
 }
 
 // inUse tells whether a connection of this process has the log open, so that log and database change while one is read
@@ -89,23 +93,18 @@ func inUse(log string) bool {
 
 // missing says what a log lacks.
 func (fit logFit) missing(st walState) string {
-	switch st.salts {
-	case fit.promise.salts:
-		return fmt.Sprintf("ends at byte %d", st.good)
-	case [8]byte{}:
+	switch {
+	case st.salts == [8]byte{}:
 		return "is missing or empty"
+	case !fit.strange && st.salts == fit.promise.salts:
+		return fmt.Sprintf("ends at byte %d", st.good)
 	}
-	return "is of another moment"
+	return "is of another moment or of another store"
 }
 
 // dropStrange goes on with the start of a log that is not all there, or without one that does not belong to the database,
-// unless the database may have a part of what is missing.
+// which has no part of what is missing.
 func dropStrange(ctx context.Context, o *Options, st walState, fit logFit) error {
-	if fit.promise.length > 0 && fit.behind {
-		return core.Errorf(core.Corrupt, o.Path, "its log %s %s, and the database may have a part of the %d bytes that it had, so "+
-			"that it is whole neither with it nor without: restore the data directory from a copy of yours", o.walPath(),
-			fit.missing(st), fit.promise.length)
-	}
 	length := int64(0)
 	if !fit.strange && st.salts == fit.promise.salts {
 		length = st.good

@@ -246,6 +246,8 @@ func TestStrangeLogs(t *testing.T) {
 				if _, _, err := c.open(t, Options{Path: o.Path}); err != nil {
 					t.Errorf("%s, drop %v: the next start: %v", c.name, drop, err)
 				}
+			case strings.Contains(err.Error(), "--drop") != (c.drop != nil):
+				t.Errorf("%s, drop %v: %v, want the flag advised: %v", c.name, drop, err, c.drop != nil)
 			case !strings.Contains(err.Error(), "restore the"):
 				t.Errorf("%s, drop %v: %v, want the next step", c.name, drop, err)
 			}
