@@ -87,16 +87,16 @@ func (s *Store) walSize() int64 {
 func (s *Store) checkpoint() {
 	full := s.full.Swap(false)
 	if time.Since(s.vowed) >= promiseTime {
-		s.promise(false)
+		s.vow(false)
 	}
-	if log := s.copierLog(); log != nil && log.uncopied() < walCopy && !full {
+	if log := s.copierLog(); log != nil && log.sums().uncopied() < walCopy && !full {
 		return
 	}
 	// What the database gets is marked and promised before, so that it is missed when the log has it no more.
 	s.writing.Lock()
 	s.sealLog()
 	s.writing.Unlock()
-	s.promise(true)
+	s.vow(true)
 	// Most of the work is done beside the writer; only the rest is done while it waits.
 	length := s.copyLog("PASSIVE")
 	if length < s.walRest && !full {
@@ -122,7 +122,7 @@ func (s *Store) emptyLog() bool {
 	}
 	s.sealLog()
 	s.writing.Unlock()
-	s.promise(true)
+	s.vow(true)
 	s.copyLog("PASSIVE")
 	if !s.writing.TryLock() {
 		return true
@@ -140,6 +140,7 @@ func (s *Store) emptyLog() bool {
 func (s *Store) copyLog(mode string) (length int64) {
 	s.copying.Lock()
 	defer s.copying.Unlock()
+	salts := s.logSalts()
 	done, err := s.checkpointer.checkpoint(mode)
 	s.tellCheckpoint(err)
 	if err != nil {
@@ -148,21 +149,30 @@ func (s *Store) copyLog(mode string) (length int64) {
 		}
 		return s.walSize()
 	}
-	if log := s.checkpointer.log(); log != nil {
-		log.copied.Store(max(0, done.copied))
+	if log := s.checkpointer.openLog(); log != nil {
+		log.noteCopied(salts, done.copied)
 	}
 	if done.length > 0 && done.copied == done.length {
-		s.takeBack()
+		s.revoke()
 	}
 	return done.length
 }
 
-// copierLog is the log as the checkpointer's connection has it. The caller does not have s.copying, which is held while
-// that connection is used.
-func (s *Store) copierLog() *frameSums {
+// copierLog is the log as the checkpointer's connection has it; nil when it has not opened it. The caller does not have
+// s.copying, which is held while that connection is used.
+func (s *Store) copierLog() *wrap {
 	s.copying.Lock()
 	defer s.copying.Unlock()
-	return s.checkpointer.log()
+	return s.checkpointer.openLog()
+}
+
+// logSalts are those of the log in use; zero: they are not known. The caller has s.copying.
+func (s *Store) logSalts() (salts [8]byte) {
+	if log := s.checkpointer.openLog(); log != nil {
+		keeper, _ := log.keeper()
+		salts = keeper.now()
+	}
+	return salts
 }
 
 // tellCheckpoint logs the first checkpoint that fails, and the first that does not any more.

@@ -104,6 +104,36 @@ func TestEmptyLog(t *testing.T) {
 	}
 }
 
+// TestLateNote notes how far a log was copied after the next one has begun: of that nothing is copied.
+func TestLateNote(t *testing.T) {
+	s := quietStore(t)
+	commit := func(id int64) {
+		t.Helper()
+		if err := s.Update(t.Context(), putInline(id, 100_000)); err != nil {
+			t.Fatal(err)
+		}
+		s.afterBatch()
+	}
+	commit(1)
+	log, salts := s.checkpointer.openLog(), s.logSalts()
+	if salts == [8]byte{} {
+		t.Fatal("the salts of the log are not known")
+	}
+	log.noteCopied(salts, frameSize)
+	if got := log.sums().copied.Load(); got != frameSize {
+		t.Errorf("copied are %d bytes, want %d", got, frameSize)
+	}
+	s.copyLog("RESTART")
+	commit(2)
+	if s.logSalts() == salts {
+		t.Fatal("no log has begun")
+	}
+	log.noteCopied(salts, 10*frameSize)
+	if got := log.sums().copied.Load(); got != 0 {
+		t.Errorf("copied are %d bytes of the new log, want none", got)
+	}
+}
+
 // afterBatch waits for the end of the batch whose members have their answers.
 func (s *Store) afterBatch() {
 	s.writing.Lock()
@@ -163,9 +193,9 @@ func TestCheckpointThreshold(t *testing.T) {
 	}
 	want := func(what string, copies bool) {
 		t.Helper()
-		before := s.copierLog().uncopied()
+		before := s.copierLog().sums().uncopied()
 		s.checkpoint()
-		after := s.copierLog().uncopied()
+		after := s.copierLog().sums().uncopied()
 		if copied := after < before; copied != copies || copies && after > walHeader {
 			t.Errorf("%s: %d bytes were to be copied, then %d, want copies: %v", what, before, after, copies)
 		}

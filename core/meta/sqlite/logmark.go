@@ -88,14 +88,14 @@ func (l *logMarks) serial() uint32 {
 	return l.marks[len(l.marks)-1].serial()
 }
 
-// marking is what the writer knows of the mark of its log.
-type marking struct {
+// writerMark is what the writer knows of the mark of its log.
+type writerMark struct {
 	salts  uint64 // of the log that has it
 	serial uint32
 }
 
-// mark changes the mark in the writer's transaction, and tells so, when that may be the first of a log.
-func (s *Store) mark() (marked bool, err error) {
+// markFirst changes the mark in the writer's transaction, and tells so, when that may be the first of a log.
+func (s *Store) markFirst() (marked bool, err error) {
 	if !s.logStarts() {
 		return false, nil
 	}
@@ -123,7 +123,7 @@ func (s *Store) setMark() error {
 	if err != nil {
 		return fmt.Errorf("make a mark: %w", err)
 	}
-	s.marking = marking{serial: serial} // the salts are known once it is committed
+	s.marking = writerMark{serial: serial} // the salts are known once it is committed
 	change, err := s.writer.start(updateMark, []any{binary.BigEndian.AppendUint64(nil, uint64(next))})
 	if err != nil {
 		return err

@@ -74,15 +74,37 @@ func TestLinkedDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 		ids[i] = d.Stamp.StoreID
-		if s.logSums() == nil {
-			t.Errorf("below %s nothing is known of the log", dir)
-		}
 		if err := s.Close(); err != nil {
 			t.Errorf("Close below %s = %v", dir, err)
 		}
 	}
 	if ids[0] != ids[1] {
 		t.Errorf("the stores are %x, want one", ids)
+	}
+}
+
+// TestLinkedPromise: what is promised of a log does not hang on how its name is spelled.
+func TestLinkedPromise(t *testing.T) {
+	base := t.TempDir()
+	real, link := filepath.Join(base, "real"), filepath.Join(base, "link")
+	if err := errors.Join(os.Mkdir(real, 0o700), os.Symlink(real, link)); err != nil {
+		t.Fatal(err)
+	}
+	s := quietStoreAt(t, filepath.Join(link, "meta.db"))
+	if err := s.Update(t.Context(), putInline(1, 10)); err != nil {
+		t.Fatal(err)
+	}
+	s.afterBatch()
+	for _, copied := range []bool{false, true} {
+		if copied {
+			s.copyLog("PASSIVE")
+		} else {
+			s.vow(false)
+		}
+		p, whole, err := readPromise(filepath.Join(real, "meta.db"))
+		if err != nil || !whole || (p.length == 0) != copied {
+			t.Errorf("copied %v: the promise is %+v, whole %v, %v", copied, p, whole, err)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 
 // A log that is gone, or ends earlier than it did, looks like that of a power cut. So a file beside the database promises
 // how far a log was acknowledged. It is written behind the commits, never for one of them, and so tells a lower bound;
-// before the log starts over, is emptied or removed, which is when the database has all of it, the promise is taken back,
+// before the log starts over, is emptied or removed, which is when the database has all of it, the promise is revoked,
 // durably. So no crash leaves a promise that the log does not keep. See docs/decisions/log-marks.md.
 
 // promise tells that the commits of a log were acknowledged up to there.
@@ -99,8 +99,8 @@ func (p promise) write(path string) (err error) {
 	return err
 }
 
-// takeBackPromise makes the database at path promise nothing, durably. Where the file cannot be written it is removed.
-func takeBackPromise(path string) error {
+// revokePromise makes the database at path promise nothing, durably. Where the file cannot be written it is removed.
+func revokePromise(path string) error {
 	p, whole, err := readPromise(path)
 	if err == nil && whole && p.length == 0 {
 		return nil
@@ -117,49 +117,72 @@ func takeBackPromise(path string) error {
 // logName is what a log adds to the name of its database.
 const logName = "-wal"
 
-// promised keeps a promise and the beginning of the next log apart. It is part of logSums.
-type promised struct {
+// promiseKeeper keeps a promise and the beginning of the next log apart. It is part of logSums.
+type promiseKeeper struct {
 	mu    sync.Mutex
 	salts [8]byte // of the log in use
 }
 
 // begin notes that a log with these salts begins, when its header is about to be written: whatever the one before it
 // promised is in the database.
-func (l *promised) begin(name string, salts [8]byte) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.salts = salts
-	return takeBackPromise(strings.TrimSuffix(name, logName))
+func (k *promiseKeeper) begin(name string, salts [8]byte) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.salts = salts
+	return revokePromise(strings.TrimSuffix(name, logName))
 }
 
 // found notes the salts of a log that is there.
-func (l *promised) found(salts [8]byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.salts = salts
+func (k *promiseKeeper) found(salts [8]byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.salts = salts
 }
 
 // end notes that the log is about to be emptied.
-func (l *promised) end(name string) error { return l.begin(name, [8]byte{}) }
+func (k *promiseKeeper) end(name string) error { return k.begin(name, [8]byte{}) }
 
 // keep makes p the promise unless its log has ended meanwhile.
-func (l *promised) keep(name string, p promise) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.salts != p.salts {
+func (k *promiseKeeper) keep(name string, p promise) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.salts != p.salts {
 		return nil
 	}
 	return p.write(strings.TrimSuffix(name, logName))
 }
 
+// revoke promises nothing: the database has the whole log.
+func (k *promiseKeeper) revoke(name string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return revokePromise(strings.TrimSuffix(name, logName))
+}
+
+// now is the salts of the log in use; zero: they are not known.
+func (k *promiseKeeper) now() [8]byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.salts
+}
+
+// within calls fn unless another log than that with these salts has begun; none begins meanwhile.
+func (k *promiseKeeper) within(salts [8]byte, fn func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.salts == salts || salts == [8]byte{} {
+		fn()
+	}
+}
+
 // promiseTime is the least time between two promises of a busy store.
 const promiseTime = time.Second
 
-// promise promises what was acknowledged of the log, and is not in the database; of that a part will be there soon, or not.
+// vow promises what was acknowledged of the log, and is not in the database; of that a part will be there soon, or not.
 // Failing, it promises less.
-func (s *Store) promise(copies bool) {
+func (s *Store) vow(copies bool) {
 	acked, log := s.acked.Load(), s.copierLog()
-	if acked == nil || log == nil || acked.length <= walHeader+log.copied.Load() {
+	if acked == nil || log == nil || acked.length <= walHeader+log.sums().copied.Load() {
 		return
 	}
 	s.vowed = time.Now()
@@ -168,32 +191,21 @@ func (s *Store) promise(copies bool) {
 		s.copies = p.salts
 	}
 	p.copied = s.copies == p.salts
-	sums := s.logSums()
-	if sums == nil {
-		return
-	}
-	if err := sums.keep(s.opts.walPath(), p); err != nil {
-		s.opts.log().Debug("how far the log of the metadata store goes was not noted", "error", err)
+	keeper, name := log.keeper()
+	s.tellVow(keeper.keep(name, p))
+}
+
+// revoke promises nothing: the database has the whole log.
+func (s *Store) revoke() {
+	if log := s.checkpointer.openLog(); log != nil {
+		keeper, name := log.keeper()
+		s.tellVow(keeper.revoke(name))
 	}
 }
 
-// takeBack promises nothing: the database has the whole log.
-func (s *Store) takeBack() {
-	log := s.logSums()
-	if log == nil {
-		return
-	}
-	log.mu.Lock()
-	defer log.mu.Unlock()
-	if err := takeBackPromise(s.opts.Path); err != nil {
+// tellVow logs that a promise was not made or not taken back.
+func (s *Store) tellVow(err error) {
+	if err != nil {
 		s.opts.log().Debug("how far the log of the metadata store goes was not noted", "error", err)
 	}
-}
-
-// logSums is what the VFS keeps of the log; nil when no connection has it open.
-func (s *Store) logSums() *logSums {
-	v, _ := registered()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.logs[s.opts.walPath()]
 }

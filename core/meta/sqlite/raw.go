@@ -22,8 +22,8 @@ type conn struct {
 	stmts map[string]*stmt
 	// broken is the first error after which SQLite may have ended the transaction by itself.
 	broken error
-	// sums is what is kept of the log, once it is open.
-	sums *frameSums
+	// wal is the log, once it is open.
+	wal *wrap
 	// refuse, if not nil, is asked before rows are written; its error is returned instead.
 	refuse func(more int64) error
 	// rows and bytes count what was written since the caller last set them to 0.
@@ -114,7 +114,7 @@ func (c *conn) Close() error {
 		}
 	}
 	c.tls.Close()
-	c.tls, c.db, c.stmts, c.sums = nil, 0, nil, nil
+	c.tls, c.db, c.stmts, c.wal = nil, 0, nil, nil
 	return err
 }
 

@@ -36,14 +36,7 @@ type Store struct {
 	// ended is why nothing is possible any more.
 	ended atomic.Pointer[error]
 
-	// marking is what the writer knows of its log's mark.
-	marking marking
-	// acked is up to where the log was acknowledged; the checkpointer promises it from time to time, last at vowed. sealed
-	// is what it was when the log got a mark for a checkpoint.
-	acked  atomic.Pointer[promise]
-	sealed *promise
-	vowed  time.Time
-	copies [8]byte // salts of the log of which a part was copied
+	logState
 
 	ballast *ballast
 	full    atomic.Bool // a batch found no room since the last look at the WAL
@@ -56,8 +49,21 @@ type Store struct {
 
 var _ core.MetaStore = (*Store)(nil)
 
-// mark is the key under which the ctx of a transaction carries its store.
-type mark struct{}
+// logState is what a store knows of its log, beside what the VFS keeps; see logmark.go and promise.go.
+type logState struct {
+	// Of whoever holds writing: what the writer knows of its log's mark, and what acked was when the log got a mark for a
+	// checkpoint.
+	marking writerMark
+	sealed  *promise
+	// acked is up to where the log was acknowledged. It is set by who holds writing, and read by anybody.
+	acked atomic.Pointer[promise]
+	// Of the checkpointer: when it last promised what was acknowledged, and the salts of the log of which it copied a part.
+	vowed  time.Time
+	copies [8]byte
+}
+
+// txKey is the key under which the ctx of a transaction carries its store.
+type txKey struct{}
 
 func newStore(o Options) *Store {
 	return &Store{
@@ -82,7 +88,7 @@ func (s *Store) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return gaveUp(err)
 	}
-	if ctx.Value(mark{}) == s {
+	if ctx.Value(txKey{}) == s {
 		return core.Errorf(core.Internal, "", "a transaction was begun inside another one")
 	}
 	s.closeMu.RLock()
@@ -103,7 +109,7 @@ func (s *Store) leave() { s.closeMu.RUnlock() }
 
 // inside is the ctx that a transaction's function gets: values are kept, cancellation is not.
 func (s *Store) inside(ctx context.Context) context.Context {
-	return context.WithValue(context.WithoutCancel(ctx), mark{}, s)
+	return context.WithValue(context.WithoutCancel(ctx), txKey{}, s)
 }
 
 // View implements core.MetaStore.

@@ -24,7 +24,7 @@ type logFit struct {
 func fitLog(o *Options, st walState) (fit logFit, err error) {
 	db, known, err := readMark(o.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fit, takeBackPromise(o.Path)
+		return fit, revokePromise(o.Path)
 	}
 	if err != nil {
 		return fit, err
@@ -43,7 +43,7 @@ func fitLog(o *Options, st walState) (fit logFit, err error) {
 	later := known && db.serial() > p.serial || !fit.strange && st.marks.serial() > p.serial
 	if later && p.salts != st.salts {
 		o.log().Warn("how far the log of the metadata store goes is not known: the file is of an earlier time", "file", o.Path+promiseSuffix)
-		return fit, takeBackPromise(o.Path)
+		return fit, revokePromise(o.Path)
 	}
 	fit.promise = p
 	fit.short = p.salts != st.salts || st.good < p.length

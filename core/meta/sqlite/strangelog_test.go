@@ -83,7 +83,7 @@ func (l *life) copy() {
 	l.s.writing.Lock()
 	l.s.sealLog()
 	l.s.writing.Unlock()
-	l.s.promise(true)
+	l.s.vow(true)
 	l.s.copyLog("PASSIVE")
 }
 
@@ -163,10 +163,10 @@ func strangeLogs(t *testing.T) []strange {
 	l.empty()
 	rest := l.keep("at rest")
 	l.commit(4)
-	l.s.promise(false)
+	l.s.vow(false)
 	early := l.keep("early")
 	l.commit(4)
-	l.s.promise(false)
+	l.s.vow(false)
 	late := l.keep("late")
 	l.copyPart()
 	part := l.keep("copied in part")
@@ -179,10 +179,10 @@ func strangeLogs(t *testing.T) []strange {
 	l.empty()
 	empty := l.keep("emptied")
 	l.commit(3)
-	l.s.promise(false)
+	l.s.vow(false)
 	next := l.keep("the next log")
 	other := newLife(t)
-	other.s.promise(false)
+	other.s.vow(false)
 	foreign := other.keep("another store")
 	st, err := scanWAL(bytes.NewReader(early.log))
 	if err != nil || st.good >= int64(len(late.log)) {
@@ -333,7 +333,7 @@ func TestAnyMoment(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	l := newLife(t)
 	steps := []func(){
-		func() { l.commit(1 + rnd.IntN(3)) }, func() { l.commit(1) }, l.copy, l.copyPart, l.empty, func() { l.s.promise(false) },
+		func() { l.commit(1 + rnd.IntN(3)) }, func() { l.commit(1) }, l.copy, l.copyPart, l.empty, func() { l.s.vow(false) },
 		func() { l.copy(); l.s.copyLog("RESTART") },
 	}
 	states := []metatest.State{l.moments[0].state}

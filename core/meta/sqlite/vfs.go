@@ -75,7 +75,7 @@ type wrap struct {
 	methods sqlite3.Tsqlite3_io_methods // those of base, some replaced
 	base    uintptr                     // *sqlite3.Tsqlite3_io_methods
 	name    uintptr                     // of the file, valid while it is open
-	sums    uintptr                     // *frameSums, of a WAL
+	frames  uintptr                     // *frameSums, of a WAL
 	kept    uintptr                     // *logSums, of a WAL
 	damaged int64                       // number of the page or frame that was found damaged last
 }
@@ -104,7 +104,7 @@ func (v *vfs) openFile(tls *libc.TLS, _, name, file uintptr, flags int32, outFla
 	switch {
 	case log:
 		w := v.wrapFile(file, name)
-		w.sums = sums.sums
+		w.frames = sums.sums
 		w.kept = uintptr(unsafe.Pointer(sums)) //nolint:gosec // v.logs has it as long as the file is open
 		w.methods.FxClose, w.methods.FxTruncate = address(v.close), address(truncateLog)
 		w.methods.FxRead, w.methods.FxWrite = address(readLog), address(writeLog)

@@ -26,7 +26,7 @@ const (
 
 // logSums are the checksums of a WAL that connections of this process have open.
 type logSums struct {
-	promised
+	promiseKeeper
 	sums uintptr // *frameSums, outside Go's heap
 	refs int
 }
@@ -80,7 +80,7 @@ func (v *vfs) closeLog(tls *libc.TLS, file uintptr) int32 {
 // deleteLog is xDelete: a log is removed when the database has all of it, so nothing is promised any more.
 func (v *vfs) deleteLog(tls *libc.TLS, self, name uintptr, syncDir int32) int32 {
 	if file := libc.GoString(name); strings.HasSuffix(file, logName) {
-		if err := takeBackPromise(strings.TrimSuffix(file, logName)); err != nil {
+		if err := revokePromise(strings.TrimSuffix(file, logName)); err != nil {
 			setErrno(tls, err)
 			return sqlite3.SQLITE_IOERR_DELETE
 		}
@@ -94,35 +94,50 @@ func (w *wrap) sum(frame int64) *atomic.Uint64 {
 	if frame < 0 || frame >= maxFrames {
 		return nil
 	}
-	return &w.log().sums[frame]
+	return &w.sums().sums[frame]
 }
 
-// log is what is kept of a WAL.
-func (w *wrap) log() *frameSums { return (*frameSums)(pointer(w.sums)) }
+// sums is what is kept of a WAL.
+func (w *wrap) sums() *frameSums { return (*frameSums)(pointer(w.frames)) }
 
-// promised is what is kept of the promise of a WAL, and its name.
-func (w *wrap) promised() (*promised, string) {
-	return &(*logSums)(pointer(w.kept)).promised, libc.GoString(w.name)
+// keeper is what is kept of the promise of a WAL, and its name.
+func (w *wrap) keeper() (*promiseKeeper, string) {
+	return &(*logSums)(pointer(w.kept)).promiseKeeper, libc.GoString(w.name)
 }
 
-// log is what is kept of the WAL of c; nil when it has not opened it. A connection has it open until it is closed.
+// log is what is kept of the WAL of c; nil when it has not opened it.
 func (c *conn) log() *frameSums {
-	if c.sums == nil {
-		c.sums = c.findLog()
+	if w := c.openLog(); w != nil {
+		return w.sums()
 	}
-	return c.sums
+	return nil
+}
+
+// openLog is the WAL that c has open; nil when it has not opened it. A connection has it open until it is closed.
+func (c *conn) openLog() *wrap {
+	if c.wal == nil {
+		c.wal = c.findLog()
+	}
+	return c.wal
 }
 
 // findLog is the log of c as SQLite knows it.
-func (c *conn) findLog() *frameSums {
+func (c *conn) findLog() *wrap {
 	file, err := control(c, sqlite3.SQLITE_FCNTL_JOURNAL_POINTER, uintptr(0))
 	if err != nil || file == 0 || (*sqlite3.Tsqlite3_file)(pointer(file)).FpMethods == 0 {
 		return nil
 	}
 	if w := wrapOf(file); w.methods.FxRead == address(readLog) {
-		return w.log()
+		return w
 	}
 	return nil
+}
+
+// noteCopied notes up to where a checkpoint has copied the log that had these salts when it began. Another one may have
+// begun since, of which it tells nothing.
+func (w *wrap) noteCopied(salts [8]byte, copied int64) {
+	keeper, _ := w.keeper()
+	keeper.within(salts, func() { w.sums().copied.Store(max(0, copied)) })
 }
 
 // uncopied is how many bytes of the WAL were written since it was last copied; walHeader or less: none.
@@ -189,7 +204,7 @@ func writeLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 	}
 	rc := w.write()(tls, file, buf, n, offset)
 	if rc == sqlite3.SQLITE_OK {
-		w.log().wrote(offset)
+		w.sums().wrote(offset)
 	}
 	if frame, start, ok := logPage(n, offset); ok && rc == sqlite3.SQLITE_OK {
 		if known := w.sum(frame); known != nil {
@@ -205,20 +220,20 @@ func headerSalts(header []byte) [8]byte { return [8]byte(header[16:24]) }
 // foundSalts notes the salts of a header that was read.
 func (w *wrap) foundSalts(header []byte) {
 	salts := headerSalts(header)
-	w.log().salts.Store(binary.BigEndian.Uint64(salts[:]))
-	log, _ := w.promised()
-	log.found(salts)
+	w.sums().salts.Store(binary.BigEndian.Uint64(salts[:]))
+	keeper, _ := w.keeper()
+	keeper.found(salts)
 }
 
 // beginLog takes back what the log before promised, when the header of a new one is to be written.
 func (w *wrap) beginLog(tls *libc.TLS, header []byte) int32 {
 	salts := headerSalts(header)
-	log, name := w.promised()
-	if err := log.begin(name, salts); err != nil {
+	keeper, name := w.keeper()
+	if err := keeper.begin(name, salts); err != nil {
 		setErrno(tls, err)
 		return sqlite3.SQLITE_IOERR_WRITE
 	}
-	w.log().salts.Store(binary.BigEndian.Uint64(salts[:]))
+	w.sums().salts.Store(binary.BigEndian.Uint64(salts[:]))
 	return sqlite3.SQLITE_OK
 }
 
@@ -242,18 +257,18 @@ func (f *frameSums) wrote(offset int64) {
 func truncateLog(tls *libc.TLS, file uintptr, size int64) int32 {
 	w := wrapOf(file)
 	if size == 0 {
-		log, name := w.promised()
-		if err := log.end(name); err != nil {
+		keeper, name := w.keeper()
+		if err := keeper.end(name); err != nil {
 			setErrno(tls, err)
 			return sqlite3.SQLITE_IOERR_TRUNCATE
 		}
-		w.log().salts.Store(0)
+		w.sums().salts.Store(0)
 	}
 	for frame := max(0, size-walHeader) / frameSize; frame < maxFrames; frame++ {
 		w.sum(frame).Store(0)
 	}
 	if size == 0 {
-		w.log().wrote(0)
+		w.sums().wrote(0)
 	}
 	return function[func(*libc.TLS, uintptr, int64) int32](w.baseMethods().FxTruncate)(tls, file, size)
 }

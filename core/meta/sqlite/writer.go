@@ -272,7 +272,7 @@ func (s *Store) commit(updates int) error {
 	if err := s.deltas.Write(context.Background(), s.writer); err != nil {
 		return err
 	}
-	marked, err := s.mark()
+	marked, err := s.markFirst()
 	if err != nil {
 		return err
 	}
