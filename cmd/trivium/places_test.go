@@ -69,6 +69,7 @@ func TestPlaces(t *testing.T) {
 		{"meta/trivium.db", true},
 		{"meta/trivium.db-wal", true},
 		{"meta/trivium.db.acked", true},
+		{"meta/trivium.db.acked.judged", true},
 		{"meta/trivium.db.ballast", true},
 		{"space/trivium.json", true},
 		{"admin.sock", false},

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -85,6 +86,34 @@ func TestFirstStart(t *testing.T) {
 	}
 	if status, body := again.call(t, k, http.MethodHead, "/first", ""); status != http.StatusOK {
 		t.Errorf("the key after a restart: HEAD bucket = %d %s", status, body)
+	}
+}
+
+// TestLinkedDataDirectory starts on one directory by all its names, and kills the server each time: what was acknowledged
+// is there.
+func TestLinkedDataDirectory(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	real, link := filepath.Join(base, "real"), filepath.Join(base, "link")
+	if err := errors.Join(os.Mkdir(real, 0o700), os.Symlink(real, link)); err != nil {
+		t.Fatal(err)
+	}
+	for i, o := range []startOptions{
+		{dir: filepath.Join(link, "data")},
+		{dir: "data", cwd: link},
+		{dir: "./data", cwd: link},
+		{dir: filepath.Join(real, "data")},
+	} {
+		s := start(t, o)
+		for before := range i {
+			if status, body := s.call(t, keys{accessKey, secretKey}, http.MethodHead, fmt.Sprintf("/bucket-%d", before), ""); status != http.StatusOK {
+				t.Errorf("start %d: HEAD of bucket %d = %d %s", i, before, status, body)
+			}
+		}
+		if status := s.put(t, fmt.Sprintf("/bucket-%d", i), ""); status != http.StatusOK {
+			t.Errorf("start %d: make a bucket = %d", i, status)
+		}
+		s.stop(syscall.SIGKILL)
 	}
 }
 

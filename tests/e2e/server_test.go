@@ -62,6 +62,7 @@ type instance struct {
 // startOptions modify start. The zero value is plain http on a fresh directory with known credentials.
 type startOptions struct {
 	dir      string // "": a fresh one
+	cwd      string // that of the server; "": the test's
 	program  string // "": the one that all tests share
 	tls      bool
 	env      []string // beside nothing but PATH; nil: the known credentials
@@ -97,6 +98,9 @@ func start(t *testing.T, o startOptions, args ...string) *instance {
 	}
 	s.cmd = exec.Command(o.program, all...)
 	s.cmd.Env = append([]string{"PATH=/usr/bin:/bin"}, o.env...)
+	if o.cwd != "" { // as a shell does that came here
+		s.cmd.Dir, s.cmd.Env = o.cwd, append(s.cmd.Env, "PWD="+o.cwd)
+	}
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
 	if o.log != nil {
 		s.cmd.Stderr = o.log
