@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"trivium/core/admission"
 	"trivium/core/content"
 )
 
@@ -57,6 +58,15 @@ func (m *Maintenance) Hook(point string) { m.s.hook(point) }
 
 // Budget describes the memory of transfers.
 func (m *Maintenance) Budget() content.BudgetStats { return m.s.budget.Stats() }
+
+// Gates describes what requests wait at before they reach the metadata, by name: writes, reads, pages of listings, and
+// landed, the commits of content that is in spaces.
+func (m *Maintenance) Gates() map[string]admission.Stats {
+	g := &m.s.gates
+	return map[string]admission.Stats{
+		"writes": g.writes.Stats(), "reads": g.reads.Stats(), "pages": g.pages.Stats(), "landed": g.landed.Stats(),
+	}
+}
 
 // Reserve returns NoSpace when the metadata disk has less than its reserve left (S20).
 func (m *Maintenance) Reserve() error { return m.s.checkReserve() }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"trivium/core/admission"
 	"trivium/core/content"
 )
 
@@ -69,6 +70,7 @@ type spaceCalls struct {
 // gauges tells the state of the store when it is asked.
 type gauges struct {
 	budget func() content.BudgetStats
+	gates  func() map[string]admission.Stats // by name
 	spaces func() []spaceCalls
 	free   func() (int64, error)
 	queues func(ctx context.Context, limit int) (garbage, repairs int, err error)
@@ -79,6 +81,7 @@ type gauges struct {
 	known            bool
 
 	build, budgetBytes, budgetWaiting, budgetRefused, queue, freeBytes *prometheus.Desc
+	gateInside, gateWaiting, gateRefused                               *prometheus.Desc
 	calls, bytes, failures, inFlight, latency                          *prometheus.Desc
 }
 
@@ -94,6 +97,9 @@ func newGauges() *gauges {
 		budgetBytes:   desc("budget_bytes", "Memory of transfers: what may be handed out (total), is (used), and was taken from the system (allocated).", "what"),
 		budgetWaiting: desc("budget_waiting", "Transfers that wait for memory."),
 		budgetRefused: desc("budget_refused_total", "Transfers refused since they found no memory in time."),
+		gateInside:    desc("gate_inside", "Requests that a gate has let in.", "gate"),
+		gateWaiting:   desc("gate_waiting", "Requests that wait at a gate.", "gate"),
+		gateRefused:   desc("gate_refused_total", "Requests refused since a gate let in too many already.", "gate"),
 		queue:         desc("queue_length", "Rows that wait in a queue; 1000 stands for 1000 and more.", "queue"),
 		freeBytes:     desc("metadata_free_bytes", "Free space on the disk of the metadata."),
 		calls:         desc("space_calls_total", "Calls of a space.", "space", "op"),
@@ -108,6 +114,7 @@ func newGauges() *gauges {
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		g.build, g.budgetBytes, g.budgetWaiting, g.budgetRefused, g.queue, g.freeBytes,
+		g.gateInside, g.gateWaiting, g.gateRefused,
 		g.calls, g.bytes, g.failures, g.inFlight, g.latency,
 	} {
 		ch <- d
@@ -129,6 +136,11 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge(g.budgetBytes, float64(b.Allocated), "allocated")
 	gauge(g.budgetWaiting, float64(b.Waiting))
 	counter(g.budgetRefused, b.Refused)
+	for name, s := range g.gates() {
+		gauge(g.gateInside, float64(s.Inside), name)
+		gauge(g.gateWaiting, float64(s.Waiting), name)
+		counter(g.gateRefused, s.Refused, name)
+	}
 	if garbage, repairs, ok := g.lengths(); ok {
 		gauge(g.queue, float64(garbage), "gc")
 		gauge(g.queue, float64(repairs), "repair")

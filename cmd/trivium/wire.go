@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"trivium/core"
+	"trivium/core/admission"
 	"trivium/core/meta/sqlite"
 	"trivium/core/upkeep"
 	"trivium/davfront"
@@ -44,6 +45,8 @@ type store struct {
 	meters  meters
 	// overloads are the requests that were told to slow down.
 	overloads overloads
+	// listings are those of the S3 door.
+	listings *admission.Gate
 	// pages compares all pages of the metadata with their checksums and returns how many there are, and the damaged.
 	pages func(ctx context.Context) (all int64, damaged []int64, err error)
 }
@@ -132,6 +135,7 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 		}
 	}()
 	st := &store{
+		overloads: overloads{log: logger}, listings: s3front.NewListings(),
 		meta: meta, commits: figures, log: logger, hook: hook, often: often, dir: dir, keys: keys, keyFile: dir.masterKeyPath(c.masterKeyFile),
 		pages: func(ctx context.Context) (int64, []int64, error) {
 			rep, err := meta.CheckPages(ctx)
@@ -155,8 +159,16 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 func (st *store) measure(m *server.Metrics) error {
 	g := newGauges()
 	g.budget, g.queues = st.service.Maintenance().Budget, st.upkeep.Queues
+	g.gates = st.gates
 	g.spaces, g.free = st.meters.calls, st.dir.freeSpace
 	return errors.Join(m.Register(st.commits), m.Register(g))
+}
+
+// gates describes what requests wait at.
+func (st *store) gates() map[string]admission.Stats {
+	all := st.service.Maintenance().Gates()
+	all["listings"] = st.listings.Stats()
+	return all
 }
 
 // newDoors makes the doors on the store, with the addresses of c. addr is where they are.
@@ -167,7 +179,7 @@ func newDoors(st *store, c *config, addr string) (server.Doors, error) {
 		return server.Doors{}, err
 	}
 	s3 := s3front.New(s3front.Config{
-		Service: st.service, Domains: domains, PublicURL: c.public(), RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
+		Service: st.service, Listings: st.listings, Domains: domains, PublicURL: c.public(), RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
 		NoteReason: server.NoteReason, Observe: st.observeS3,
 	})
 	bucket := func(host string) bool {
@@ -206,6 +218,10 @@ func adminConfig(st *store, addr string) nativeapi.Config {
 		Collect: st.collect, Doctor: st.doctor,
 		RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
 		Observe: func(ctx context.Context, e nativeapi.Event) {
+			if core.CodeOf(e.Err) == core.Overloaded {
+				st.overloads.note(ctx, e.Op, e.Err)
+				return
+			}
 			if e.Status >= http.StatusInternalServerError || e.Cut && ctx.Err() == nil {
 				st.log.ErrorContext(ctx, "request failed", "req", e.RequestID, "op", e.Op, "status", e.Status, "error", e.Err)
 			}
@@ -252,7 +268,7 @@ func (st *store) observe(ctx context.Context, f failure) {
 		return
 	}
 	if f.late {
-		st.overloads.note(ctx, st.log, f.op, f.err)
+		st.overloads.note(ctx, f.op, f.err)
 		return
 	}
 	level := slog.LevelError
@@ -296,5 +312,6 @@ func (st *store) collectOften(ctx context.Context) {
 
 // close ends the service, then the metadata.
 func (st *store) close(ctx context.Context) error {
+	st.overloads.close()
 	return errors.Join(st.service.Close(ctx), st.meta.Close())
 }

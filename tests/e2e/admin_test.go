@@ -297,6 +297,7 @@ func TestMetrics(t *testing.T) {
 		`trivium_requests_total{door="admin",op="ListBuckets",status="200"} 1`,
 		`trivium_request_bytes_total{direction="in",door="s3",op="PutObject"} 102400`,
 		`trivium_space_calls_total{op="put",space="local"} `,
+		`trivium_gate_inside{gate="writes"} `, `trivium_gate_waiting{gate="landed"} `, `trivium_gate_refused_total{gate="listings"} `,
 		`trivium_budget_bytes{what="total"} `, "trivium_commit_updates_count ", "trivium_commit_seconds_sum ",
 		`trivium_queue_length{queue="gc"} 0`, `trivium_queue_length{queue="repair"} 0`, "trivium_metadata_free_bytes ",
 		"trivium_build_info{", "go_goroutines ",

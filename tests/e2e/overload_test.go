@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"trivium/core/admission"
 	s3 "trivium/tests/s3client"
 )
 
@@ -126,7 +127,7 @@ type holders struct {
 }
 
 const (
-	holdersInside, holdersWaiting = 256, 64
+	holdersInside, holdersWaiting = admission.Slots, admission.Queue
 	holderSize, holderHalf        = 12000, 6000 // what is behind 4 KiB is read with memory of the budget alone
 )
 
