@@ -54,7 +54,7 @@ func (o *overloads) due() {
 }
 
 // close tells of those since the last line. It may be called twice.
-func (o *overloads) close() {
+func (o *overloads) close(ctx context.Context) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
@@ -63,7 +63,7 @@ func (o *overloads) close() {
 		o.next = nil
 	}
 	if o.count > 0 {
-		o.tell(context.Background())
+		o.tell(ctx)
 	}
 }
 

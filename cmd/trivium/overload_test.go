@@ -28,10 +28,10 @@ func TestOverloadsAreCounted(t *testing.T) {
 		}
 		time.Sleep(overloadPace + 1)
 		refuse(6)
-		o.close()
-		o.close()
+		o.close(t.Context())
+		o.close(t.Context())
 		var told []string
-		for _, field := range strings.Fields(out.String()) {
+		for field := range strings.FieldsSeq(out.String()) {
 			if n, ok := strings.CutPrefix(field, "refused="); ok {
 				told = append(told, n)
 			}

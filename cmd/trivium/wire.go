@@ -312,6 +312,6 @@ func (st *store) collectOften(ctx context.Context) {
 
 // close ends the service, then the metadata.
 func (st *store) close(ctx context.Context) error {
-	st.overloads.close()
+	st.overloads.close(ctx)
 	return errors.Join(st.service.Close(ctx), st.meta.Close())
 }
