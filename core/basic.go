@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"net/netip"
+	"strings"
 )
 
 // Remote is where a request that carries a password comes from. The zero value is a stranger without TLS.
@@ -11,18 +12,29 @@ type Remote struct {
 	TLS  bool       // the connection is encrypted
 }
 
-// RemoteOf returns the Remote of a request from an address with or without a port: Request.RemoteAddr of net/http, in
-// which the server puts the client that a trusted proxy names. What cannot be read is a stranger.
-func RemoteOf(hostPort string, tls bool) Remote {
-	addr, err := netip.ParseAddr(hostPort)
+// RemoteOf returns the Remote of a request from an address as ReadAddr takes it: Request.RemoteAddr of net/http, in which
+// the server puts the client that a trusted proxy names. What cannot be read is a stranger.
+func RemoteOf(address string, tls bool) Remote { return Remote{Addr: ReadAddr(address), TLS: tls} }
+
+// ReadAddr reads an IP address with or without a port, an IPv6 address in brackets or not. It is the zero Addr for all
+// else. IPv4 addresses that are written as IPv6 are IPv4, and zones, which mean nothing elsewhere, are dropped.
+func ReadAddr(s string) netip.Addr {
+	addr, err := netip.ParseAddr(s)
 	if err != nil {
-		ap, err := netip.ParseAddrPort(hostPort)
-		if err != nil {
-			return Remote{TLS: tls}
+		var withPort netip.AddrPort
+		if withPort, err = netip.ParseAddrPort(s); err == nil {
+			addr = withPort.Addr()
+		} else if inner, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(inner, "]") {
+			addr, err = netip.ParseAddr(inner[:len(inner)-1])
+			if err == nil && !addr.Is6() {
+				return netip.Addr{}
+			}
 		}
-		addr = ap.Addr()
 	}
-	return Remote{Addr: addr.Unmap().WithZone(""), TLS: tls}
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap().WithZone("")
 }
 
 // here tells whether the connection comes from this machine, where a proxy for many clients may run.

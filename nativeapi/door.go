@@ -136,27 +136,44 @@ func (d *door) wrap(c call) http.Handler {
 // wants refuses other methods, and bodies that are said to be no JSON.
 func wants(w http.ResponseWriter, r *http.Request, method string) error {
 	if method != "" && r.Method != method {
-		w.Header().Set("Allow", method)
-		return &refusal{http.StatusMethodNotAllowed, "BadArgument", r.Method + ": this call is a " + method}
+		return wrongMethod(w, r, method)
 	}
-	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if method == http.MethodPost && kind != "" && !strings.EqualFold(strings.TrimSpace(kind), "application/json") {
-		return &refusal{http.StatusUnsupportedMediaType, "BadArgument", "the body must be application/json"}
+	if kind := mediaType(r); method == http.MethodPost && kind != "" && kind != "application/json" {
+		return notJSON("")
 	}
 	return nil
 }
 
+// wrongMethod refuses the method of a request.
+func wrongMethod(w http.ResponseWriter, r *http.Request, right string) error {
+	w.Header().Set("Allow", right)
+	return &refusal{http.StatusMethodNotAllowed, "BadArgument", short(r.Method) + ": this call is a " + right}
+}
+
+// mediaType is what a request says that its body is, without parameters; "": nothing.
+func mediaType(r *http.Request) string {
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(kind))
+}
+
+// notJSON refuses a body for what the request says of it.
+func notJSON(more string) error {
+	return &refusal{http.StatusUnsupportedMediaType, "BadArgument", "Content-Type: the body must be application/json" + more}
+}
+
 // unknown answers a path that is no call.
 func (d *door) unknown(_ http.ResponseWriter, r *http.Request, _ *core.Session) error {
-	path := r.URL.EscapedPath()
-	if len(path) > maxName {
-		path = path[:maxName] + "..."
-	}
 	known := make([]string, 0, len(d.calls))
 	for _, c := range d.calls {
 		known = append(known, c.path)
 	}
+	return noSuchCall(r, adminapi.Prefix, known)
+}
+
+// noSuchCall names the call that is meant, of those known below prefix, or all of them.
+func noSuchCall(r *http.Request, prefix string, known []string) error {
+	path := r.URL.EscapedPath()
 	slices.Sort(known)
-	return &refusal{http.StatusNotFound, "DataNotFound", path + ": there is no such call: " +
-		suggest(adminapi.Prefix, strings.TrimPrefix(path, adminapi.Prefix), known)}
+	return &refusal{http.StatusNotFound, "DataNotFound", short(path) + ": there is no such call: " +
+		suggest(prefix, strings.TrimPrefix(path, prefix), known)}
 }

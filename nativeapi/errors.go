@@ -98,32 +98,27 @@ func (d *native) fail(ctx context.Context, w http.ResponseWriter, e Event) {
 	} else if ce, ok := errors.AsType[*core.Error](e.Err); ok && ce.Code == core.Forbidden && ce.Hidden {
 		rep, message = reply{http.StatusNotFound, "DataNotFound"}, "there is no such bucket"
 	}
+	d.cfg.failed(ctx, w, rep, e)
+	write(w, rep.status, v1.Answer[*struct{}]{Code: rep.code, Message: message})
+}
+
+// failed tells log and observer of an error before it is answered, and the client when to come again.
+func (c *Config) failed(ctx context.Context, w http.ResponseWriter, rep reply, e Event) {
 	e.Status, e.Code = rep.status, rep.code
-	if d.cfg.NoteCode != nil {
-		d.cfg.NoteCode(ctx, e.Code)
+	if c.NoteCode != nil {
+		c.NoteCode(ctx, e.Code)
 	}
-	if d.cfg.Observe != nil {
-		d.cfg.Observe(ctx, e)
+	if c.Observe != nil {
+		c.Observe(ctx, e)
 	}
 	if rep.status == http.StatusTooManyRequests || rep.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", core.RetryAfter(e.Err))
 	}
-	write(w, rep.status, v1.Answer[*struct{}]{Code: rep.code, Message: message})
 }
 
 // fail answers an error. What went wrong inside is for the log alone.
 func (d *door) fail(w http.ResponseWriter, r *http.Request, e Event) {
 	rep, message := worded(e.Err)
-	e.Status, e.Code = rep.status, rep.code
-	ctx := r.Context()
-	if d.cfg.NoteCode != nil {
-		d.cfg.NoteCode(ctx, e.Code)
-	}
-	if d.cfg.Observe != nil {
-		d.cfg.Observe(ctx, e)
-	}
-	if rep.status == http.StatusTooManyRequests || rep.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", core.RetryAfter(e.Err))
-	}
+	d.cfg.failed(r.Context(), w, rep, e)
 	write(w, rep.status, adminapi.Answer[*adminapi.Nothing]{Code: rep.code, Message: message, RequestID: e.RequestID})
 }

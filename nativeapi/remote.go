@@ -14,8 +14,8 @@ const challenge = `Basic realm="trivium", charset="UTF-8"`
 
 // NewRemoteAdmin returns the handler of /v1/admin/ for a listener: the calls of NewAdmin, for administrators who give
 // their name and password, or an access key and its secret, as Basic credentials. Where these are taken is core's to
-// decide (Service.MayAsk). Browsers remember such credentials and add them to what any page
-// sends, so requests of other origins are refused, and those that change something must say that they are JSON.
+// decide (Service.MayAsk). Browsers remember such credentials and add them to what any page sends, so requests of other
+// origins are refused, and those that change something must say that they are JSON.
 func NewRemoteAdmin(cfg Config) http.Handler {
 	d := &door{cfg: cfg}
 	return newAdmin(cfg, d.remote)
@@ -28,7 +28,7 @@ func (d *door) remote(w http.ResponseWriter, r *http.Request) (core.Principal, e
 	}
 	p, err := administrator(d.cfg.Service, w, r)
 	if err == nil && r.Method == http.MethodPost && r.Header.Get("Content-Type") == "" {
-		err = &refusal{http.StatusUnsupportedMediaType, "BadArgument", "the body must be application/json, and the request say so"}
+		err = notJSON(", and the request must say so")
 	}
 	return p, err
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -72,8 +71,8 @@ type native struct {
 // Of the Config it uses Service, Status, RequestID, Note, NoteCode, Observe, Now and TokenLifetime.
 func New(cfg Config) http.Handler { return newNative(cfg, nil).router() }
 
-// NewLocal is New and NewAdmin in one, for callers who are administrators because they got here. It authenticates nobody,
-// so it must not be reached from a network.
+// NewLocal is New and NewAdmin in one, for callers who are administrators because they got here. It authenticates
+// nobody, so it must not be reached from a network.
 func NewLocal(cfg Config) http.Handler {
 	operator := core.System("operator")
 	router := newNative(cfg, &operator).router()
@@ -217,17 +216,15 @@ func allowed(w http.ResponseWriter, r *http.Request, e *endpoint) error {
 	if e.method == "" || r.Method == e.method || r.Method == http.MethodHead && e.method == http.MethodGet {
 		return nil
 	}
-	w.Header().Set("Allow", e.method)
-	return &refusal{http.StatusMethodNotAllowed, "BadArgument", short(r.Method) + ": this call is a " + e.method}
+	return wrongMethod(w, r, e.method)
 }
 
 // wantsType refuses a body that says it is something else than the call takes.
 func wantsType(r *http.Request, kind bodyKind) error {
-	given, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	given = strings.ToLower(strings.TrimSpace(given))
+	given := mediaType(r)
 	switch {
 	case kind == jsonBody && given != "" && given != "application/json":
-		return &refusal{http.StatusUnsupportedMediaType, "BadArgument", "Content-Type: the body must be application/json"}
+		return notJSON("")
 	case kind == formBody && given != "multipart/form-data":
 		return &refusal{http.StatusUnsupportedMediaType, "BadArgument", "Content-Type: the body must be multipart/form-data"}
 	}
@@ -252,12 +249,9 @@ func (r *request) actFor(ctx context.Context, e *endpoint) error {
 
 // unknown answers a path that is no call.
 func (d *native) unknown(_ http.ResponseWriter, r *request) error {
-	path := r.URL.EscapedPath()
 	known := make([]string, 0, len(d.endpoints))
 	for i := range d.endpoints {
 		known = append(known, d.endpoints[i].path)
 	}
-	slices.Sort(known)
-	return &refusal{http.StatusNotFound, "DataNotFound", short(path) + ": there is no such call: " +
-		suggest(v1.Prefix, strings.TrimPrefix(path, v1.Prefix), known)}
+	return noSuchCall(r.Request, v1.Prefix, known)
 }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"trivium/core"
 )
 
 // forwarded is what a trusted proxy says of a request that it hands on.
@@ -33,7 +35,7 @@ func (s *Server) believe(x *exchange, r *http.Request) {
 	if s.socket {
 		return
 	}
-	peer := addressOf(r.RemoteAddr)
+	peer := core.ReadAddr(r.RemoteAddr)
 	if !s.trusts(peer) {
 		if peer.IsLoopback() && handedOn(r) {
 			r.RemoteAddr = ""
@@ -92,7 +94,7 @@ func (s *Server) forwardedFor(lines []string) string {
 			comma := strings.LastIndexByte(rest, ',')
 			item, more = rest[comma+1:], comma >= 0
 			rest = rest[:max(comma, 0)]
-			addr := addressOf(strings.Trim(item, " \t"))
+			addr := core.ReadAddr(strings.Trim(item, " \t"))
 			if !addr.IsValid() {
 				return found
 			}
@@ -102,27 +104,6 @@ func (s *Server) forwardedFor(lines []string) string {
 		}
 	}
 	return found
-}
-
-// addressOf reads an IP address with or without a port, an IPv6 address in brackets or not. It is the zero Addr for
-// all else. IPv4 addresses that are written as IPv6 are IPv4, and zones, which mean nothing elsewhere, are dropped.
-func addressOf(s string) netip.Addr {
-	addr, err := netip.ParseAddr(s)
-	if err != nil {
-		var withPort netip.AddrPort
-		if withPort, err = netip.ParseAddrPort(s); err == nil {
-			addr = withPort.Addr()
-		} else if inner, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(inner, "]") {
-			addr, err = netip.ParseAddr(inner[:len(inner)-1])
-			if err == nil && !addr.Is6() {
-				return netip.Addr{}
-			}
-		}
-	}
-	if err != nil {
-		return netip.Addr{}
-	}
-	return addr.Unmap().WithZone("")
 }
 
 // last returns what stands behind the last comma of the last line.
