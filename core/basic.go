@@ -12,8 +12,8 @@ type Remote struct {
 	TLS  bool       // the connection is encrypted
 }
 
-// RemoteOf returns the Remote of a request from an address as ReadAddr takes it: Request.RemoteAddr of net/http, in which
-// the server puts the client that a trusted proxy names. What cannot be read is a stranger.
+// RemoteOf returns the Remote of a request from an address as ReadAddr takes it: Request.RemoteAddr of net/http, in
+// which the server puts the client that a trusted proxy names. What cannot be read is a stranger.
 func RemoteOf(address string, tls bool) Remote { return Remote{Addr: ReadAddr(address), TLS: tls} }
 
 // ReadAddr reads an IP address with or without a port, an IPv6 address in brackets or not. It is the zero Addr for all

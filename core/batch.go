@@ -45,9 +45,9 @@ func (se *Session) NewBatch(ctx context.Context, packageID int64) (*Batch, error
 	return &Batch{se: se, pkg: p, bucket: b}, nil
 }
 
-// Add receives the body of the object at path, of size bytes, -1 if that is not known. It does not close body. Of opts it
-// uses Attrs, MTime, Class and Verify. After an error the batch is to be closed. Errors: BadArgument (path, more than
-// MaxBatch), those of the key and of the body as in PutObject.
+// Add receives the body of the object at path, of size bytes, -1 if that is not known. It does not close body. Of opts
+// it uses Attrs, MTime, Class and Verify. After an error the batch is to be closed. Errors: BadArgument (path, more
+// than MaxBatch), those of the key and of the body as in PutObject.
 func (b *Batch) Add(ctx context.Context, path string, body io.Reader, size int64, opts PutOptions) error {
 	key, err := MemberKey(&b.pkg, path)
 	if err == nil {

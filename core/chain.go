@@ -9,10 +9,10 @@ import (
 	"io"
 )
 
-// A part of a native upload that comes when the one before it is there, as parts mostly do, continues the SHA-256 of all
-// before it. Its row keeps the state behind it, so that a completion in the same order knows the digest of the whole
-// without reading a byte (S14). Part.Chain is the id of the content of the part before (0: it is the first) and that state,
-// as crypto/sha256 marshals it.
+// A part of a native upload that comes when the one before it is there, as parts mostly do, continues the SHA-256 of
+// all before it. Its row keeps the state behind it, so that a completion in the same order knows the digest of the
+// whole without reading a byte (S14). Part.Chain is the id of the content of the part before (0: it is the first) and
+// that state, as crypto/sha256 marshals it.
 
 // chain is the running SHA-256 of the parts up to the one that is received.
 type chain struct {

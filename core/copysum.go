@@ -15,8 +15,8 @@ type copySum struct {
 }
 
 // sumSource returns the checksum that opts ask for, nil when they ask for none. Unless the source has it, it is in no
-// metadata, but for a SHA-256 that was computed for other ends, so the content is read once; that is bounded by MaxPart,
-// as what one request writes is. The conditions on the source are judged before.
+// metadata, but for a SHA-256 that was computed for other ends, so the content is read once; that is bounded by
+// MaxPart, as what one request writes is. The conditions on the source are judged before.
 func (se *Session) sumSource(ctx context.Context, src Path, opts *CopyOptions) (*copySum, error) {
 	set, err := checksumDigest(opts.Checksum)
 	if err != nil || set == 0 {
@@ -75,8 +75,8 @@ func (sum *copySum) knownTo(v *Version) bool {
 	return own.Algorithm == sum.checksum.Algorithm && !own.Composite
 }
 
-// apply gives v, a copy of the source, the checksum, unless v has it. errMoved: the source is not what was looked at any
-// more. A copy of a completed upload is one piece then, as it is on S3: the checksums of its parts are of another
+// apply gives v, a copy of the source, the checksum, unless v has it. errMoved: the source is not what was looked at
+// any more. A copy of a completed upload is one piece then, as it is on S3: the checksums of its parts are of another
 // algorithm.
 func (sum *copySum) apply(v *Version) error {
 	switch {

@@ -66,8 +66,8 @@ func TestCopyWithAnotherChecksum(t *testing.T) {
 	}
 }
 
-// TestCopyUploadWithAnotherChecksum: the copy of a completed upload is one piece when its checksum is another one, since
-// the checksums of its parts are not.
+// TestCopyUploadWithAnotherChecksum: the copy of a completed upload is one piece when its checksum is another one,
+// since the checksums of its parts are not.
 func TestCopyUploadWithAnotherChecksum(t *testing.T) {
 	env := newEnv(t, coretest.Options{})
 	p := core.Path{Bucket: "off", Key: "parts"}

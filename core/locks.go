@@ -248,7 +248,8 @@ func (se *Session) Locks(ctx context.Context, n *TreeNode) (locks []Lock, err er
 	return locks, fail("locks", n.Path.String(), err)
 }
 
-// AnyLocks tells whether there is a lock anywhere in a bucket that the caller may read. Errors: NoSuchBucket, Forbidden.
+// AnyLocks tells whether there is a lock anywhere in a bucket that the caller may read. Errors: NoSuchBucket,
+// Forbidden.
 func (se *Session) AnyLocks(ctx context.Context, bucket string) (bool, error) {
 	b, err := se.authorize(ctx, bucket, AccessRead)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"trivium/drivers"
 )
 
-// TestLostCommits lets a store without its last commits claim spaces that an unknown process used last, over starts that
-// fail and spaces that are down, until all are claimed; from then on an unknown process is one too many.
+// TestLostCommits lets a store without its last commits claim spaces that an unknown process used last, over starts
+// that fail and spaces that are down, until all are claimed; from then on an unknown process is one too many.
 func TestLostCommits(t *testing.T) {
 	kind, down := memoryKind(), false
 	open := kind.Open

@@ -29,8 +29,8 @@ func (se *Session) located(ctx context.Context, id int64, opts MemberOptions, wo
 	}
 }
 
-// OpenMember opens the object of that id, wherever it is, as OpenObject does. Errors: those of OpenObject; NoSuchKey also
-// where the caller has no right on its bucket at all; Conflict for an unfinished native upload.
+// OpenMember opens the object of that id, wherever it is, as OpenObject does. Errors: those of OpenObject; NoSuchKey
+// also where the caller has no right on its bucket at all; Conflict for an unfinished native upload.
 func (se *Session) OpenMember(ctx context.Context, id int64, opts GetOptions) (r *Reader, err error) {
 	opts.ObjectID = id
 	err = se.located(ctx, id, MemberOptions{Need: AccessRead, Hidden: opts.VersionID != ""}, func(m *Member) error {
@@ -56,9 +56,9 @@ func (se *Session) StatMember(ctx context.Context, id int64, opts GetOptions) (o
 	return o, err
 }
 
-// MoveMember moves the object of that id to a path of a package, as MoveObject does. Errors: NoSuchKey, NotFound for the
-// package, both also where the caller has no right on the bucket at all; Exists, Conflict (an unfinished upload, the same
-// place), Forbidden, BadArgument, BadKey, KeyTooLong and those of the store.
+// MoveMember moves the object of that id to a path of a package, as MoveObject does. Errors: NoSuchKey, NotFound for
+// the package, both also where the caller has no right on the bucket at all; Exists, Conflict (an unfinished upload,
+// the same place), Forbidden, BadArgument, BadKey, KeyTooLong and those of the store.
 func (se *Session) MoveMember(ctx context.Context, id, packageID int64, path string) error {
 	p, b, err := se.Package(ctx, packageID, AccessWrite)
 	if err != nil {
@@ -74,8 +74,8 @@ func (se *Session) MoveMember(ctx context.Context, id, packageID int64, path str
 	})
 }
 
-// CloneMember copies the object of that id to a free path of a package, as CopyObject does. Errors: as MoveMember; reading
-// the source suffices.
+// CloneMember copies the object of that id to a free path of a package, as CopyObject does. Errors: as MoveMember;
+// reading the source suffices.
 func (se *Session) CloneMember(ctx context.Context, id, packageID int64, path string) (Member, error) {
 	p, b, err := se.Package(ctx, packageID, AccessWrite)
 	if err != nil {
@@ -186,10 +186,10 @@ func (se *Session) MemberVersions(ctx context.Context, id, beforeSeq int64, limi
 // deleteStep is how many objects one transaction of DeleteMembers deletes at most.
 const deleteStep = 500
 
-// DeleteMembers deletes the objects of those ids as DeleteObject does, and unfinished native uploads with what lies below
-// them. Ids without an object, and those in buckets on which the caller has no right at all, are passed over. When the
-// right is missing for one of them, nothing is deleted. Some are deleted in each transaction: after another error some
-// may be gone. Errors: Forbidden (also: retention), ReadOnly, Internal.
+// DeleteMembers deletes the objects of those ids as DeleteObject does, and unfinished native uploads with what lies
+// below them. Ids without an object, and those in buckets on which the caller has no right at all, are passed over.
+// When the right is missing for one of them, nothing is deleted. Some are deleted in each transaction: after another
+// error some may be gone. Errors: Forbidden (also: retention), ReadOnly, Internal.
 func (se *Session) DeleteMembers(ctx context.Context, ids []int64) error {
 	groups := make(map[int64][]int64)
 	buckets := make(map[int64]Bucket)

@@ -25,8 +25,8 @@ type Member struct {
 // At returns where the object is.
 func (m *Member) At() Path { return Path{m.Bucket, m.Entry.Key} }
 
-// MemberKey returns the key of a path in a package. Errors: BadArgument for an empty path, and for one that would belong
-// to another package than the root package; KeyTooLong, BadKey.
+// MemberKey returns the key of a path in a package. Errors: BadArgument for an empty path, and for one that would
+// belong to another package than the root package; KeyTooLong, BadKey.
 func MemberKey(p *Package, path string) (string, error) {
 	if path == "" {
 		return "", Errorf(BadArgument, "", "path: it is missing")
@@ -45,8 +45,8 @@ type MemberOptions struct {
 	Need   Access // the right that the caller must have; AccessNone is AccessRead
 }
 
-// MemberByID finds an object wherever it is. Errors: NoSuchKey, also where the caller has no right on its bucket at all;
-// Forbidden.
+// MemberByID finds an object wherever it is. Errors: NoSuchKey, also where the caller has no right on its bucket at
+// all; Forbidden.
 func (se *Session) MemberByID(ctx context.Context, id int64, opts MemberOptions) (Member, error) {
 	var out Member
 	missing := Errorf(NoSuchKey, "", "there is no object %d", id)
@@ -237,8 +237,8 @@ type memberRange struct {
 	drop bool
 }
 
-// memberRanges are the ranges of a package's objects whose paths have the prefix, in order. The keys of the root package
-// are those without a slash and those that begin with one: these lie together, "0" being behind them.
+// memberRanges are the ranges of a package's objects whose paths have the prefix, in order. The keys of the root
+// package are those without a slash and those that begin with one: these lie together, "0" being behind them.
 func memberRanges(p *Package, prefix, delimiter string) []memberRange {
 	q := ListQuery{Prefix: keyPrefix(p) + prefix, Delimiter: delimiter, Which: LiveAndUnfinished}
 	if p.Name != "" || strings.HasPrefix(prefix, "/") {

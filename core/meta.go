@@ -128,8 +128,8 @@ type ListQuery struct {
 	Brief bool
 }
 
-// Which selects live entries, hidden ones (the current version is a delete marker), or both merged; or the live ones with
-// those hidden ones over which an unfinished native upload lies.
+// Which selects live entries, hidden ones (the current version is a delete marker), or both merged; or the live ones
+// with those hidden ones over which an unfinished native upload lies.
 type Which int
 
 // The selections.

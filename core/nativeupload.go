@@ -15,9 +15,9 @@ import (
 var errPartsChanged = errors.New("a part was replaced meanwhile")
 
 // CreateNativeUpload begins a multipart upload that the native API shows as an object from then on; the other doors go
-// on to serve what lies below it, and their writes do not end it. There is one at a key: an unfinished one that is there
-// already is ended with its parts. opts give the object its metadata when it is completed. Errors: as CreateUpload;
-// NotFound for the package, BadArgument (path).
+// on to serve what lies below it, and their writes do not end it. There is one at a key: an unfinished one that is
+// there already is ended with its parts. opts give the object its metadata when it is completed. Errors: as
+// CreateUpload; NotFound for the package, BadArgument (path).
 func (se *Session) CreateNativeUpload(ctx context.Context, packageID int64, path string, opts PutOptions) (Member, error) {
 	p, b, err := se.Package(ctx, packageID, AccessWrite)
 	if err != nil {
@@ -124,8 +124,8 @@ func (m *mutation) unlink(ctx context.Context, u *Upload) error {
 	return m.tx.PutEntry(ctx, e)
 }
 
-// nativeUpload finds the unfinished native upload over the object of that id, for one who may write there. Conflict when
-// there is none over it.
+// nativeUpload finds the unfinished native upload over the object of that id, for one who may write there. Conflict
+// when there is none over it.
 func (se *Session) nativeUpload(ctx context.Context, id int64) (Member, Bucket, Upload, error) { //nolint:revive // four results: all are needed, and this is one question
 	m, err := se.MemberByID(ctx, id, MemberOptions{Need: AccessWrite})
 	if err != nil {
@@ -155,8 +155,8 @@ func ended(id int64, err error) error {
 	return err
 }
 
-// PutNativePart is PutPart for the unfinished native upload over the object of that id. Errors: NoSuchKey; Conflict when
-// there is none over it, or it ended meanwhile; Forbidden; those of PutPart.
+// PutNativePart is PutPart for the unfinished native upload over the object of that id. Errors: NoSuchKey; Conflict
+// when there is none over it, or it ended meanwhile; Forbidden; those of PutPart.
 func (se *Session) PutNativePart(ctx context.Context, id int64, req PartRequest) (UploadPart, error) {
 	m, b, u, err := se.nativeUpload(ctx, id)
 	if err == nil {
@@ -214,11 +214,11 @@ func (se *Session) AbortNative(ctx context.Context, id int64) error {
 }
 
 // CompleteNative joins parts of the unfinished native upload over the object of that id, in the order of numbers, which
-// may repeat, into its new current version. Its SHA-256 is known at once of parts that came in this order, and of a single
-// one; else it is made by reading them back. Once
-// begun it goes on whatever happens to ctx, and a call with the same numbers meanwhile waits for the same outcome.
-// Errors: NoSuchKey; Conflict when there is no upload over it; BadArgument for no numbers, too many, or one that was not
-// uploaded; TooLarge, Forbidden, Corrupt, Unavailable and those of the store.
+// may repeat, into its new current version. Its SHA-256 is known at once of parts that came in this order, and of a
+// single one; else it is made by reading them back. Once begun it goes on whatever happens to ctx, and a call with the
+// same numbers meanwhile waits for the same outcome. Errors: NoSuchKey; Conflict when there is no upload over it;
+// BadArgument for no numbers, too many, or one that was not uploaded; TooLarge, Forbidden, Corrupt, Unavailable and
+// those of the store.
 func (se *Session) CompleteNative(ctx context.Context, id int64, numbers []int) (Member, error) {
 	if _, _, _, err := se.nativeUpload(ctx, id); err != nil {
 		return Member{}, err

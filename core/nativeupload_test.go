@@ -302,8 +302,8 @@ func (d countingDriver) Open(ctx context.Context, name string, offset, length in
 	return d.Driver.Open(ctx, name, offset, length)
 }
 
-// TestNativeChain: parts that came in the order of the completion are not read back, in any other they are; the digest is
-// right in each.
+// TestNativeChain: parts that came in the order of the completion are not read back, in any other they are; the digest
+// is right in each.
 func TestNativeChain(t *testing.T) {
 	var opened atomic.Int64
 	env := newEnv(t, coretest.Options{

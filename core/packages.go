@@ -72,8 +72,8 @@ func hasLive(ctx context.Context, tx MetaTx, bucketID int64, prefix string) (boo
 	return len(items) > 0, err
 }
 
-// rootHasMember tells whether a key that the native API shows has no "/" or a leading one. Prefixes of other packages are skipped by
-// seeks; past rootScan of them the answer is yes.
+// rootHasMember tells whether a key that the native API shows has no "/" or a leading one. Prefixes of other packages
+// are skipped by seeks; past rootScan of them the answer is yes.
 func (m *mutation) rootHasMember(ctx context.Context) (bool, error) {
 	items, err := m.tx.List(ctx, ListQuery{BucketID: m.bucket.ID, Delimiter: "/", Limit: 1, Brief: true, Which: LiveAndUnfinished})
 	if err != nil || len(items) == 0 {

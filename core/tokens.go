@@ -11,8 +11,8 @@ import (
 )
 
 // A token names a user, for a time: version, expiry (ns), user's id, a digest of what lets him in (the hash of his
-// password, or the sealed secret of the access key that he came with), lengths and texts of his name and the key, and an
-// HMAC of all that and of what the token is for. Who has one is that user until then.
+// password, or the sealed secret of the access key that he came with), lengths and texts of his name and the key, and
+// an HMAC of all that and of what the token is for. Who has one is that user until then.
 const (
 	tokenVersion  = 1
 	tokenTag      = 16                   // bytes of the digest
@@ -142,8 +142,8 @@ func (s *Service) tokenTag(ctx context.Context, p Principal) (tag [tokenTag]byte
 	return [tokenTag]byte(sum[:tokenTag]), nil
 }
 
-// For returns the session of a user for whom the caller acts: of himself (0 too) or, as an administrator, of anybody who
-// is not disabled. Unauthorized otherwise.
+// For returns the session of a user for whom the caller acts: of himself (0 too) or, as an administrator, of anybody
+// who is not disabled. Unauthorized otherwise.
 func (se *Session) For(ctx context.Context, userID int64) (*Session, error) {
 	if userID == 0 || userID == se.p.UserID && !se.p.Anonymous {
 		return se, nil

@@ -16,8 +16,8 @@ func spellings() []string {
 	}
 }
 
-// TestHostilePaths writes paths that would lead out of a folder in every spelling, method and parameter: nothing outside
-// is read or changed, and no answer tells of it.
+// TestHostilePaths writes paths that would lead out of a folder in every spelling, method and parameter: nothing
+// outside is read or changed, and no answer tells of it.
 func TestHostilePaths(t *testing.T) {
 	e := newEnv(t)
 	const canary = "canary-content"

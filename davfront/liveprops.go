@@ -156,8 +156,8 @@ func lockDiscovery(b *strings.Builder, x *resource) bool {
 	return true
 }
 
-// writeLock writes an activelock (RFC 4918 §14.1). root is the address that was locked. What is left of its time is told
-// in whole seconds, rounded up.
+// writeLock writes an activelock (RFC 4918 §14.1). root is the address that was locked. What is left of its time is
+// told in whole seconds, rounded up.
 func writeLock(b *strings.Builder, l *core.Lock, now time.Time, root string) {
 	scope, deep := "exclusive", "0"
 	if l.Shared {

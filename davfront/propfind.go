@@ -50,8 +50,8 @@ func propfind(w http.ResponseWriter, r *request, se *core.Session) error {
 	return r.cut(m.tree(ctx, &n, d, r.at.above))
 }
 
-// tree writes the node and, as deep as asked for, what is below, and ends the document. above: it is the root of the server
-// that was asked for, of which the tree is a member.
+// tree writes the node and, as deep as asked for, what is below, and ends the document. above: it is the root of the
+// server that was asked for, of which the tree is a member.
 func (m *multistatus) tree(ctx context.Context, n *core.TreeNode, d depth, above bool) error {
 	if above {
 		m.write("/", &core.TreeNode{Folder: true})

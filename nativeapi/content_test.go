@@ -13,8 +13,8 @@ import (
 	"trivium/core"
 )
 
-// TestHashOfS3Parts: what an S3 client has completed shows the digest of its parts, and its copies do; one of a single part
-// the digest of the whole.
+// TestHashOfS3Parts: what an S3 client has completed shows the digest of its parts, and its copies do; one of a single
+// part the digest of the whole.
 func TestHashOfS3Parts(t *testing.T) {
 	l := newLab(t)
 	p := l.pkg(l.bucket("bkt"), "pkg")

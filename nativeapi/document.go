@@ -166,7 +166,8 @@ func write(w http.ResponseWriter, status int, doc any) {
 	_, _ = w.Write(b)
 }
 
-// encode is the JSON of a document and a line break. URLs in it are as they are to be used: no browser takes it for HTML.
+// encode is the JSON of a document and a line break. URLs in it are as they are to be used: no browser takes it for
+// HTML.
 func encode(doc any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

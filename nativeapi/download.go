@@ -241,8 +241,8 @@ func decimal(s string) (int64, bool) {
 	return n, true
 }
 
-// judge judges the conditions of a read in the order of RFC 9110 §13.2.2, on the fileHash as the entity tag: NotModified
-// or PreconditionFailed.
+// judge judges the conditions of a read in the order of RFC 9110 §13.2.2, on the fileHash as the entity tag:
+// NotModified or PreconditionFailed.
 func judge(h http.Header, v *core.Version) error {
 	failed := func(name string) error {
 		return &core.Error{Code: core.PreconditionFailed, Msg: "the condition " + name + " is false"}

@@ -33,8 +33,8 @@ func (d *door) remote(w http.ResponseWriter, r *http.Request) (core.Principal, e
 	return p, err
 }
 
-// administrator is who makes r, by Basic credentials. With an error the challenge is in w where there should be one; the
-// Principal has the name of who is no administrator.
+// administrator is who makes r, by Basic credentials. With an error the challenge is in w where there should be one;
+// the Principal has the name of who is no administrator.
 func administrator(svc *core.Service, w http.ResponseWriter, r *http.Request) (core.Principal, error) {
 	from := core.RemoteOf(r.RemoteAddr, r.TLS != nil)
 	name, password, ok := r.BasicAuth()

@@ -107,8 +107,8 @@ func (r *request) form() (*form, error) {
 	return f, nil
 }
 
-// next returns the next part; nil at the end, which the body must have. What follows it is read, so that the hash of the
-// body is checked.
+// next returns the next part; nil at the end, which the body must have. What follows it is read, so that the hash of
+// the body is checked.
 func (f *form) next() (*formPart, error) {
 	f.head.limited, f.head.left = true, maxPartHead
 	p, err := f.parts.NextRawPart()

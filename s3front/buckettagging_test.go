@@ -26,7 +26,8 @@ func numberedTags(n int, char string) (tags []string) {
 	return tags
 }
 
-// TestBucketTags: what is set comes back by key, 50 tags however long their document is; what is refused changes nothing.
+// TestBucketTags: what is set comes back by key, 50 tags however long their document is; what is refused changes
+// nothing.
 func TestBucketTags(t *testing.T) {
 	e := newEnv(t)
 	e.must(put("/bucket", ""))

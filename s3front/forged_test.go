@@ -52,8 +52,8 @@ const (
 	secretType                                   = "application/x-victims-type"
 )
 
-// newHeist makes the bucket victim of alice's and thief of mallory's. gone's user is disabled, revoked's key is deleted,
-// rita may read what is the victim's.
+// newHeist makes the bucket victim of alice's and thief of mallory's. gone's user is disabled, revoked's key is
+// deleted, rita may read what is the victim's.
 func newHeist(tb testing.TB) *heist {
 	tb.Helper()
 	h := &heist{keys: map[string]*sigv4.Signer{

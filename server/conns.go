@@ -209,8 +209,8 @@ func (ic *idleConns) closeOldest() bool {
 	return false
 }
 
-// below is the connection that TLS runs on, or c: closing that needs nothing from the client, while TLS sends a farewell
-// and waits for it to be taken.
+// below is the connection that TLS runs on, or c: closing that needs nothing from the client, while TLS sends a
+// farewell and waits for it to be taken.
 func below(c net.Conn) net.Conn {
 	if secure, ok := c.(*tls.Conn); ok {
 		return secure.NetConn()

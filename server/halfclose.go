@@ -11,13 +11,13 @@ import (
 
 // Read reads from the client, and hides the end of what it sends from a request that is being answered.
 //
-// While a handler runs, net/http has a Read of one byte open in the background, to learn that the client went away: when
-// that Read says EOF, it cancels the request's context. But EOF says only that the client sends nothing more. It may
-// have closed its sending side and be waiting for the answer (RFC 9112, section 9.6), and its request must not be
-// canceled. So a Read of one byte that meets EOF does not return it: it blocks until net/http itself calls the Read off,
-// by a deadline in the past, which it sets when the answer is sent, or by closing the connection. Then net/http reads
-// for the next request, with a larger buffer, and is told of the EOF. A client that is gone altogether is noticed by the
-// first Write that fails.
+// While a handler runs, net/http has a Read of one byte open in the background, to learn that the client went away:
+// when that Read says EOF, it cancels the request's context. But EOF says only that the client sends nothing more. It
+// may have closed its sending side and be waiting for the answer (RFC 9112, section 9.6), and its request must not be
+// canceled. So a Read of one byte that meets EOF does not return it: it blocks until net/http itself calls the Read
+// off, by a deadline in the past, which it sets when the answer is sent, or by closing the connection. Then net/http
+// reads for the next request, with a larger buffer, and is told of the EOF. A client that is gone altogether is noticed
+// by the first Write that fails.
 //
 // Two connections keep net/http's way: those with TLS, where the Reads of net/http end in crypto/tls, which never asks
 // here for one byte; and those of the operator's socket, where an end is one, so that Ctrl-C in a command ends its work

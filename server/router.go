@@ -45,8 +45,8 @@ func (s *Server) route(r *http.Request) (door string, h http.Handler) {
 // adminPath begins the paths of the calls of administrators.
 const adminPath = "/v1/admin/"
 
-// asksDAV tells a WebDAV client that looks for a server at "/", as Windows does before it goes to a folder. OPTIONS with
-// Access-Control-Request-Method is a browser's question about S3 (CORS).
+// asksDAV tells a WebDAV client that looks for a server at "/", as Windows does before it goes to a folder. OPTIONS
+// with Access-Control-Request-Method is a browser's question about S3 (CORS).
 func asksDAV(r *http.Request) bool {
 	return r.URL.Path == "/" && (r.Method == "PROPFIND" ||
 		r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") == "" && !isS3(r))

@@ -7,8 +7,8 @@ import (
 )
 
 // headWatch looks at the head of each request on a connection for the two headers that say how long a body is.
-// net/http drops Content-Length when Transfer-Encoding is there too, so that no handler ever knows. Somebody before this
-// server may have gone by the other one: what he takes for the rest of this body would be a request here.
+// net/http drops Content-Length when Transfer-Encoding is there too, so that no handler ever knows. Somebody before
+// this server may have gone by the other one: what he takes for the rest of this body would be a request here.
 type headWatch struct {
 	mu     sync.Mutex
 	state  headState

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestAmbiguousBodies: a connection is closed behind the answer to a request whose body others may see end elsewhere, so
-// that what is behind it never becomes a request. All others stay open.
+// TestAmbiguousBodies: a connection is closed behind the answer to a request whose body others may see end elsewhere,
+// so that what is behind it never becomes a request. All others stay open.
 func TestAmbiguousBodies(t *testing.T) {
 	const (
 		chunks = "5\r\nhello\r\n0\r\n\r\n"

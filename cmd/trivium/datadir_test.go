@@ -296,7 +296,8 @@ func TestMasterKeyOfAnotherStore(t *testing.T) {
 	}
 }
 
-// wantNoNamedKey names a file that is not there: it must not be made, since what should hold it may just not be mounted.
+// wantNoNamedKey names a file that is not there: it must not be made, since what should hold it may just not be
+// mounted.
 func wantNoNamedKey(t *testing.T, d *dataDir, step string) {
 	t.Helper()
 	named := filepath.Join(t.TempDir(), "key")

@@ -200,8 +200,8 @@ func newDoors(st *store, c *config, addr string) (server.Doors, error) {
 	}, nil
 }
 
-// newAdmin makes the administration of the store and its native API, for the operator alone. addr is where the doors are,
-// "" without a server.
+// newAdmin makes the administration of the store and its native API, for the operator alone. addr is where the doors
+// are, "" without a server.
 func newAdmin(st *store, addr string) http.Handler {
 	return nativeapi.NewLocal(adminConfig(st, addr))
 }

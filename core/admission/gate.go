@@ -21,9 +21,9 @@ const (
 // ErrRefused is the answer to whoever can neither begin nor wait.
 var ErrRefused = errors.New("too many requests at once")
 
-// Gate lets a number of callers in at a time; a number may wait for that, first come, first served. So whoever is let in
-// has waited no longer than those few before him took, however many come, and whoever is not learns it at once, or at
-// the latest when his patience is over. It is made by New; all methods may be called concurrently.
+// Gate lets a number of callers in at a time; a number may wait for that, first come, first served. So whoever is let
+// in has waited no longer than those few before him took, however many come, and whoever is not learns it at once, or
+// at the latest when his patience is over. It is made by New; all methods may be called concurrently.
 type Gate struct {
 	slots   chan struct{}
 	queue   int64

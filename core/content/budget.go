@@ -43,8 +43,8 @@ func (p *piece) block(n int) []byte { return p.buf[headRoom : headRoom+n : len(p
 // Budget is the memory that all transfers share (S18): pieces of one block each, a lane of pieces of 64 KiB, so that
 // small transfers never queue behind large ones, and one of 16 KiB for inline content, which no space can hold up.
 // Admission is first come, first served; a quarter as many may wait as there are pieces, further ones are refused at
-// once: so whoever is admitted waited for a part of the time that those before him took. It is made by NewBudget; all methods may be called
-// concurrently.
+// once: so whoever is admitted waited for a part of the time that those before him took. It is made by NewBudget; all
+// methods may be called concurrently.
 type Budget struct {
 	epoch                time.Time // what the times of clients are counted from
 	large, small, inline lane

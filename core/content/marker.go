@@ -95,9 +95,9 @@ func CheckMarker(ctx context.Context, sp Space, c Claim) (Marker, error) {
 var ErrNoShards = errors.New("its directory " + shardsDir + " is missing or empty, or its disk is not mounted: bring it back, " +
 	"or restore it from a copy")
 
-// Probe tries whether sp has its shards and takes more: it looks for shard, the name of one that must be there ("": none
-// is known), and writes a short file where shards are and removes it. Neither is done in a space without the store's
-// marker. The error is CheckMarker's, ErrNoShards or the driver's.
+// Probe tries whether sp has its shards and takes more: it looks for shard, the name of one that must be there ("":
+// none is known), and writes a short file where shards are and removes it. Neither is done in a space without the
+// store's marker. The error is CheckMarker's, ErrNoShards or the driver's.
 func Probe(ctx context.Context, sp Space, c Claim, shard string) error {
 	_, err := CheckMarker(ctx, sp, c)
 	if unmarked := errors.Is(err, drivers.ErrNotExist) && sp.Driver.Traits().Volatile; err != nil && !unmarked {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// shardsDir is the directory of shards in a space's working directory, probeName what Probe writes there, markerName the
-// space's marker.
+// shardsDir is the directory of shards in a space's working directory, probeName what Probe writes there, markerName
+// the space's marker.
 const (
 	shardsDir  = "shards"
 	markerName = "trivium.json"

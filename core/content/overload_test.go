@@ -70,8 +70,8 @@ func overloaded(t *testing.T, errs []error) (n int) {
 }
 
 // TestOverload sends five times as many uploads as there is memory for, to a space that stands still: as many as fit
-// are at work, as many as may wait for them, and the others are refused without a wait and with no more than their first bytes read.
-// Inline content, which needs no space, is taken meanwhile. All that were let in succeed.
+// are at work, as many as may wait for them, and the others are refused without a wait and with no more than their
+// first bytes read. Inline content, which needs no space, is taken meanwhile. All that were let in succeed.
 func TestOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, 1, func(c *Config) { c.Budget = NewBudget(64 << 20) })

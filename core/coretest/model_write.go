@@ -401,8 +401,8 @@ func (m *Model) putPart(ctx context.Context) error {
 	return nil
 }
 
-// copyPart makes a part of the whole of a version, or of a range of it: of a large one always, or copies of copies would
-// grow.
+// copyPart makes a part of the whole of a version, or of a range of it: of a large one always, or copies of copies
+// would grow.
 func (m *Model) copyPart(ctx context.Context) error {
 	from, b := m.bucket(), m.bucket()
 	u := m.upload(b)

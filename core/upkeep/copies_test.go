@@ -26,8 +26,8 @@ type attack struct {
 	uploads []core.Upload
 }
 
-// TestCopiedPartsUnderAttack copies parts from sources that are overwritten, deleted and collected meanwhile, into uploads
-// that others complete and abort. What is read is whole, and once all is deleted nothing is left.
+// TestCopiedPartsUnderAttack copies parts from sources that are overwritten, deleted and collected meanwhile, into
+// uploads that others complete and abort. What is read is whole, and once all is deleted nothing is left.
 func TestCopiedPartsUnderAttack(t *testing.T) {
 	a := &attack{house: newHouse(t, 1, content.Policy{}), seed: rand.Uint64(), into: core.Path{Bucket: "bkt", Key: "into"}}
 	t.Logf("seed %d", a.seed)

@@ -17,8 +17,8 @@ import (
 	v1 "trivium/nativeapi/v1"
 )
 
-// API makes the calls of /v1 that are not the administration's. All methods may be called concurrently; errors are those
-// of Client.
+// API makes the calls of /v1 that are not the administration's. All methods may be called concurrently; errors are
+// those of Client.
 type API struct{ c *Client }
 
 // API returns the native API of the server.
@@ -149,8 +149,8 @@ func (a API) InfoAt(ctx context.Context, pkg int64, path string) (v1.ObjectInfo,
 	return read[v1.ObjectInfo](ctx, a, "object/info", url.Values{"packageID": {strconv.FormatInt(pkg, 10)}, "path": {path}})
 }
 
-// ListOptions select a page of the objects of a package whose paths have the prefix. Folded: what has a slash behind the
-// prefix is a common prefix.
+// ListOptions select a page of the objects of a package whose paths have the prefix. Folded: what has a slash behind
+// the prefix is a common prefix.
 type ListOptions struct {
 	Prefix  string
 	Folded  bool
@@ -330,7 +330,8 @@ func (a API) Download(ctx context.Context, object int64, version string) (*Conte
 	return a.content(ctx, "object/download", values("objectID", object, "versionID", version))
 }
 
-// DownloadPackage opens an archive of a package's objects whose paths have the prefix: zip or tar. The caller closes it.
+// DownloadPackage opens an archive of a package's objects whose paths have the prefix: zip or tar. The caller closes
+// it.
 func (a API) DownloadPackage(ctx context.Context, pkg int64, format, prefix string) (*Content, error) {
 	return a.content(ctx, "package/download", values("packageID", pkg, "format", format, "prefix", prefix))
 }

@@ -1,5 +1,5 @@
-// Package client speaks the native API, /v1/, and the calls of administrators below it, to a server, on this machine by its
-// socket or anywhere by its URL, or to a handler in the same process.
+// Package client speaks the native API, /v1/, and the calls of administrators below it, to a server, on this machine by
+// its socket or anywhere by its URL, or to a handler in the same process.
 package client
 
 import (

@@ -114,7 +114,8 @@ func TestParseRefuses(t *testing.T) {
 }
 
 // FuzzParse: what is accepted here, encoding/xml accepts as well, with the same elements and text. Run it with
-// -fuzzminimizetime 10x: at 0 execs/s the fuzzer, whose default is a minute, makes an input shorter that reached new code.
+// -fuzzminimizetime 10x: at 0 execs/s the fuzzer, whose default is a minute, makes an input shorter that reached new
+// code.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`<?xml version="1.0"?><a x="1"><b>t&lt;</b><![CDATA[c]]><!-- d --></a>`))
 	f.Add([]byte("<a:b xmlns:a='x'>\r\n</a:b>"))

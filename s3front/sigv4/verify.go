@@ -84,9 +84,9 @@ type Auth struct {
 }
 
 // Verify judges the request's signature; q is its parsed query. Beside the request's own host the signature may have
-// been made for one of hosts, as a Host header has them: a proxy on the way may have set another. Without any credentials it returns an Auth of
-// kind Anonymous. The body is not read: what Auth says about it is left to Auth.Body and, for Hashed, to the
-// caller. Every refusal is an *Error; errors of lookup are returned as they are.
+// been made for one of hosts, as a Host header has them: a proxy on the way may have set another. Without any
+// credentials it returns an Auth of kind Anonymous. The body is not read: what Auth says about it is left to Auth.Body
+// and, for Hashed, to the caller. Every refusal is an *Error; errors of lookup are returned as they are.
 func (v *Verifier) Verify(r *http.Request, q Query, lookup Lookup, hosts ...string) (Auth, error) {
 	kind, err := kindOf(r, q)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// world is what the store should be: the keys of one bucket with their contents, markers of folders among them ("" under a
-// key that ends in "/"), and the packages that were made explicitly. Whatever a door shows follows from that.
+// world is what the store should be: the keys of one bucket with their contents, markers of folders among them (""
+// under a key that ends in "/"), and the packages that were made explicitly. Whatever a door shows follows from that.
 type world struct {
 	keys     map[string]string
 	packages map[string]bool

@@ -11,8 +11,8 @@ import (
 
 // Recount counts every reference, inline row and usage anew and returns what the store says otherwise; nil when
 // all is as it should be. A list has one reference for each entry, version and part, a dead one none; a blob one for
-// each extent of a list, dead or not, and, as a pack, one for each member; an inline row belongs to exactly one entry, version, part or
-// buffered blob; a bucket's usage is its live entries and the bytes of all its versions and parts.
+// each extent of a list, dead or not, and, as a pack, one for each member; an inline row belongs to exactly one entry,
+// version, part or buffered blob; a bucket's usage is its live entries and the bytes of all its versions and parts.
 func Recount(ctx context.Context, s core.MetaStore) error {
 	d, err := Dump(ctx, s)
 	if err != nil {

@@ -34,8 +34,8 @@ func VFS() (name string, err error) {
 // vfs is the registered VFS: SQLite's own for this system, save that some methods of databases and WALs are ours.
 type vfs struct {
 	base uintptr // *sqlite3.Tsqlite3_vfs
-	// open, close and remove are openFile, closeLog and deleteLog, kept because the collector does not look into SQLite's memory, which
-	// refers to them.
+	// open, close and remove are openFile, closeLog and deleteLog, kept because the collector does not look into SQLite's
+	// memory, which refers to them.
 	open   func(tls *libc.TLS, self, name, file uintptr, flags int32, outFlags uintptr) int32
 	close  func(tls *libc.TLS, file uintptr) int32
 	remove func(tls *libc.TLS, self, name uintptr, syncDir int32) int32

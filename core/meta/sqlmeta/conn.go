@@ -17,7 +17,8 @@ type Conn interface {
 	// Announce tells that the next statement writes about so many rows. A Conn that shares its transaction with
 	// others refuses when that is too many; the transaction is then run again, alone.
 	Announce(rows int64) error
-	// Query runs a reading statement, or an update of one row that answers it. The caller closes the Rows before it runs the same text again.
+	// Query runs a reading statement, or an update of one row that answers it. The caller closes the Rows before it runs
+	// the same text again.
 	Query(ctx context.Context, text string, args ...any) (Rows, error)
 }
 
