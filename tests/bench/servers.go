@@ -202,16 +202,8 @@ func (b *bench) signed(method, bucket, key string, query url.Values, body []byte
 
 // memory reads a line of the server's status, in MiB.
 func (s *server) memory(line string) (float64, error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(s.cmd.Process.Pid) + "/status")
-	if err != nil {
-		return 0, err
-	}
-	_, rest, ok := strings.Cut(string(text), line+":")
-	var kib float64
-	if _, err := fmt.Sscan(rest, &kib); err != nil || !ok {
-		return 0, fmt.Errorf("%s: %w", line, err)
-	}
-	return kib / 1024, nil
+	kib, err := s3client.Memory(s.cmd.Process.Pid, line)
+	return float64(kib) / 1024, err
 }
 
 // cpu is the processor time that the server has used, to 10 ms.

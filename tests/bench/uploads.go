@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
@@ -17,8 +16,8 @@ import (
 // dropping starts a server whose space drops content, on data of its own. The caller ends it.
 func (b *bench) dropping() (*server, error) {
 	binary := filepath.Join(b.dir, "trivium-discard")
-	if out, err := exec.CommandContext(b.ctx, "go", "build", "-tags", "discard", "-o", binary, "trivium/cmd/trivium").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build: %w\n%s", err, out)
+	if err := s3client.BuildDropping(b.ctx, binary); err != nil {
+		return nil, err
 	}
 	s, err := b.launch(binary, filepath.Join(b.dir, "discard"))
 	if err != nil {
@@ -47,7 +46,9 @@ func (b *bench) rowUploads() (err error) {
 	failed := make([]error, uploads)
 	var wg sync.WaitGroup
 	for i := range uploads {
-		wg.Go(func() { failed[i] = upload(b.ctx, s.api, fmt.Sprintf("upload/%d", i), data) })
+		wg.Go(func() {
+			failed[i] = s.api.UploadOne(b.ctx, bucket, fmt.Sprintf("upload/%d", i), bytes.NewReader(data), int64(len(data)))
+		})
 	}
 	wg.Wait()
 	took := time.Since(start)
@@ -60,20 +61,6 @@ func (b *bench) rowUploads() (err error) {
 	b.table.print(figure{what: what + ", RssAnon", unit: mebibytes, value: most, aim: "≤ 512 MiB"})
 	b.table.print(figure{what: what, unit: megabytes, value: rate(uploads, size, took)})
 	return nil
-}
-
-// upload makes an object of one part.
-func upload(ctx context.Context, api *s3client.Client, key string, part []byte) error {
-	id, err := api.CreateUpload(ctx, bucket, key)
-	if err != nil {
-		return err
-	}
-	p := s3client.Part{Bucket: bucket, Key: key, UploadID: id, Number: 1}
-	etag, err := api.PutPart(ctx, p, bytes.NewReader(part), int64(len(part)))
-	if err != nil {
-		return fmt.Errorf("%s: %w", key, err)
-	}
-	return api.Complete(ctx, bucket, key, id, []string{etag})
 }
 
 // peak returns the most RssAnon that is seen, in MiB, until ctx ends.

@@ -7,11 +7,8 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,8 +29,8 @@ func TestParallelUploads(t *testing.T) {
 		size = 64 << 20
 	}
 	dropping := filepath.Join(t.TempDir(), "trivium")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "discard", "-o", dropping, "trivium/cmd/trivium").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	if err := s3.BuildDropping(t.Context(), dropping); err != nil {
+		t.Fatal(err)
 	}
 	srv := start(t, startOptions{program: dropping})
 	api := &s3.Client{Endpoint: srv.url, Access: accessKey, Secret: secretKey, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: uploads}}}
@@ -44,7 +41,10 @@ func TestParallelUploads(t *testing.T) {
 	var mu sync.Mutex
 	var peak int64
 	sample := func() {
-		now := srv.anonymous()
+		now, err := s3.Memory(srv.cmd.Process.Pid, "RssAnon")
+		if err != nil {
+			t.Error(err)
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		peak = max(peak, now)
@@ -64,7 +64,7 @@ func TestParallelUploads(t *testing.T) {
 		all.Go(func() {
 			body := &partBody{size: size, wait: size / 2, sent: sample, half: sync.OnceFunc(half.Done), all: ctx.Done()}
 			defer body.half() // who fails keeps nobody waiting
-			failed[i] = upload(t.Context(), api, fmt.Sprintf("key-%d", i), body, size)
+			failed[i] = api.UploadOne(t.Context(), "uploads", fmt.Sprintf("key-%d", i), body, size)
 		})
 	}
 	all.Wait()
@@ -77,22 +77,6 @@ func TestParallelUploads(t *testing.T) {
 	}
 	srv.stop(syscall.SIGTERM)
 	start(t, startOptions{dir: srv.dir, program: dropping}) // ready, though nothing of its content is there
-}
-
-// upload makes an object of one part.
-func upload(ctx context.Context, api *s3.Client, key string, body io.Reader, size int64) error {
-	id, err := api.CreateUpload(ctx, "uploads", key)
-	if err != nil {
-		return fmt.Errorf("create %s: %w", key, err)
-	}
-	etag, err := api.PutPart(ctx, s3.Part{Bucket: "uploads", Key: key, UploadID: id, Number: 1}, body, size)
-	if err != nil {
-		return fmt.Errorf("part of %s: %w", key, err)
-	}
-	if err := api.Complete(ctx, "uploads", key, id, []string{etag}); err != nil {
-		return fmt.Errorf("complete %s: %w", key, err)
-	}
-	return nil
 }
 
 // partBody is a body of size bytes that stops after wait of them until all others are as far.
@@ -121,19 +105,4 @@ func (b *partBody) Read(p []byte) (int, error) {
 	}
 	b.n += n
 	return int(n), nil
-}
-
-// anonymous is the memory of the server's own, in KiB.
-func (s *instance) anonymous() int64 {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(s.cmd.Process.Pid) + "/status")
-	if err != nil {
-		s.t.Error(err)
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(text), "RssAnon:")
-	n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-	if err != nil {
-		s.t.Error(err)
-	}
-	return n
 }
