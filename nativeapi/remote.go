@@ -62,16 +62,16 @@ func administrator(svc *core.Service, w http.ResponseWriter, r *http.Request) (c
 }
 
 // Guard returns page for administrators, who are let in as by NewRemoteAdmin, and for whoever has the token, which
-// opens nothing else (`Authorization: Bearer TOKEN`, RFC 6750 §2.1); with token "" nobody has it. op names page for the
-// log. A token is as secret as a password: it is not taken where that is not.
-func Guard(cfg Config, token, op string, page http.Handler) http.Handler {
+// opens nothing else (`Authorization: Bearer TOKEN`, RFC 6750 §2.1); where token returns "" nobody has it. It is asked with
+// each request. op names page for the log. A token is as secret as a password: it is not taken where that is not.
+func Guard(cfg Config, token func() string, op string, page http.Handler) http.Handler {
 	d := &door{cfg: cfg}
 	d.caller = func(w http.ResponseWriter, r *http.Request) (core.Principal, error) {
-		if given, ok := bearer(r); ok && token != "" {
+		if given, ok := bearer(r); ok && token() != "" {
 			if err := cfg.Service.MayAsk(core.RemoteOf(r.RemoteAddr, r.TLS != nil)); err != nil {
 				return core.Principal{}, err
 			}
-			if !sameToken(given, token) {
+			if !sameToken(given, token()) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="trivium", error="invalid_token"`)
 				return core.Principal{}, &core.Error{Code: core.Unauthorized, Msg: "the token is not valid"}
 			}

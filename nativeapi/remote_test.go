@@ -30,7 +30,7 @@ func remoteDoors(t *testing.T) (admin, page http.Handler) {
 	}
 	cfg := nativeapi.Config{Service: env.Service, Status: func() adminapi.Status { return adminapi.Status{} }}
 	figures := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "figures") })
-	return nativeapi.NewRemoteAdmin(cfg), nativeapi.Guard(cfg, "token-of-sixteen", "Metrics", figures)
+	return nativeapi.NewRemoteAdmin(cfg), nativeapi.Guard(cfg, func() string { return "token-of-sixteen" }, "Metrics", figures)
 }
 
 // from is a request from an address, over TLS or not, with a value of Authorization.
@@ -161,7 +161,7 @@ func TestGuard(t *testing.T) {
 // Without a token there is none that fits.
 func TestGuardWithoutToken(t *testing.T) {
 	env := coretest.New(t, coretest.Options{})
-	page := nativeapi.Guard(nativeapi.Config{Service: env.Service}, "", "Metrics", http.NotFoundHandler())
+	page := nativeapi.Guard(nativeapi.Config{Service: env.Service}, func() string { return "" }, "Metrics", http.NotFoundHandler())
 	for _, authorization := range []string{"Bearer", "Bearer ", "Bearer x"} {
 		w := httptest.NewRecorder()
 		if page.ServeHTTP(w, from(here, false, http.MethodGet, "/-/metrics", authorization)); w.Code != http.StatusUnauthorized {

@@ -2,11 +2,18 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -112,7 +119,7 @@ func TestReload(t *testing.T) {
 	}
 	defer srv.Close()
 	var out bytes.Buffer
-	r := &reloader{now: c, srv: srv, log: zerolog.New(&out)}
+	r := &reloader{now: c, srv: srv, token: new(scrapeToken), log: zerolog.New(&out)}
 	for _, tt := range []struct{ text, want string }{
 		{"log-level: info\ndata: a\n", `"changed":[],"needs_restart":[],`},
 		{"log-level: error\ndata: b\n", `"changed":["log-level"],"needs_restart":["data"],`},
@@ -141,4 +148,81 @@ func TestReload(t *testing.T) {
 	if got := zerolog.GlobalLevel(); got != zerolog.ErrorLevel {
 		t.Errorf("level = %v, want error", got)
 	}
+}
+
+// TestReloadSecrets changes the files that the configuration names, and not itself.
+func TestReloadSecrets(t *testing.T) {
+	defer zerolog.SetGlobalLevel(zerolog.GlobalLevel())
+	dir := t.TempDir()
+	token, cert := filepath.Join(dir, "token"), filepath.Join(dir, "cert.pem")
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(token, "token-of-sixteen\n")
+	certText := testCert(t)
+	write(cert, certText)
+	c, err := parse(t, []string{"--metrics-token-file", token, "--tls-cert", cert, "--tls-key", cert, "--listen", "127.0.0.1:0"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := server.Listen(t.Context(), server.Config{Address: c.listen, CertFile: cert, KeyFile: cert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	var out bytes.Buffer
+	r := &reloader{now: c, srv: srv, token: new(scrapeToken), log: zerolog.New(&out)}
+	if _, err := r.token.read(&c); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, token, cert, want, notWant, holds string }{
+		{"nothing", "token-of-sixteen\n", certText, `"configuration reloaded"`, "not reloaded", "token-of-sixteen"},
+		{"another token", "token-of-rotation\n", certText, `"changed":["metrics-token-file"]`, "not reloaded", "token-of-rotation"},
+		{"short token", "short\n", certText, "token of metrics not reloaded", `"configuration reloaded"`, "token-of-rotation"},
+		{"broken certificate", "token-of-rotation\n", "no PEM", "certificate not reloaded", `"configuration reloaded"`, "token-of-rotation"},
+		{"mended", "token-of-rotation\n", certText, `"configuration reloaded"`, "not reloaded", "token-of-rotation"},
+	} {
+		out.Reset()
+		write(token, tt.token)
+		write(cert, tt.cert)
+		if r.reload(nil); !strings.Contains(out.String(), tt.want) || strings.Contains(out.String(), tt.notWant) {
+			t.Errorf("%s: reload logs %s, want %s and not %s", tt.name, out.String(), tt.want, tt.notWant)
+		}
+		if got := r.token.get(); got != tt.holds {
+			t.Errorf("%s: the token is %q, want %q", tt.name, got, tt.holds)
+		}
+		if strings.Contains(out.String(), "token-of") {
+			t.Errorf("%s: the log shows a token: %s", tt.name, out.String())
+		}
+	}
+	if err := os.Remove(cert); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if r.reload(nil); !strings.Contains(out.String(), "certificate not reloaded") || strings.Contains(out.String(), `"configuration reloaded"`) {
+		t.Errorf("reload without the certificate logs %s", out.String())
+	}
+}
+
+// testCert makes a certificate with its key, as one PEM text.
+func testCert(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})) +
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"sync"
 	"time"
 	"unicode"
@@ -175,6 +176,29 @@ func (g *gauges) lengths() (garbage, repairs int, ok bool) {
 
 // minToken is the least length of a token, in bytes: it can be tried without limit.
 const minToken = 16
+
+// scrapeToken is the token of /-/metrics as it holds. The zero value lets nobody in.
+type scrapeToken struct{ now atomic.Pointer[string] }
+
+// get returns the token, "" for none.
+func (t *scrapeToken) get() string {
+	if now := t.now.Load(); now != nil {
+		return *now
+	}
+	return ""
+}
+
+// read takes the token from the file of c from now on, and tells whether it is another. On an error the one before
+// holds.
+func (t *scrapeToken) read(c *config) (changed bool, err error) {
+	token, err := c.metricsToken()
+	if err != nil {
+		return false, err
+	}
+	changed = token != t.get()
+	t.now.Store(&token)
+	return changed, nil
+}
 
 // metricsToken reads the token of /-/metrics; "" when there is no file of it.
 func (c *config) metricsToken() (string, error) {

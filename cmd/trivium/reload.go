@@ -13,9 +13,10 @@ import (
 
 // reloader takes up what can be changed while the server runs.
 type reloader struct {
-	now config // as it holds
-	srv *server.Server
-	log zerolog.Logger
+	now   config // as it holds
+	srv   *server.Server
+	token *scrapeToken
+	log   zerolog.Logger
 }
 
 // watch reloads at every signal of hup until ctx ends.
@@ -60,16 +61,26 @@ func (r *reloader) reload(environ []string) {
 		return
 	}
 	changed, restart := []string{}, []string{}
-	if next.tlsCert != r.now.tlsCert || next.tlsKey != r.now.tlsKey {
-		switch err := r.srv.ReloadTLS(next.tlsCert, next.tlsKey); {
-		case err == nil:
-			changed = append(changed, "tls-cert", "tls-key")
-			r.now.tlsCert, r.now.tlsKey = next.tlsCert, next.tlsKey
-		case (next.tlsCert == "") != (r.now.tlsCert == ""): // TLS is switched on or off
-			restart = append(restart, "tls-cert", "tls-key")
-		default:
-			r.log.Error().Err(err).Msg("certificate not reloaded, the one before stays in use")
-		}
+	failed := false
+	switch err := r.srv.ReloadTLS(next.tlsCert, next.tlsKey); {
+	case (next.tlsCert == "") != (r.now.tlsCert == ""): // TLS is switched on or off
+		restart = append(restart, "tls-cert", "tls-key")
+	case err != nil:
+		failed = true
+		r.log.Error().Err(err).Msg("certificate not reloaded, the one before stays in use")
+	case next.tlsCert != r.now.tlsCert || next.tlsKey != r.now.tlsKey:
+		changed = append(changed, "tls-cert", "tls-key")
+		r.now.tlsCert, r.now.tlsKey = next.tlsCert, next.tlsKey
+	}
+	switch rotated, err := r.token.read(&next); {
+	case err != nil:
+		failed = true
+		r.log.Error().Err(err).Msg("token of metrics not reloaded, the one before stays in use")
+	case rotated:
+		changed = append(changed, "metrics-token-file")
+		fallthrough
+	default:
+		r.now.metricsFile = next.metricsFile
 	}
 	if next.logLevel != r.now.logLevel {
 		changed = append(changed, "log-level")
@@ -78,11 +89,14 @@ func (r *reloader) reload(environ []string) {
 	}
 	after := options(&next)
 	for i, before := range options(&r.now) {
-		if *before.target != *after[i].target && !strings.HasPrefix(before.flag, "tls-") {
+		if *before.target != *after[i].target && !strings.HasPrefix(before.flag, "tls-") && before.flag != "metrics-token-file" {
 			restart = append(restart, before.flag)
 		}
 	}
 	// Whoever sent the signal waits for the answer, whatever the level.
-	r.log.Log().Str(zerolog.LevelFieldName, zerolog.LevelInfoValue).Strs("changed", changed).Strs("needs_restart", restart).Str("file", next.file).
-		Msg("configuration reloaded")
+	end, text, at := r.log.Log(), "configuration reloaded", zerolog.LevelInfoValue
+	if failed {
+		text, at = "configuration reloaded but for what has failed", zerolog.LevelErrorValue
+	}
+	end.Str(zerolog.LevelFieldName, at).Strs("changed", changed).Strs("needs_restart", restart).Str("file", next.file).Msg(text)
 }

@@ -178,6 +178,7 @@ type process struct {
 	// admin is the socket of commands; nil: there is none.
 	admin   *server.Server
 	metrics *server.Metrics
+	token   scrapeToken
 	hup     <-chan os.Signal
 	log     zerolog.Logger
 	out     io.Writer
@@ -195,7 +196,7 @@ func run(ctx context.Context, p *process) error {
 	})()
 	ended := make(chan error, 1)
 	go func() { ended <- p.srv.Serve(serving) }()
-	commands.Go(func() { (&reloader{now: *p.c, srv: p.srv, log: p.log}).watch(serving, p.hup) })
+	commands.Go(func() { (&reloader{now: *p.c, srv: p.srv, token: &p.token, log: p.log}).watch(serving, p.hup) })
 	if p.admin != nil {
 		commands.Go(func() {
 			if err := p.admin.Serve(serving); err != nil {
@@ -246,7 +247,7 @@ func (p *process) open(ctx context.Context) (_ *store, err error) {
 	if err := st.measure(p.metrics); err != nil {
 		return nil, err
 	}
-	doors, err := newDoors(st, p.c, p.srv.Addr())
+	doors, err := newDoors(st, p.c, p.srv.Addr(), &p.token)
 	if err != nil {
 		return nil, err
 	}

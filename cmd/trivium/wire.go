@@ -171,11 +171,10 @@ func (st *store) gates() map[string]admission.Stats {
 	return all
 }
 
-// newDoors makes the doors on the store, with the addresses of c. addr is where they are.
-func newDoors(st *store, c *config, addr string) (server.Doors, error) {
+// newDoors makes the doors on the store, with the addresses of c, and reads the token of metrics. addr is where they are.
+func newDoors(st *store, c *config, addr string, token *scrapeToken) (server.Doors, error) {
 	domains := c.domains()
-	token, err := c.metricsToken()
-	if err != nil {
+	if _, err := token.read(c); err != nil {
 		return server.Doors{}, err
 	}
 	s3 := s3front.New(s3front.Config{
@@ -196,7 +195,7 @@ func newDoors(st *store, c *config, addr string) (server.Doors, error) {
 	return server.Doors{
 		S3: answering(s3, st.hook), DAV: dav, S3Host: bucket, Ready: st.service.Ready,
 		Native: answering(nativeapi.New(native), st.hook), RemoteAdmin: nativeapi.NewRemoteAdmin(admin),
-		Guard: func(page http.Handler) http.Handler { return nativeapi.Guard(admin, token, "Metrics", page) },
+		Guard: func(page http.Handler) http.Handler { return nativeapi.Guard(admin, token.get, "Metrics", page) },
 	}, nil
 }
 
