@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -320,4 +322,46 @@ func TestUnreadableTLSFiles(t *testing.T) {
 	if loadErr == nil || !strings.Contains(loadErr.Error(), key) || !strings.Contains(loadErr.Error(), got) {
 		t.Errorf("loadCert of a closed key = %v, want %q", loadErr, got)
 	}
+}
+
+// TestCertificateIsWatched: a pair that does not fit is told within a minute, once, though nobody connects.
+func TestCertificateIsWatched(t *testing.T) {
+	cert, key := writeCert(t, t.TempDir(), 1)
+	otherCert, otherKey := writeCert(t, t.TempDir(), 2)
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		c, err := loadCert(cert, key, zerolog.New(&out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); c.watch(ctx) }()
+		minute := func() string {
+			time.Sleep(time.Minute) // of the bubble
+			synctest.Wait()
+			defer out.Reset()
+			return out.String()
+		}
+		if got := minute(); got != "" {
+			t.Errorf("files that are as they were: %s", got)
+		}
+		if err := os.Rename(otherCert, cert); err != nil {
+			t.Fatal(err)
+		}
+		if got := minute(); strings.Count(got, "certificate not reloaded") != 1 {
+			t.Errorf("half a change: %s", got)
+		}
+		if got := minute(); got != "" {
+			t.Errorf("half a change a minute later: %s", got)
+		}
+		if err := os.Rename(otherKey, key); err != nil {
+			t.Fatal(err)
+		}
+		if got := minute(); !strings.Contains(got, "certificate reloaded") {
+			t.Errorf("the whole change: %s", got)
+		}
+		stop()
+		<-ended
+	})
 }

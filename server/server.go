@@ -140,6 +140,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer helpers.Wait()
 	defer stopWatch()
 
+	if s.tls != nil {
+		helpers.Go(func() { s.tls.watch(watchCtx) })
+	}
 	failed := make(chan error, 1)
 	helpers.Go(func() { failed <- s.accept() })
 	select {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -14,8 +15,12 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// certStep is how long a loaded certificate is used before its files are looked at again.
-const certStep = time.Second
+const (
+	// certStep is how long a loaded certificate is used before its files are looked at again.
+	certStep = time.Second
+	// certWatch is how long that takes at most where nobody connects.
+	certWatch = 30 * time.Second
+)
 
 // certFiles serves a certificate from two files and follows their changes. While the files are unreadable or do
 // not fit each other (one is replaced before the other) the certificate loaded before stays in use.
@@ -26,6 +31,7 @@ type certFiles struct {
 	loaded    *tls.Certificate
 	stamp     [2]fileStamp
 	checked   time.Time
+	trouble   string // what was said last of files that could not be taken; "": they could
 }
 
 // fileStamp tells one state of a file from another: also two of the same length and time, when one file has replaced
@@ -57,6 +63,7 @@ func (c *certFiles) replace(cert, key string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cert, c.key = cert, key
+	c.trouble = ""
 	c.loaded, c.stamp, c.checked = next.loaded, next.stamp, next.checked
 	return nil
 }
@@ -70,8 +77,30 @@ func (c *certFiles) config() *tls.Config {
 func (c *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.check()
+	return c.loaded, nil
+}
+
+// watch looks at the files until ctx ends, so that a pair which does not fit is told before a client needs it.
+func (c *certFiles) watch(ctx context.Context) {
+	tick := time.NewTicker(certWatch)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			c.mu.Lock()
+			c.check()
+			c.mu.Unlock()
+		}
+	}
+}
+
+// check takes what is new in the files, when it was not just done. The same trouble is told once. The caller holds mu.
+func (c *certFiles) check() {
 	if time.Since(c.checked) < certStep {
-		return c.loaded, nil
+		return
 	}
 	stamp, err := c.stat()
 	c.checked = time.Now()
@@ -81,10 +110,12 @@ func (c *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			c.log.Info().Str("file", c.cert).Msg("certificate reloaded")
 		}
 	}
-	if err != nil {
+	if err == nil {
+		c.trouble = ""
+	} else if text := err.Error(); text != c.trouble {
+		c.trouble = text
 		c.log.Warn().Err(err).Msg("certificate not reloaded, the one before stays in use")
 	}
-	return c.loaded, nil
 }
 
 // stat looks at both files.
