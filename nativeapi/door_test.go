@@ -53,21 +53,31 @@ func newPublicLab(t *testing.T, public string) *lab {
 		Service: l.env.Service, Now: clock, PublicURL: l.public, Status: func() adminapi.Status { return adminapi.Status{Version: "v1"} },
 		Observe: func(_ context.Context, e nativeapi.Event) { l.events = append(l.events, e) },
 	})
+	l.key("admin")
 	for _, name := range []string{"ann", "bob"} {
-		u, err := l.env.Admin.CreateUser(t.Context(), name, "", false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.ids[name] = u.ID
-	}
-	for name, id := range l.ids {
-		k, secret, err := l.env.Admin.CreateKey(t.Context(), id, "KEYOF"+strings.ToUpper(name), "secret of "+name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.keys[name] = [2]string{k.ID, secret}
+		l.user(name)
 	}
 	return l
+}
+
+// user makes a user with an access key, key the access key of one.
+func (l *lab) user(name string) {
+	l.t.Helper()
+	u, err := l.env.Admin.CreateUser(l.t.Context(), name, "", false)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.ids[name] = u.ID
+	l.key(name)
+}
+
+func (l *lab) key(name string) {
+	l.t.Helper()
+	k, secret, err := l.env.Admin.CreateKey(l.t.Context(), l.ids[name], "KEYOF"+strings.ToUpper(name), "secret of "+name)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.keys[name] = [2]string{k.ID, secret}
 }
 
 // call is one request.
@@ -273,10 +283,9 @@ func (l *lab) list(query string) (prefixes, paths []string, next string) {
 	return prefixes, paths, a.Data["nextContinuationToken"].(string)
 }
 
-// TestCalls: every call refuses a wrong method, and needs credentials unless it is open.
-func TestCalls(t *testing.T) {
-	l := newLab(t)
-	calls := map[string]string{
+// calls are the methods of all calls that need credentials.
+func calls() map[string]string {
+	return map[string]string{
 		"bucket/create": "POST", "bucket/getByName": "GET", "bucket/listAll": "GET", "bucket/delete": "POST", "bucket/getPolicy": "GET",
 		"bucket/setPolicy": "POST", "package/create": "POST", "package/getByFullName": "GET", "package/getByID": "GET",
 		"package/listBucketPackages": "GET", "package/delete": "POST", "package/download": "GET", "object/upload": "POST",
@@ -285,7 +294,12 @@ func TestCalls(t *testing.T) {
 		"object/move": "POST", "object/delete": "POST", "object/clone": "POST", "object/newMultipartUpload": "POST",
 		"object/uploadPart": "POST", "object/completeMultipartUpload": "POST", "object/abortMultipartUpload": "POST", "object/listParts": "GET",
 	}
-	for path, method := range calls {
+}
+
+// TestCalls: every call refuses a wrong method, and needs credentials unless it is open.
+func TestCalls(t *testing.T) {
+	l := newLab(t)
+	for path, method := range calls() {
 		a := l.want(path, l.do(call{method: "DELETE", target: v1.Prefix + path, user: "admin"}), 405, "BadArgument")
 		if a.Header.Get("Allow") != method {
 			t.Errorf("%s: Allow %q", path, a.Header.Get("Allow"))

@@ -90,13 +90,14 @@ func isCore(err error) bool {
 	return ok
 }
 
-// fail answers an error of /v1. A bucket on which the caller has no right at all is treated as missing.
+// fail answers an error of /v1. A bucket on which the caller has no right at all is answered as one that is
+// missing.
 func (d *native) fail(ctx context.Context, w http.ResponseWriter, e Event) {
 	rep, message := worded(e.Err)
 	if sig, ok := errors.AsType[*sigv4.Error](e.Err); ok {
 		rep, message = reply{http.StatusUnauthorized, "Unauthorized"}, sig.Msg
 	} else if ce, ok := errors.AsType[*core.Error](e.Err); ok && ce.Code == core.Forbidden && ce.Hidden {
-		rep, message = reply{http.StatusNotFound, "DataNotFound"}, "there is no such bucket"
+		rep, message = worded(&core.Error{Code: core.NoSuchBucket, Path: ce.Path, Msg: "there is no such bucket"})
 	}
 	d.cfg.failed(ctx, w, rep, e)
 	write(w, rep.status, v1.Answer[*struct{}]{Code: rep.code, Message: message})
