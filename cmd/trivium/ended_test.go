@@ -18,8 +18,12 @@ func TestAwaitTwo(t *testing.T) {
 	}{
 		{"a second later", []os.Signal{syscall.SIGTERM}, []time.Duration{time.Second}, time.Second},
 		{"twice at once, then again", []os.Signal{syscall.SIGTERM, syscall.SIGTERM}, []time.Duration{0, 3 * time.Second}, 3 * time.Second},
-		{"three times within a second", []os.Signal{syscall.SIGTERM, syscall.SIGTERM, syscall.SIGTERM},
-			[]time.Duration{0, 999 * time.Millisecond, time.Minute}, time.Minute},
+		{
+			"three times within a second",
+			[]os.Signal{syscall.SIGTERM, syscall.SIGTERM, syscall.SIGTERM},
+			[]time.Duration{0, 999 * time.Millisecond, time.Minute},
+			time.Minute,
+		},
 		{"another signal", []os.Signal{os.Interrupt}, []time.Duration{time.Millisecond}, time.Millisecond},
 	} {
 		synctest.Test(t, func(t *testing.T) {
