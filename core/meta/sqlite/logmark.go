@@ -132,17 +132,27 @@ func (s *Store) setMark() error {
 	return change.Close()
 }
 
-// acknowledge notes how far the log goes after a commit of the writer, which has changed the mark or not.
-func (s *Store) acknowledge(marked bool) {
-	log := s.writer.log()
-	if log == nil {
-		return
+// commitLog commits the writer's transaction, which has changed the mark or not, and notes how far the log goes then. One
+// that wrote nothing acknowledges nothing: what lies behind the commit before it has failed or was rolled back.
+func (s *Store) commitLog(marked bool) error {
+	end, err := s.writer.commit()
+	if err != nil {
+		return err
 	}
+	if log := s.writer.log(); log != nil && end > 0 {
+		s.acknowledge(log, end, marked)
+	}
+	return nil
+}
+
+// acknowledge notes that a commit of the writer, which has changed the mark or not, ends there in the log.
+func (s *Store) acknowledge(log *frameSums, end int64, marked bool) {
+	log.used.Store(end)
 	salts := log.salts.Load()
 	if marked {
 		s.marking.salts = salts
 	}
-	p := &promise{length: log.used.Load(), serial: s.marking.serial}
+	p := &promise{length: end, serial: s.marking.serial}
 	binary.BigEndian.PutUint64(p.salts[:], salts)
 	s.acked.Store(p)
 }
@@ -159,12 +169,10 @@ func (s *Store) sealLog() {
 		err = s.setMark()
 	}
 	if err == nil {
-		err = s.writer.exec("COMMIT")
+		err = s.commitLog(true)
 	}
 	if err != nil {
 		s.opts.log().Debug("the log of the metadata store is copied without a mark", "error", err)
-	} else {
-		s.acknowledge(true)
 	}
 	s.sealed = s.acked.Load()
 }

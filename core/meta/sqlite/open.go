@@ -101,6 +101,9 @@ func (s *Store) connect() (err error) {
 	if s.writer, err = s.open(writeCache); err != nil {
 		return err
 	}
+	if err := s.writer.noteCommits(); err != nil {
+		return err
+	}
 	if s.opts.MaxPages > 0 {
 		if _, err := s.writer.pragma("PRAGMA max_page_count = " + strconv.Itoa(s.opts.MaxPages)); err != nil {
 			return err

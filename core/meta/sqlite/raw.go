@@ -24,6 +24,8 @@ type conn struct {
 	broken error
 	// wal is the log, once it is open.
 	wal *wrap
+	// committed is where noteCommit notes the end of a commit, an *int64 outside Go's heap.
+	committed uintptr
 	// refuse, if not nil, is asked before rows are written; its error is returned instead.
 	refuse func(more int64) error
 	// rows and bytes count what was written since the caller last set them to 0.
@@ -113,8 +115,9 @@ func (c *conn) Close() error {
 			err = c.fail(rc)
 		}
 	}
+	libc.Xfree(c.tls, c.committed)
 	c.tls.Close()
-	c.tls, c.db, c.stmts, c.wal = nil, 0, nil, nil
+	c.tls, c.db, c.stmts, c.wal, c.committed = nil, 0, nil, nil, 0
 	return err
 }
 

@@ -34,8 +34,8 @@ type logSums struct {
 // frameSums has the CRC64NVME of each page in a WAL; 0: it is not known.
 type frameSums struct {
 	sums [maxFrames]atomic.Uint64
-	// used is where the frame ends that was written last, copied up to where a checkpoint has copied, both in bytes and
-	// 0 when the WAL starts over.
+	// used is where the last commit of the store's writer ends, copied up to where a checkpoint has copied, both in bytes
+	// and 0 when the WAL starts over. Frames of a transaction that has not ended, has failed or was rolled back do not count.
 	used, copied atomic.Int64
 	// salts are those of its header.
 	salts atomic.Uint64
@@ -140,7 +140,7 @@ func (w *wrap) noteCopied(salts [8]byte, copied int64) {
 	keeper.within(salts, func() { w.sums().copied.Store(max(0, copied)) })
 }
 
-// uncopied is how many bytes of the WAL were written since it was last copied; walHeader or less: none.
+// uncopied is how many bytes of the WAL were committed since it was last copied; walHeader or less: none.
 func (f *frameSums) uncopied() int64 {
 	used, copied := f.used.Load(), f.copied.Load()
 	if copied > used { // it has started over meanwhile
@@ -203,8 +203,8 @@ func writeLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 		}
 	}
 	rc := w.write()(tls, file, buf, n, offset)
-	if rc == sqlite3.SQLITE_OK {
-		w.sums().wrote(offset)
+	if rc == sqlite3.SQLITE_OK && offset < walHeader {
+		w.sums().startOver()
 	}
 	if frame, start, ok := logPage(n, offset); ok && rc == sqlite3.SQLITE_OK {
 		if known := w.sum(frame); known != nil {
@@ -243,14 +243,10 @@ func setErrno(tls *libc.TLS, err error) {
 	*errnoOf(tls) = int32(errno)
 }
 
-// wrote notes a write at offset.
-func (f *frameSums) wrote(offset int64) {
-	if offset < walHeader {
-		f.used.Store(0)
-		f.copied.Store(0)
-		return
-	}
-	f.used.Store(walHeader + ((offset-walHeader)/frameSize+1)*frameSize)
+// startOver notes that nothing of the WAL is in use.
+func (f *frameSums) startOver() {
+	f.used.Store(0)
+	f.copied.Store(0)
 }
 
 // truncateLog is xTruncate of the WAL.
@@ -268,7 +264,7 @@ func truncateLog(tls *libc.TLS, file uintptr, size int64) int32 {
 		w.sum(frame).Store(0)
 	}
 	if size == 0 {
-		w.sums().wrote(0)
+		w.sums().startOver()
 	}
 	return function[func(*libc.TLS, uintptr, int64) int32](w.baseMethods().FxTruncate)(tls, file, size)
 }

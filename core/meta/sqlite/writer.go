@@ -278,10 +278,9 @@ func (s *Store) commit(updates int) error {
 	}
 	s.opts.hook("commit.before")
 	start := time.Now()
-	if err := s.writer.exec("COMMIT"); err != nil {
+	if err := s.commitLog(marked); err != nil {
 		return err
 	}
-	s.acknowledge(marked)
 	if s.opts.Committed != nil {
 		s.opts.Committed(updates, time.Since(start))
 	}
