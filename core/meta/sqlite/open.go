@@ -149,6 +149,7 @@ func (s *Store) open(cacheKiB int) (*conn, error) {
 	if err := c.check(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
+	c.openLog() // which is found once, before others look
 	return c, nil
 }
 

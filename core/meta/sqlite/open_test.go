@@ -31,6 +31,9 @@ func TestFreshStore(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Open() = %v", err)
 		}
+		if s.checkpointer.wal == nil || s.writer.wal == nil {
+			t.Errorf("start %d: a connection is not known to have the log open", i)
+		}
 		d, err := metatest.Dump(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
