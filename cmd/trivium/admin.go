@@ -47,7 +47,7 @@ func administer(cmd *cobra.Command, c *config, work func(ctx context.Context, a 
 	}
 	dir := &dataDir{path: c.data}
 	if err := dir.wantStore(); err != nil {
-		return err
+		return c.sourced(err, "data")
 	}
 	ctx := cmd.Context()
 	for end := time.Now().Add(startPatience); ; {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -147,10 +148,11 @@ func (c *config) resolve(environ []string) error {
 	if err != nil {
 		return err
 	}
+	named := "--" + configFlag
 	if c.file == "" {
-		c.file = env[configVariable]
+		c.file, named = env[configVariable], configVariable
 	}
-	file, err := readConfigFile(c.file, options(c))
+	file, err := readConfigFile(c.file, named, options(c))
 	if err != nil {
 		return err
 	}
@@ -166,6 +168,14 @@ func (c *config) resolve(environ []string) error {
 		}
 	}
 	return c.validate()
+}
+
+// sourced adds to an error about an option what gave its value, where that was not the command line.
+func (c *config) sourced(err error, flag string) error {
+	if from := c.from[flag]; err != nil && from != "" {
+		return fmt.Errorf("%w (it is set by %s)", err, from)
+	}
+	return err
 }
 
 // name is what the user has set an option by: the flag, its variable, or the file.
@@ -267,6 +277,9 @@ func (c *config) validate() error {
 	if _, err := c.level(); err != nil {
 		return err
 	}
+	if err := c.checkPaths(); err != nil {
+		return err
+	}
 	return c.absolute()
 }
 
@@ -297,6 +310,22 @@ func (c *config) checkDomains() error {
 	for _, domain := range c.domains() {
 		if strings.Trim(domain, ".") != domain || strings.ContainsAny(domain, ":/*@ \t") {
 			return fmt.Errorf("%s %s: give a name alone, such as s3.example.com, without scheme, port and *", c.name("domain"), domain)
+		}
+		if _, err := netip.ParseAddr(domain); err == nil {
+			return fmt.Errorf("%s %s: an address has no sub-domains: give a name, such as s3.example.com, or leave it out", c.name("domain"), domain)
+		}
+	}
+	return nil
+}
+
+// checkPaths refuses what a shell would have replaced: taken as it is, it is a directory called "~".
+func (c *config) checkPaths() error {
+	for _, o := range options(c) {
+		switch o.flag {
+		case "data", "tls-cert", "tls-key", "metrics-token-file", "master-key-file":
+			if strings.HasPrefix(*o.target, "~") {
+				return fmt.Errorf("%s %s: ~ is for shells, which replace it at the beginning of a word: write the path in full", c.name(o.flag), *o.target)
+			}
 		}
 	}
 	return nil

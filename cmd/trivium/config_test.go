@@ -116,6 +116,11 @@ func TestConfigErrors(t *testing.T) {
 		{"log level of the variable", nil, []string{"TRIVIUM_LOG_LEVEL=loud"}, `TRIVIUM_LOG_LEVEL "loud": use debug`},
 		{"log level", []string{"--log-level", "trace"}, nil, `"trace": use debug`},
 		{"passwords over http, perhaps", []string{"--basic-over-http", "yes"}, nil, `--basic-over-http "yes": use true or false`},
+		{"home directory", []string{"--data", "~/x"}, nil, "--data ~/x: ~ is for shells"},
+		{"home directory of a user", nil, []string{"TRIVIUM_TLS_KEY=~ann/key", "TRIVIUM_TLS_CERT=c"}, "TRIVIUM_TLS_KEY ~ann/key: ~ is for shells"},
+		{"domain that is an address", []string{"--domain", "s3.example.com,127.0.0.1"}, nil, "--domain 127.0.0.1: an address has no sub-domains"},
+		{"no configuration file", nil, []string{"TRIVIUM_CONFIG=/nonexistent"}, "name another with TRIVIUM_CONFIG"},
+		{"value that is missing at the end", []string{"--basic-over-http"}, nil, "--basic-over-http needs a value: true or false"},
 		{"empty data", []string{"--data", ""}, nil, "--data is empty"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -135,6 +140,10 @@ func TestCommandErrors(t *testing.T) {
 		{"bogus", "unknown command bogus: there are bucket, completion, doctor, gc, help, key, object, serve, user, version"},
 		{"serev", "unknown command serev: did you mean serve?"},
 		{"serve extra", `trivium serve takes no arguments, only flags: what is "extra"?`},
+		{"serve --basic-over-http --data x", "--basic-over-http needs true or false, and --data stands in its place"},
+		{"serve --listen --data x", "--listen needs a value, and --data stands in its place"},
+		{"completion bsh", "unknown command bsh: did you mean bash?"},
+		{"completion xonsh", "unknown command xonsh: there are bash, fish, powershell, zsh"},
 		{"gc --noww", "unknown flag --noww: did you mean --now?"},
 		{"--data x", "unknown flag --data: did you mean trivium serve --data?"},
 		{"--dat x", "unknown flag --dat: did you mean trivium serve --data?"},
@@ -220,5 +229,26 @@ func TestTrustedProxies(t *testing.T) {
 		if got, err := c.trustedProxies(); err != nil || fmt.Sprint(got) != want {
 			t.Errorf("--trusted-proxies %q = %v, %v, want %s", in, got, err, want)
 		}
+	}
+}
+
+// TestSource: an error that is about a value says what gave it.
+func TestSource(t *testing.T) {
+	file := writeConfig(t, "", "data: /a\n")
+	for want, c := range map[string]struct{ args, env []string }{
+		"bad":                             {args: []string{"--data", "/a"}},
+		"bad (it is set by TRIVIUM_DATA)": {env: []string{"TRIVIUM_DATA=/a"}},
+		"bad (it is set by data in " + file + ")": {args: []string{"--config", file}},
+	} {
+		conf, err := parse(t, c.args, c.env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := conf.sourced(errors.New("bad"), "data"); got.Error() != want {
+			t.Errorf("sourced = %q, want %q", got, want)
+		}
+	}
+	if err := new(config).sourced(nil, "data"); err != nil {
+		t.Errorf("sourced(nil) = %v", err)
 	}
 }

@@ -19,15 +19,15 @@ import (
 // maxConfigFile bounds what is read of a configuration file, in bytes.
 const maxConfigFile = 1 << 20
 
-// readConfigFile reads the values of a YAML file by option; nothing of no file. An option that is not known is an
+// readConfigFile reads the values of a YAML file, which named names, by option; nothing of no file. An option that is not known is an
 // error that names the nearest.
-func readConfigFile(path string, opts []option) (map[string]string, error) {
+func readConfigFile(path, named string, opts []option) (map[string]string, error) {
 	if path == "" {
 		return nil, nil
 	}
 	text, err := readBounded(path)
 	if err != nil {
-		return nil, fmt.Errorf("configuration file: %w: name another with --%s, or leave it out", err, configFlag)
+		return nil, fmt.Errorf("configuration file: %w: name another with %s, or leave it out", err, named)
 	}
 	k := koanf.New(".")
 	if err := k.Load(rawbytes.Provider(text), yaml.Parser()); err != nil {

@@ -24,7 +24,7 @@ import (
 func TestExampleConfig(t *testing.T) {
 	var c config
 	all := options(&c)
-	values, err := readConfigFile("../../docs/trivium.yaml", all)
+	values, err := readConfigFile("../../docs/trivium.yaml", "--config", all)
 	if err != nil {
 		t.Fatal(err)
 	}

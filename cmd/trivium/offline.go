@@ -18,7 +18,7 @@ func offline(cmd *cobra.Command, c *config, work func(ctx context.Context, st *s
 	defer endLog()
 	dir, err := openDataDir(c.data)
 	if err != nil {
-		return err
+		return c.sourced(err, "data")
 	}
 	defer func() { err = errors.Join(err, dir.close()) }()
 	if err := dir.hold(cmd.CommandPath()); err != nil {

@@ -24,7 +24,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(serveCommand(), userCommand(), keyCommand(), bucketCommand(), objectCommand(), gcCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(serveCommand(), userCommand(), keyCommand(), bucketCommand(), objectCommand(), gcCommand(), doctorCommand(), versionCommand(), completionCommand())
 	noFiles(root)
 	return root
 }
@@ -77,13 +77,33 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	if err := flagForValue(cmd); err != nil {
+		return err
+	}
 	return fmt.Errorf("%s takes no arguments, only flags: what is %q?", cmd.CommandPath(), args[0])
+}
+
+// flagForValue finds a flag that has taken the next one for its value, which leaves that one's value over.
+func flagForValue(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if value := f.Value.String(); err == nil && strings.HasPrefix(value, "--") && cmd.Flags().Lookup(value[2:]) != nil {
+			need := "a value"
+			if f.DefValue == "false" || f.DefValue == "true" {
+				need = "true or false"
+			}
+			err = fmt.Errorf("--%s needs %s, and %s stands in its place", f.Name, need, value)
+		}
+	})
+	return err
 }
 
 // flagError says of a flag without a value that it needs one, and of an unknown one which is near, or which there
 // are.
 func flagError(cmd *cobra.Command, err error) error {
 	if bare, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		if f := bare.GetFlag(); f.DefValue == "false" {
+			return fmt.Errorf("--%s needs a value: true or false", f.Name)
+		}
 		return fmt.Errorf("--%s needs a value", bare.GetFlag().Name)
 	}
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)

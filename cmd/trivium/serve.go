@@ -89,7 +89,7 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 	}
 	dir, err := awaitDataDir(ctx, c.data)
 	if err != nil {
-		return err
+		return c.sourced(err, "data")
 	}
 	defer func() { err = errors.Join(err, dir.close()) }()
 	metrics := server.NewMetrics()
@@ -102,6 +102,9 @@ func serve(ctx context.Context, c *config, out, errOut io.Writer) (err error) {
 		TrustedProxies: proxies,
 	})
 	if err != nil {
+		if _, ofAddress := errors.AsType[*net.OpError](err); !ofAddress {
+			return c.sourced(err, "tls-cert")
+		}
 		return cannotListen(err, c.name("listen"))
 	}
 	if err := dir.hold(serverHolds + srv.Addr()); err != nil {
