@@ -135,6 +135,9 @@ func (d *dataDir) wantStore() error {
 	case err != nil:
 		return d.unusable(err)
 	case !there:
+		if err := d.checkMeta(); err != nil { // there was one
+			return err
+		}
 		return fmt.Errorf("there is no store in %s: name its directory with --data", d.path)
 	}
 	return nil

@@ -121,6 +121,11 @@ func TestWantStore(t *testing.T) {
 			t.Errorf("wantStore of %s = %v, want %q", path, err, want)
 		}
 	}
+	lost := t.TempDir()
+	plant(t, lost, "space/trivium.json")
+	if err := (&dataDir{path: lost}).wantStore(); err == nil || !strings.Contains(err.Error(), "holds the content of a store: restore meta") {
+		t.Errorf("wantStore of content without metadata = %v, want what a start says", err)
+	}
 	if left, err := os.ReadDir(empty); len(left) != 0 || err != nil {
 		t.Errorf("wantStore made %v, %v", left, err)
 	}
