@@ -57,7 +57,9 @@ func (b welcome) print(w io.Writer) error {
 		fmt.Fprintf(&s, "Changed by TRIVIUM_ROOT_*: %s.\n", change)
 	}
 	s.WriteString("The metadata has no backup yet. To make one, stop the server and copy the whole data directory.\n")
-	b.tryIt(&s)
+	if b.terminal || b.accounts.first { // else it is for a log, at every start
+		b.tryIt(&s)
+	}
 	_, err := io.WriteString(w, s.String())
 	return err
 }
