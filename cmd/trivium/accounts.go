@@ -91,8 +91,12 @@ func (a *accounts) later(ctx context.Context, admins []string) (creds credential
 	opts := a.env.options()
 	switch {
 	case opts.User != "" && !slices.Contains(admins, opts.User):
-		return a.known, nil, fmt.Errorf("TRIVIUM_ROOT_USER=%s: the store has no such administrator (it has %q): name one of them, or leave it out",
-			opts.User, admins)
+		there := "there are " + some(admins)
+		if len(admins) == 1 {
+			there = "there is " + admins[0]
+		}
+		return a.known, nil, fmt.Errorf("TRIVIUM_ROOT_USER=%s: the store has no such administrator (%s): name one of them, or leave it out",
+			opts.User, there)
 	case opts.User == "" && slices.Contains(admins, a.known.User):
 		opts.User = a.known.User
 	case opts.User == "" && len(admins) > 0:

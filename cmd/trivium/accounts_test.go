@@ -157,7 +157,7 @@ func TestLaterAccounts(t *testing.T) {
 		{"bad password", &was, credentials{Password: "x"}, was, "password: it must"},
 		{"bad key", &was, credentials{AccessKey: "abc", SecretKey: "abc"}, was, "secretKey: it must"},
 		{"key of another user", &was, credentials{AccessKey: "AKANN", SecretKey: "another-secret"}, was, "belongs to another user"},
-		{"user that is not there", &was, boss, was, `TRIVIUM_ROOT_USER=boss: the store has no such administrator (it has ["admin" "ann"])`},
+		{"user that is not there", &was, boss, was, `TRIVIUM_ROOT_USER=boss: the store has no such administrator (there are admin, ann)`},
 		{"user that is not there, with a password", &was, boss.override(password), was, "no such administrator"},
 		{"user that is no administrator", &was, bob.override(both), was, "no such administrator"},
 		{"another administrator", &was, ann, was, ""},

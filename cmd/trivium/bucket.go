@@ -54,6 +54,8 @@ func bucketList() *cobra.Command {
 	var out printer
 	cmd := &cobra.Command{
 		Use: "list", Short: "List buckets with their owners and what they hold", Args: noArguments,
+		Long: `List buckets with their owners and what they hold: OBJECTS counts those that a listing shows, BYTES all versions of
+them, and the parts of unfinished uploads.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
 				buckets, err := a.Buckets(ctx)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"trivium/core/nearest"
 	"trivium/nativeapi/adminapi"
 	"trivium/nativeapi/client"
 )
@@ -122,6 +123,11 @@ func userPassword() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "passwd NAME", Short: "Set a user's password", Args: oneArgument("the name of a user"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			// Before it asks for a password: and not meanwhile, since that would hold the directory.
+			err := administer(cmd, &c, func(ctx context.Context, a *client.Client) error { return knownUser(ctx, a, args[0]) })
+			if err != nil {
+				return err
+			}
 			password, err := readSecret(cmd, "password")
 			if err != nil {
 				return err
@@ -157,6 +163,22 @@ func userDelete() *cobra.Command {
 	}
 	adminFlags(cmd, &c, &out)
 	return cmd
+}
+
+// knownUser returns an error when there is no user of that name.
+func knownUser(ctx context.Context, a *client.Client, name string) error {
+	users, err := a.Users(ctx)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, u := range users {
+		if u.Name == name {
+			return nil
+		}
+		names = append(names, u.Name)
+	}
+	return fmt.Errorf("%s: there is no such user: %s", name, nearest.Suggest("", name, names))
 }
 
 // onlyUser returns the name of the one user that a store has who is not disabled, for commands that name none with
