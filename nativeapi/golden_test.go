@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"trivium/core"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -148,65 +147,10 @@ func compareGolden(t *testing.T, name, got string) {
 	}
 }
 
-// TestRights: who has no right at all on a bucket sees nothing of it, whoever may read may not write.
-func TestRights(t *testing.T) {
+// TestPolicyValues: what a policy cannot be.
+func TestPolicyValues(t *testing.T) {
 	l := newLab(t)
 	b := l.bucket("bkt")
-	p := l.pkg(b, "pkg")
-	id := l.put(p, "x", "content")
-	calls := []struct {
-		method, target, body string
-		need                 core.Access
-	}{
-		{"GET", "bucket/getByName?name=bkt", "", core.AccessRead},
-		{"GET", fmt.Sprintf("package/getByID?packageID=%d", p), "", core.AccessRead},
-		{"GET", "package/getByFullName?bucketName=bkt&packageName=pkg", "", core.AccessRead},
-		{"GET", fmt.Sprintf("package/listBucketPackages?bucketID=%d", b), "", core.AccessRead},
-		{"GET", fmt.Sprintf("package/download?packageID=%d", p), "", core.AccessRead},
-		{"GET", fmt.Sprintf("object/download?objectID=%d", id), "", core.AccessRead},
-		{"GET", "object/downloadByPath?path=bkt/pkg/x", "", core.AccessRead},
-		{"GET", fmt.Sprintf("object/info?objectID=%d", id), "", core.AccessRead},
-		{"GET", fmt.Sprintf("object/listByPath?packageID=%d&isPrefix=1", p), "", core.AccessRead},
-		{"GET", fmt.Sprintf("object/getPackageObjects?packageID=%d", p), "", core.AccessRead},
-		{"GET", fmt.Sprintf("object/listVersions?objectID=%d", id), "", core.AccessRead},
-		{"POST", "package/create", fmt.Sprintf(`{"bucketID":%d,"name":"new"}`, b), core.AccessWrite},
-		{"POST", "object/newMultipartUpload", fmt.Sprintf(`{"packageID":%d,"path":"m"}`, p), core.AccessWrite},
-		{"POST", "object/restoreVersion", fmt.Sprintf(`{"objectID":%d,"versionID":"null"}`, id), core.AccessWrite},
-		{"POST", "object/abortMultipartUpload", fmt.Sprintf(`{"objectID":%d}`, id), core.AccessWrite},
-		{"POST", "object/completeMultipartUpload", fmt.Sprintf(`{"objectID":%d,"indexes":[1]}`, id), core.AccessWrite},
-		{"GET", fmt.Sprintf("object/listParts?objectID=%d", id), "", core.AccessWrite},
-		{"PUT", fmt.Sprintf("object/putByPath?packageID=%d&path=y", p), "y", core.AccessWrite},
-		{"POST", "package/delete", fmt.Sprintf(`{"packageID":%d}`, p), core.AccessWrite},
-		{"GET", fmt.Sprintf("bucket/getPolicy?bucketID=%d", b), "", core.AccessOwner},
-		{"POST", "bucket/setPolicy", fmt.Sprintf(`{"bucketID":%d,"policy":{}}`, b), core.AccessOwner},
-		{"POST", "bucket/delete", fmt.Sprintf(`{"bucketID":%d}`, b), core.AccessOwner},
-	}
-	as := func(user string, i int) answer {
-		c := calls[i]
-		return l.do(call{method: c.method, target: "/v1/" + c.target, user: user, body: c.body})
-	}
-	for i, c := range calls {
-		l.want("ann: "+c.target, as("ann", i), 404, "DataNotFound")
-	}
-	if a := l.ok("ann's buckets", l.do(call{method: "GET", target: "/v1/bucket/listAll", user: "ann"})); len(a.Data["buckets"].([]any)) != 0 {
-		t.Errorf("ann sees %s", a.body)
-	}
-	l.ok("ann deletes what she may not know of", l.postAs("ann", "object/delete", fmt.Sprintf(`{"objectIDs":[%d]}`, id)))
-	l.ok("grant", l.post("bucket/setPolicy", fmt.Sprintf(`{"bucketID":%d,"policy":{"grants":[{"userID":%d,"access":"read"}]}}`, b, l.ids["bob"])))
-	for i, c := range calls {
-		a := as("bob", i)
-		if c.need == core.AccessRead {
-			if a.StatusCode != http.StatusOK {
-				t.Errorf("bob: %s: %d %s", c.target, a.StatusCode, a.body)
-			}
-			continue
-		}
-		l.want("bob: "+c.target, a, 403, "Forbidden")
-	}
-	l.want("bob deletes", l.postAs("bob", "object/delete", fmt.Sprintf(`{"objectIDs":[%d]}`, id)), 403, "Forbidden")
-	if a := l.get(fmt.Sprintf("object/download?objectID=%d", id)); a.body != "content" {
-		t.Errorf("content %q", a.body)
-	}
 	for _, bad := range []string{`{"redundancy":{"type":"rep"}}`, `{"versioning":"on"}`, `{"grants":[{"userID":1,"access":"owner"}]}`, `{"spaces":[99]}`, `{"publicRead":1}`, `{"grants":[{"userID":-1,"access":"read"}]}`} {
 		l.want(bad, l.post("bucket/setPolicy", fmt.Sprintf(`{"bucketID":%d,"policy":%s}`, b, bad)), 400, "BadArgument")
 	}

@@ -84,7 +84,8 @@ func cutBody(err error) error {
 	return badArgument("the body ends too early")
 }
 
-// decode reads the JSON object of the body. Fields that are not known are ignored; userID is taken in every body.
+// decode reads the JSON object of the body. Fields that are not known are ignored; userID is taken in every body
+// of a call that has a caller.
 func (r *request) decode(into any) error {
 	body, err := r.readBody()
 	if err != nil {
@@ -107,7 +108,7 @@ func (r *request) decodeFrom(body []byte, into any) error {
 		return err
 	}
 	raw, given := fields["userID"]
-	if !given || r.se == nil {
+	if !given || r.open || r.se == nil {
 		return nil
 	}
 	var id int64

@@ -158,6 +158,9 @@ func restoreVersion(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&in); err != nil {
 		return err
 	}
+	if in.VersionID == "" {
+		return badArgument("versionID: it is empty")
+	}
 	m, err := r.se.RestoreVersion(r.Context(), in.ObjectID, in.VersionID)
 	if err != nil {
 		return err

@@ -208,6 +208,21 @@ func (w *rightsWorld) state() string {
 	return text
 }
 
+// TestBucketsOfOthers: a list has the buckets on which the caller has a right.
+func TestBucketsOfOthers(t *testing.T) {
+	w := &rightsWorld{lab: newLab(t)}
+	for _, name := range []string{"reader", "writer"} {
+		w.user(name)
+	}
+	w.next("admin")
+	for i, want := range []int{0, 1, 1, 1, 2} {
+		a := w.ok("list", w.do(call{method: http.MethodGet, target: "/v1/bucket/listAll", user: roles[i+1]}))
+		if n := len(a.Data["buckets"].([]any)); n != want {
+			t.Errorf("%s sees %d buckets, want %d", roles[i+1], n, want)
+		}
+	}
+}
+
 // TestPresignedRights: a URL of object/presign opens what its maker may do when it is used.
 func TestPresignedRights(t *testing.T) {
 	w := &rightsWorld{lab: newLab(t)}

@@ -39,6 +39,7 @@ type request struct {
 	*http.Request
 	d      *native
 	op, id string
+	open   bool // the call has no caller
 	se     *core.Session
 	query  url.Values
 	auth   sigv4.Auth
@@ -168,7 +169,7 @@ func (d *native) wrap(e *endpoint) http.Handler {
 		if d.cfg.RequestID != nil {
 			id = d.cfg.RequestID(ctx)
 		}
-		r := &request{Request: hr, d: d, op: e.op, id: id}
+		r := &request{Request: hr, d: d, op: e.op, id: id, open: e.open}
 		defer r.release()
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if id != "" {
