@@ -412,3 +412,78 @@ func FuzzToken(f *testing.F) {
 		}
 	})
 }
+
+// TestMembersUnfinished: a page reads the parts of each unfinished upload in a transaction of its own, since each may
+// have ten thousand of them, and shows no upload that ended meanwhile.
+func TestMembersUnfinished(t *testing.T) {
+	var counted partsMeta
+	env := newEnv(t, coretest.Options{WrapMeta: func(s core.MetaStore) core.MetaStore { counted.MetaStore = s; return &counted }})
+	ctx := t.Context()
+	id := pkg(t, env, "off", "p")
+	var uploads []core.Member
+	for i := range 4 {
+		uploads = append(uploads, nativeUpload(t, env, id, fmt.Sprint("u", i)))
+	}
+	write(t, env, "off", "p/u0", []byte("below"), core.PutOptions{})
+	counted.most.Store(0)
+	ended := false
+	counted.after = func() { // the page of entries was read
+		if !ended {
+			ended = true
+			ok(t, "abort", env.Admin.AbortNative(ctx, uploads[0].Entry.ObjectID))
+			ok(t, "abort", env.Admin.AbortNative(ctx, uploads[1].Entry.ObjectID))
+		}
+	}
+	page, err := env.Admin.Members(ctx, id, core.MemberListOptions{Limit: 1000})
+	ok(t, "list", err)
+	got := make(map[string]bool)
+	for i := range page.Items {
+		got[page.Items[i].Member.Path] = page.Items[i].Member.Unfinished
+	}
+	if want := map[string]bool{"u0": false, "u2": true, "u3": true}; !maps.Equal(got, want) {
+		t.Errorf("Members = %v, want %v", got, want)
+	}
+	if n := counted.most.Load(); n != 1 {
+		t.Errorf("the parts of %d uploads were read in one transaction, want 1", n)
+	}
+}
+
+// partsMeta counts whose parts one reading transaction reads.
+type partsMeta struct {
+	core.MetaStore
+	most  atomic.Int64
+	after func() // behind a transaction that lists
+}
+
+// View implements core.MetaStore.
+func (m *partsMeta) View(ctx context.Context, fn func(ctx context.Context, tx core.MetaTx) error) error {
+	var counting partsTx
+	err := m.MetaStore.View(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		counting = partsTx{MetaTx: tx}
+		return fn(ctx, &counting)
+	})
+	m.most.Store(max(m.most.Load(), counting.reads))
+	if counting.lists && m.after != nil {
+		m.after()
+	}
+	return err
+}
+
+// partsTx is a transaction of partsMeta.
+type partsTx struct {
+	core.MetaTx
+	reads int64
+	lists bool
+}
+
+// Parts implements core.MetaTx.
+func (tx *partsTx) Parts(ctx context.Context, uploadID string, after, limit int) ([]core.UploadPart, error) {
+	tx.reads++
+	return tx.MetaTx.Parts(ctx, uploadID, after, limit)
+}
+
+// List implements core.MetaTx.
+func (tx *partsTx) List(ctx context.Context, q core.ListQuery) ([]core.ListItem, error) {
+	tx.lists = true
+	return tx.MetaTx.List(ctx, q)
+}

@@ -232,6 +232,26 @@ func (l *lab) put(pkg int64, path, data string) int64 {
 	return int64(a.Data["uploadeds"].([]any)[0].(map[string]any)["objectID"].(float64))
 }
 
+// uploadPart sends a part.
+func (l *lab) uploadPart(info string, files ...filePart) answer {
+	l.t.Helper()
+	kind, body := form(info, files...)
+	return l.do(call{method: "POST", target: "/v1/object/uploadPart", user: "admin", kind: kind, body: body})
+}
+
+// unfinished begins an upload with the parts of the vectors.
+func (l *lab) unfinished(p int64, path string) int64 {
+	l.t.Helper()
+	id := num(l.ok("new upload", l.post("object/newMultipartUpload", fmt.Sprintf(`{"packageID":%d,"path":%q}`, p, path))), "object", "objectID")
+	for _, n := range []int{3, 1, 2} {
+		a := l.ok("part", l.uploadPart(fmt.Sprintf(`{"objectID":%d,"index":%d}`, id, n), filePart{"file", "part", "", vectorParts[n]}))
+		if strings.TrimSpace(a.body) != `{"code":"OK","message":""}` {
+			l.t.Errorf("answer of a part: %s", a.body)
+		}
+	}
+	return id
+}
+
 // s3put stores an object as another door does.
 func (l *lab) s3put(bucket, key, data string) {
 	l.t.Helper()

@@ -472,26 +472,6 @@ const (
 	vectorEmpty = "FullE3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
 )
 
-// uploadPart sends a part.
-func (l *lab) uploadPart(info string, files ...filePart) answer {
-	l.t.Helper()
-	kind, body := form(info, files...)
-	return l.do(call{method: "POST", target: "/v1/object/uploadPart", user: "admin", kind: kind, body: body})
-}
-
-// unfinished begins an upload with the parts of the vectors.
-func (l *lab) unfinished(p int64, path string) int64 {
-	l.t.Helper()
-	id := num(l.ok("new upload", l.post("object/newMultipartUpload", fmt.Sprintf(`{"packageID":%d,"path":%q}`, p, path))), "object", "objectID")
-	for _, n := range []int{3, 1, 2} {
-		a := l.ok("part", l.uploadPart(fmt.Sprintf(`{"objectID":%d,"index":%d}`, id, n), filePart{"file", "part", "", vectorParts[n]}))
-		if strings.TrimSpace(a.body) != `{"code":"OK","message":""}` {
-			l.t.Errorf("answer of a part: %s", a.body)
-		}
-	}
-	return id
-}
-
 func TestEdge22Complete(t *testing.T) {
 	l := newLab(t)
 	p := l.pkg(l.bucket("bkt"), "pkg")
@@ -603,36 +583,5 @@ func TestEdge34EmptyLists(t *testing.T) {
 		if a := l.ok(target, l.post(target, body)); strings.Contains(strings.TrimPrefix(a.body, `{"code":"OK","message":"","data":`), "null") {
 			t.Errorf("%s: %s", target, a.body)
 		}
-	}
-}
-
-// TestVersionsThatAreNone: an empty versionID is not the current version.
-func TestVersionsThatAreNone(t *testing.T) {
-	l := newLab(t)
-	b := l.bucket("bkt")
-	l.ok("versioning", l.post("bucket/setPolicy", fmt.Sprintf(`{"bucketID":%d,"policy":{"versioning":"Enabled"}}`, b)))
-	p := l.pkg(b, "pkg")
-	id := l.put(p, "x", "one")
-	for _, bad := range []string{"", "x", "-1"} {
-		l.want(fmt.Sprintf("%q", bad), l.post("object/restoreVersion", fmt.Sprintf(`{"objectID":%d,"versionID":%q}`, id, bad)), 400, "BadArgument")
-	}
-	a := l.ok("versions", l.get(fmt.Sprintf("object/listVersions?objectID=%d", id)))
-	if n := len(a.Data["versions"].([]any)); n != 1 {
-		t.Errorf("%d versions, want 1", n)
-	}
-}
-
-// TestLoginActsForNobody: who logs in is who he says; userID is of calls that have a caller.
-func TestLoginActsForNobody(t *testing.T) {
-	l := newLab(t)
-	if err := l.env.Admin.SetPassword(t.Context(), l.ids["ann"], "password of ann"); err != nil {
-		t.Fatal(err)
-	}
-	a := l.do(call{
-		method: "POST", target: "/v1/user/login", kind: "application/json",
-		body: fmt.Sprintf(`{"value":"ann","password":"password of ann","userID":%d}`, l.ids["admin"]),
-	})
-	if l.ok("login", a); num(a, "userID") != l.ids["ann"] {
-		t.Errorf("logged in as %v, want %d", a.Data["userID"], l.ids["ann"])
 	}
 }

@@ -245,3 +245,34 @@ func TestPresignedRights(t *testing.T) {
 		}
 	}
 }
+
+// TestVersionsThatAreNone: an empty versionID is not the current version.
+func TestVersionsThatAreNone(t *testing.T) {
+	l := newLab(t)
+	b := l.bucket("bkt")
+	l.ok("versioning", l.post("bucket/setPolicy", fmt.Sprintf(`{"bucketID":%d,"policy":{"versioning":"Enabled"}}`, b)))
+	p := l.pkg(b, "pkg")
+	id := l.put(p, "x", "one")
+	for _, bad := range []string{"", "x", "-1"} {
+		l.want(fmt.Sprintf("%q", bad), l.post("object/restoreVersion", fmt.Sprintf(`{"objectID":%d,"versionID":%q}`, id, bad)), 400, "BadArgument")
+	}
+	a := l.ok("versions", l.get(fmt.Sprintf("object/listVersions?objectID=%d", id)))
+	if n := len(a.Data["versions"].([]any)); n != 1 {
+		t.Errorf("%d versions, want 1", n)
+	}
+}
+
+// TestLoginActsForNobody: who logs in is who he says; userID is of calls that have a caller.
+func TestLoginActsForNobody(t *testing.T) {
+	l := newLab(t)
+	if err := l.env.Admin.SetPassword(t.Context(), l.ids["ann"], "password of ann"); err != nil {
+		t.Fatal(err)
+	}
+	a := l.do(call{
+		method: "POST", target: "/v1/user/login", kind: "application/json",
+		body: fmt.Sprintf(`{"value":"ann","password":"password of ann","userID":%d}`, l.ids["admin"]),
+	})
+	if l.ok("login", a); num(a, "userID") != l.ids["ann"] {
+		t.Errorf("logged in as %v, want %d", a.Data["userID"], l.ids["ann"])
+	}
+}
