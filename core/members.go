@@ -134,11 +134,15 @@ func member(ctx context.Context, tx MetaTx, b *Bucket, e Entry) (Member, error) 
 	return m, m.fill(ctx, tx)
 }
 
-// fill sets what is shown of the version, or of the upload that lies over it.
-func (m *Member) fill(ctx context.Context, tx MetaTx) error {
+// show sets what is shown of the version.
+func (m *Member) show() {
 	v := &m.Entry.Version
 	m.Size, m.UpdateTime, m.SHA256, m.PartsSHA256 = v.Size, v.UpdateTime, v.SHA256, v.Attrs.PartsSHA256
-	if m.Entry.Unfinished == "" {
+}
+
+// fill sets what is shown of the version, or of the upload that lies over it.
+func (m *Member) fill(ctx context.Context, tx MetaTx) error {
+	if m.show(); m.Entry.Unfinished == "" {
 		return nil
 	}
 	u, found, err := tx.Upload(ctx, m.Entry.Unfinished)
@@ -288,10 +292,13 @@ func (w *memberWalk) run(ctx context.Context, r memberRange) error {
 			if n = len(items); n > 0 {
 				next.after(items[n-1].name())
 			}
-			found, err = w.members(ctx, tx, items, r.drop)
-			return err
+			found = w.members(items, r.drop)
+			return nil
 		})
 		if err != nil {
+			return err
+		}
+		if found, err = w.fill(ctx, found); err != nil {
 			return err
 		}
 		w.items = append(w.items, found...)
@@ -304,7 +311,7 @@ func (w *memberWalk) run(ctx context.Context, r memberRange) error {
 }
 
 // members makes items of those of a listing that are shown.
-func (w *memberWalk) members(ctx context.Context, tx MetaTx, items []ListItem, drop bool) ([]MemberItem, error) {
+func (w *memberWalk) members(items []ListItem, drop bool) []MemberItem {
 	found := make([]MemberItem, 0, len(items))
 	for i := range items {
 		e := &items[i].Entry
@@ -313,14 +320,53 @@ func (w *memberWalk) members(ctx context.Context, tx MetaTx, items []ListItem, d
 		case cp != "":
 			found = append(found, MemberItem{CommonPrefix: cp[w.cut:]})
 		case w.s.shows(e, false):
-			m := Member{Bucket: w.bucket.Name, Entry: *e, PackageID: w.pkg.ID, Path: e.Key[w.cut:]}
-			if err := m.fill(ctx, tx); err != nil {
-				return nil, err
-			}
-			found = append(found, MemberItem{Member: m})
+			found = append(found, MemberItem{Member: w.member(e)})
 		}
 	}
-	return found, nil
+	return found
+}
+
+// member is an entry as its package shows it, before it is filled.
+func (w *memberWalk) member(e *Entry) Member {
+	return Member{Bucket: w.bucket.Name, Entry: *e, PackageID: w.pkg.ID, Path: e.Key[w.cut:]}
+}
+
+// fill fills the members of items. Unfinished uploads may have many parts: those of each are read in a View of its own,
+// in which the upload may have ended.
+func (w *memberWalk) fill(ctx context.Context, items []MemberItem) ([]MemberItem, error) {
+	filled := items[:0]
+	for _, it := range items {
+		m, shown := &it.Member, true
+		var err error
+		switch {
+		case it.CommonPrefix != "":
+		case m.Entry.Unfinished == "":
+			m.show()
+		default:
+			shown, err = w.refresh(ctx, m)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if shown {
+			filled = append(filled, it)
+		}
+	}
+	return filled, nil
+}
+
+// refresh reads a member again and fills it; false when there is none any more.
+func (w *memberWalk) refresh(ctx context.Context, m *Member) (shown bool, err error) {
+	key := m.Entry.Key
+	err = w.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
+		e, found, err := tx.Entry(ctx, w.bucket.ID, key)
+		if shown = err == nil && found && w.s.shows(&e, false); !shown {
+			return err
+		}
+		*m = w.member(&e)
+		return m.fill(ctx, tx)
+	})
+	return shown, err
 }
 
 // page returns what was gathered, without the item that only tells of a next page.
