@@ -19,10 +19,22 @@ type archive interface {
 	Close() error
 }
 
-// zipArchive stores: most content does not get smaller, and it is to be as fast as a download.
-type zipArchive struct{ *zip.Writer }
+// fileMemory is what zip.Writer keeps of a file beside its name, in bytes.
+const fileMemory = 512
+
+// zipArchive stores: most content does not get smaller, and it is to be as fast as a download. What its directory, which
+// is written last, keeps of each file is counted as the request's.
+type zipArchive struct {
+	*zip.Writer
+	r *request
+}
 
 func (a zipArchive) add(name string, size int64, at time.Time) (io.Writer, error) {
+	need := fileMemory + int64(len(name))
+	if !a.r.d.archives.TryAcquire(need) {
+		return nil, &core.Error{Code: core.Overloaded, Msg: "there is no memory for the directory of this zip: take a tar"}
+	}
+	a.r.names += need
 	h := &zip.FileHeader{Name: name, Method: zip.Store, Modified: at}
 	if !strings.HasSuffix(name, "/") {
 		h.UncompressedSize64 = uint64(size)
@@ -71,7 +83,7 @@ func downloadPackage(w http.ResponseWriter, r *request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	var a archive = zipArchive{zip.NewWriter(w)}
+	var a archive = zipArchive{zip.NewWriter(w), r}
 	if format == "tar" {
 		a = tarArchive{tar.NewWriter(w)}
 	}

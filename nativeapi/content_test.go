@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
 	"trivium/core"
+	"trivium/nativeapi"
 )
 
 // TestHashOfS3Parts: what an S3 client has completed shows the digest of its parts, and its copies do; one of a single
@@ -171,4 +173,31 @@ func TestTooManyFiles(t *testing.T) {
 		t.Errorf("%d objects", got)
 	}
 	l.ok("delete the package", l.post("package/delete", fmt.Sprintf(`{"packageID":%d}`, p)))
+}
+
+// TestZipMemory: a zip keeps its files' names in memory up to its end, so it is cut when there is none; a tar keeps
+// nothing. What a request held is there for the next one.
+func TestZipMemory(t *testing.T) {
+	l := newLab(t)
+	p := l.pkg(l.bucket("bkt"), "pkg")
+	long := strings.Repeat("n", 800)
+	l.put(p, "a/"+long, "one")
+	l.put(p, "b/"+long, "two")
+	l.door = nativeapi.New(nativeapi.Config{Service: l.env.Service, ArchiveMemory: 2000})
+	whole := func(query string) (whole bool) {
+		defer func() {
+			if err := recover(); err != nil && err != http.ErrAbortHandler { //nolint:errorlint // it is compared by the server, too
+				panic(err)
+			}
+		}()
+		l.get(fmt.Sprintf("package/download?packageID=%d%s", p, query))
+		return true
+	}
+	for range 3 {
+		for query, want := range map[string]bool{"": false, "&prefix=a": true, "&prefix=b": true, "&format=tar": true} {
+			if got := whole(query); got != want {
+				t.Errorf("%q: whole is %v, want %v", query, got, want)
+			}
+		}
+	}
 }

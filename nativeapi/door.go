@@ -35,6 +35,9 @@ type Config struct {
 	// PublicURL is the address that clients use where a proxy stands before the server: scheme://host[:port]; "" when
 	// there is none. Signatures may be made for its host, too. The administration does not use it.
 	PublicURL string
+	// ArchiveMemory is what the names in all zip archives that are sent may take, in bytes; 0: 64 MiB, which are about
+	// 100,000 files. An archive that needs more is cut. The administration does not use it.
+	ArchiveMemory int64
 	// Now is the clock of signatures, nil: time.Now; TokenLifetime that of tokens of user/login, 0: 24 h. The
 	// administration uses neither.
 	Now           func() time.Time

@@ -42,7 +42,8 @@ func (r *request) take(n int64) error {
 // release gives back what the request holds.
 func (r *request) release() {
 	r.d.documents.Release(r.memory)
-	r.memory = 0
+	r.d.archives.Release(r.names)
+	r.memory, r.names = 0, 0
 }
 
 // document reads a JSON body of at most v1.MaxBody bytes. Memory is reserved as bytes come: announcing a document takes

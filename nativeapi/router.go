@@ -20,6 +20,8 @@ const (
 	// documentMemory is what all JSON bodies may take, in bytes, while they are read and worked on.
 	documentMemory = 64 << 20
 	documentWait   = 5 * time.Second
+	// archiveMemory is Config.ArchiveMemory where that says nothing.
+	archiveMemory = 64 << 20
 	// tokenLifetime is that of a token of user/login where the configuration says nothing.
 	tokenLifetime = 24 * time.Hour
 )
@@ -45,6 +47,7 @@ type request struct {
 	auth   sigv4.Auth
 	body   []byte // of a JSON call, once it is read
 	memory int64  // what the request holds of documents
+	names  int64  // what it holds of archives
 }
 
 // operation serves one call. It returns an error only if it has not begun its reply.
@@ -64,12 +67,14 @@ type native struct {
 	cfg       Config
 	verifier  *sigv4.Verifier
 	documents *semaphore.Weighted
+	archives  *semaphore.Weighted
 	local     *core.Principal // who everybody is; nil: callers authenticate
 	endpoints []endpoint
 }
 
 // New returns the door of /v1 for a listener: it authenticates every caller (native API, "Authentication and rights").
-// Of the Config it uses Service, Status, RequestID, Note, NoteCode, Observe, Now and TokenLifetime.
+// Of the Config it uses Service, Status, RequestID, Note, NoteCode, Observe, PublicURL, ArchiveMemory, Now and
+// TokenLifetime.
 func New(cfg Config) http.Handler { return newNative(cfg, nil).router() }
 
 // NewLocal is New and NewAdmin in one, for callers who are administrators because they got here. It authenticates
@@ -88,7 +93,13 @@ func newNative(cfg Config, local *core.Principal) *native {
 	if cfg.TokenLifetime == 0 {
 		cfg.TokenLifetime = tokenLifetime
 	}
-	d := &native{cfg: cfg, local: local, documents: semaphore.NewWeighted(documentMemory)}
+	if cfg.ArchiveMemory == 0 {
+		cfg.ArchiveMemory = archiveMemory
+	}
+	d := &native{
+		cfg: cfg, local: local,
+		documents: semaphore.NewWeighted(documentMemory), archives: semaphore.NewWeighted(cfg.ArchiveMemory),
+	}
 	d.verifier = newVerifier(cfg.Now)
 	d.endpoints = slices.Concat(d.accountCalls(), d.bucketCalls(), d.objectCalls(), d.batchCalls(), d.uploadCalls())
 	return d
