@@ -132,7 +132,7 @@ func (se *Session) CreatePackage(ctx context.Context, bucketID int64, name strin
 	return p, fail("create package", b.Name, err)
 }
 
-// packageStep is how many objects of a package one transaction deletes.
+// packageStep is how many objects of a package, and other packages between them, one transaction looks at.
 const packageStep = 500
 
 // DeletePackage deletes the objects of a package as DeleteMembers does, some in each transaction, and with the last of
@@ -144,57 +144,87 @@ func (se *Session) DeletePackage(ctx context.Context, id int64) error {
 		return err
 	}
 	ctx = MakingRoom(ctx)
-	for more := true; more && err == nil; {
+	left := memberRanges(&p, "", "")
+	for gone := false; !gone && err == nil; {
 		var first int64
 		if first, err = se.s.nextIDs(ctx, "object", packageStep); err != nil {
 			break
 		}
+		var rest []memberRange
 		se.s.hook("delete.commit.before")
 		err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 			m, err := se.begin(ctx, tx, b)
 			if err != nil {
 				return err
 			}
-			if more, err = m.dropMembers(ctx, p, first); err != nil {
+			if rest, err = m.dropMembers(ctx, left, first); err != nil {
 				return err
 			}
-			if err := m.finish(ctx); err != nil || more {
+			if err := m.finish(ctx); err != nil {
 				return err
 			}
-			return tx.DeletePackage(ctx, p.ID)
+			gone, err = m.dropWithoutMembers(ctx, &p, rest)
+			return err
 		})
 		se.s.hook("delete.commit.after")
+		if left = rest; len(left) == 0 { // and there are members: they came where nobody looks any more
+			left = memberRanges(&p, "", "")
+		}
 	}
 	return fail("delete package", b.Name, err)
 }
 
-// dropMembers deletes up to packageStep objects of a package and tells whether there may be more.
-func (m *mutation) dropMembers(ctx context.Context, p Package, firstID int64) (more bool, err error) {
+// dropMembers deletes members of a package in the first packageStep items of its ranges, and returns what is left of
+// these.
+func (m *mutation) dropMembers(ctx context.Context, ranges []memberRange, firstID int64) ([]memberRange, error) {
 	left := packageStep
-	for _, r := range memberRanges(&p, "", "") {
+	for len(ranges) > 0 && left > 0 {
+		r := ranges[0]
 		r.q.BucketID, r.q.Limit = m.bucket.ID, left
-		for left > 0 {
+		items, err := m.tx.List(ctx, r.q)
+		if err != nil {
+			return nil, err
+		}
+		for i := range items {
+			r.q.after(items[i].name())
+			left--
+			if items[i].CommonPrefix != "" {
+				continue
+			}
+			if err := m.dropMember(ctx, &items[i].Entry, newIDs{object: firstID + int64(left)}); err != nil {
+				return nil, err
+			}
+		}
+		if len(items) == r.q.Limit {
+			return append([]memberRange{r}, ranges[1:]...), nil
+		}
+		ranges = ranges[1:]
+	}
+	return ranges, nil
+}
+
+// dropWithoutMembers deletes a package whose ranges were gone through, unless it has members.
+func (m *mutation) dropWithoutMembers(ctx context.Context, p *Package, left []memberRange) (gone bool, err error) {
+	if len(left) > 0 {
+		return false, nil
+	}
+	for _, r := range memberRanges(p, "", "") {
+		r.q.BucketID, r.q.Limit, r.q.Brief = m.bucket.ID, packageStep, true
+		for more := true; more; {
 			items, err := m.tx.List(ctx, r.q)
 			if err != nil {
 				return false, err
 			}
 			for i := range items {
+				if items[i].CommonPrefix == "" {
+					return false, nil
+				}
 				r.q.after(items[i].name())
-				if items[i].CommonPrefix != "" {
-					continue
-				}
-				left--
-				if err := m.dropMember(ctx, &items[i].Entry, newIDs{object: firstID + int64(left)}); err != nil {
-					return false, err
-				}
 			}
-			if len(items) < r.q.Limit {
-				break
-			}
-			r.q.Limit = left
+			more = len(items) == r.q.Limit
 		}
 	}
-	return left == 0, nil
+	return true, m.tx.DeletePackage(ctx, p.ID)
 }
 
 // inPackage returns NotFound unless the package is there and key belongs to it; 0 is any package.
