@@ -11,8 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 )
 
 // loginMemory is how long a verified password is remembered.
@@ -56,7 +54,7 @@ func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String())
 type logins struct {
 	passwords passwords
 	failed    failedLogins
-	flights   singleflight.Group             // verifications that run, by mac
+	flights   flights                        // verifications that run or wait
 	verified  limited[string, verifiedLogin] // by name
 	macKey    [32]byte                       // of this process: a dump of the map is no list of passwords
 }
@@ -180,9 +178,10 @@ func unauthorized() error {
 
 // Login verifies a user's password, or an access key's secret given as the password of its id. A password that
 // was verified is remembered for 5 min (as an HMAC) unless the user changes; others take an argon2id
-// computation, of which two run at once. A name that fails too often waits, which holds up neither passwords that
-// are remembered nor keys. Errors: Unauthorized for all that is wrong, after the same work; Overloaded when the
-// name failed 10 times (one is forgotten every 6 s) or too many logins wait; Canceled.
+// computation, of which two run at once, by turns of the networks that they come from; who was right once since the
+// process started goes ahead. A name that fails too often waits, which holds up neither passwords that are remembered
+// nor keys. Errors: Unauthorized for all that is wrong, after the same work; Overloaded when the name failed 10 times
+// (one is forgotten every 6 s), too many logins wait or this one did for 5 s; Canceled.
 func (s *Service) Login(ctx context.Context, name, password string) (Principal, error) {
 	return s.login(ctx, name, password, "")
 }
@@ -204,14 +203,29 @@ func (s *Service) login(ctx context.Context, name, password, network string) (Pr
 	if same := s.sameSecret(c.Secret, password); same && err == nil {
 		return c.Principal, nil
 	}
-	// A client begins with many requests at once: they share one verification and count as one failure.
-	_, err, _ = s.logins.flights.Do(string(sum[:]), func() (any, error) {
-		return nil, s.verifyLogin(context.WithoutCancel(ctx), u, password, attempt{name, network}, sum)
+	// A client begins with many requests at once: they share one verification and count as one failure. Those who found
+	// another row do not: it is another question.
+	key := string(sum[:]) + network + " " + u.Password
+	err = s.logins.flights.do(ctx, key, func(ctx context.Context) error {
+		return s.verifyLogin(ctx, u, password, attempt{name, network}, sum)
 	})
 	if err != nil {
 		return Principal{}, err
 	}
-	return principalOf(u), nil
+	return s.stillThere(ctx, u)
+}
+
+// stillThere returns the principal of a user whose password was right, unless he was disabled or removed or has another
+// password by now: that may have taken a while, and whoever locked him out was answered.
+func (s *Service) stillThere(ctx context.Context, u User) (Principal, error) {
+	now, known, err := s.userByName(ctx, u.Name)
+	if err != nil {
+		return Principal{}, err
+	}
+	if !known || now.ID != u.ID || now.Password != u.Password {
+		return Principal{}, unauthorized()
+	}
+	return principalOf(now), nil
 }
 
 // verifyLogin verifies a password by its hash and remembers it by sum. u is the zero User when none has the name.
@@ -219,7 +233,8 @@ func (s *Service) verifyLogin(ctx context.Context, u User, password string, a at
 	if err := s.logins.failed.admit(a, s.now()); err != nil {
 		return err
 	}
-	ok, err := s.logins.passwords.verify(ctx, u.Password, password)
+	_, before := s.rightOnce(a.name, sum, u.Password)
+	ok, err := s.logins.passwords.verify(ctx, line{ahead: before, network: a.network}, u.Password, password)
 	if err != nil || ok {
 		s.logins.failed.forgive(a, s.now())
 	}
@@ -239,10 +254,16 @@ func (s *Service) sameSecret(a, b string) bool {
 	return hmac.Equal(x[:], y[:])
 }
 
+// rightOnce tells whether and when, in ns since 1970, this password was right for the hash that is stored now.
+func (s *Service) rightOnce(name string, sum [sha256.Size]byte, stored string) (at int64, ok bool) {
+	v, ok := s.logins.verified.get(name)
+	return v.at, ok && hmac.Equal(v.mac[:], sum[:]) && v.stored == stored
+}
+
 // remembered tells whether this password was right lately for the hash that is stored now.
 func (s *Service) remembered(name string, sum [sha256.Size]byte, stored string) bool {
-	v, ok := s.logins.verified.get(name)
-	return ok && hmac.Equal(v.mac[:], sum[:]) && v.stored == stored && !elapsed(v.at, s.now(), loginMemory)
+	at, ok := s.rightOnce(name, sum, stored)
+	return ok && !elapsed(at, s.now(), loginMemory)
 }
 
 // userByName returns an enabled user; the zero User if there is none.

@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"sync/atomic"
@@ -418,6 +419,147 @@ func TestRefusalsCostTheSame(t *testing.T) {
 				t.Errorf("Login(%s, %s) = %v", tc.name, tc.password, err)
 			}
 		}
+	})
+}
+
+// Who is locked out while his login waits does not get in by it, nor do those who come meanwhile, and it leaves nothing
+// that lets him in later.
+func TestLockedOutInMidLogin(t *testing.T) {
+	type change func(t *testing.T, admin *core.Session, u core.User)
+	for name, lockOut := range map[string]change{
+		"deleted": func(t *testing.T, admin *core.Session, u core.User) {
+			ok(t, "delete", admin.DeleteUser(t.Context(), u.ID))
+		},
+		"disabled": func(t *testing.T, admin *core.Session, u core.User) {
+			ok(t, "disable", admin.SetUserDisabled(t.Context(), u.ID, true))
+		},
+		"without a password": func(t *testing.T, admin *core.Session, u core.User) {
+			ok(t, "remove password", admin.SetPassword(t.Context(), u.ID, ""))
+		},
+		"another of the name": func(t *testing.T, admin *core.Session, u core.User) {
+			ok(t, "delete", admin.DeleteUser(t.Context(), u.ID))
+			_, err := admin.CreateUser(t.Context(), u.Name, "", true)
+			ok(t, "create", err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := open(t, harness{})
+				admin := s.Session(core.System("t"))
+				u, err := admin.CreateUser(t.Context(), "alice", "correct horse", false)
+				ok(t, "create user", err)
+				release := s.HoldPasswords()
+				errs := make(chan error, 2)
+				login := func() {
+					go func() {
+						_, err := s.Login(t.Context(), "alice", "correct horse")
+						errs <- err
+					}()
+					synctest.Wait()
+				}
+				login()
+				lockOut(t, admin, u)
+				login()
+				if len(errs) != 0 {
+					t.Fatal("a login did not wait for its verification")
+				}
+				release()
+				for range 2 {
+					wantCode(t, "login", <-errs, core.Unauthorized)
+				}
+				_, err = s.Login(t.Context(), "alice", "correct horse")
+				wantCode(t, "login later", err, core.Unauthorized)
+			})
+		})
+	}
+}
+
+// A key that was deleted after its secret was right is of no use as a password, remembered or not.
+func TestDeletedKeyIsNoPassword(t *testing.T) {
+	env := coretest.New(t, coretest.Options{})
+	ctx := t.Context()
+	u, _ := user(t, env, "alice")
+	for _, remove := range []func(id string) error{
+		func(id string) error { return env.Admin.SetKeyDisabled(ctx, id, true) },
+		func(id string) error { return env.Admin.DeleteKey(ctx, id) },
+	} {
+		k, secret, err := env.Admin.CreateKey(ctx, u.ID, "", "")
+		ok(t, "create key", err)
+		_, err = env.Service.Login(ctx, k.ID, secret)
+		ok(t, "login", err)
+		ok(t, "remove", remove(k.ID))
+		_, err = env.Service.Login(ctx, k.ID, secret)
+		wantCode(t, "login with a key that is gone", err, core.Unauthorized)
+	}
+}
+
+// A flood of names from one network keeps nobody out who comes from another, nor from the same one who was let in
+// before, though that is no longer remembered. Clients that went away wait no longer.
+func TestLoginFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := open(t, harness{})
+		ctx := t.Context()
+		admin := s.Session(core.System("t"))
+		for _, name := range []string{"alice", "bob", "carol"} {
+			_, err := admin.CreateUser(ctx, name, "correct horse", false)
+			ok(t, "create user", err)
+		}
+		login := func(ctx context.Context, name, password, from string) chan error {
+			done := make(chan error, 1)
+			go func() {
+				_, err := s.Basic(ctx, name, password, core.RemoteOf(from, true))
+				done <- err
+			}()
+			return done
+		}
+		ok(t, "login", <-login(ctx, "alice", "correct horse", loopback))
+		time.Sleep(6 * time.Minute)
+		release := s.HoldPasswords()
+		gone, leave := context.WithCancel(ctx)
+		var flood []chan error
+		for i := range core.LoginPlaces + 20 {
+			flood = append(flood, login(gone, fmt.Sprint("user", i), "wrong", loopback))
+			if i%16 == 0 { // the store takes only so many at once
+				synctest.Wait()
+			}
+		}
+		synctest.Wait()
+		refused := 0
+		for _, done := range flood {
+			refused += len(done)
+		}
+		if refused != 20 {
+			t.Errorf("%d of the flood were refused, want 20", refused)
+		}
+		alice := login(ctx, "alice", "correct horse", loopback)
+		bob := login(ctx, "bob", "correct horse", lan)
+		synctest.Wait()
+		if len(alice)+len(bob) != 0 {
+			t.Fatal("a login was refused or did not wait, want both to have a place")
+		}
+		release()
+		ok(t, "login of one who was let in before", <-alice)
+		ok(t, "login from another network", <-bob)
+		leave()
+		for _, done := range flood {
+			<-done
+		}
+
+		release = s.HoldPasswords()
+		gone, leave = context.WithCancel(ctx)
+		for i := range core.LoginPlaces {
+			login(gone, fmt.Sprint("later", i), "wrong", loopback)
+			if i%16 == 0 {
+				synctest.Wait()
+			}
+		}
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		stranger := login(ctx, "carol", "correct horse", loopback)
+		synctest.Wait()
+		release()
+		ok(t, "login after the flood went", <-stranger)
 	})
 }
 

@@ -208,7 +208,7 @@ func (s *Service) laterStart(ctx context.Context, opts BootstrapOptions) (Bootst
 	}
 	res := BootstrapResult{User: user.Name}
 	if opts.Password != "" {
-		same, err := s.logins.passwords.verify(ctx, user.Password, opts.Password)
+		same, err := s.logins.passwords.verify(ctx, line{ahead: true}, user.Password, opts.Password)
 		if err != nil {
 			return res, err
 		}

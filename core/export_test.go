@@ -1,12 +1,19 @@
 package core
 
-import "trivium/core/content"
+import (
+	"context"
+
+	"trivium/core/content"
+)
 
 // IDBlock is how many ids are reserved at once, IDQueue how many may wait for them.
 const (
 	IDBlock = idBlock
 	IDQueue = idQueue
 )
+
+// LoginPlaces is how many logins may wait.
+const LoginPlaces = turnsWaiting
 
 // QueueDamage tells of a shard as a reader does that could not use it.
 func (s *Service) QueueDamage(id content.BlobID, ref content.ShardRef, cause error) {
@@ -18,12 +25,15 @@ func (s *Service) SetFolderLimit(n int) { s.folderLimit = n }
 
 // HoldPasswords keeps every hash of a password waiting until release is called.
 func (s *Service) HoldPasswords() (release func()) {
-	for range argonAtOnce {
-		s.logins.passwords.slots <- struct{}{}
+	turns := &s.logins.passwords.turns
+	for range turnsAtOnce {
+		if err := turns.enter(context.Background(), line{ahead: true}); err != nil {
+			panic(err)
+		}
 	}
 	return func() {
-		for range argonAtOnce {
-			<-s.logins.passwords.slots
+		for range turnsAtOnce {
+			turns.leave()
 		}
 	}
 }

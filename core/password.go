@@ -8,16 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
 )
 
 const (
-	argonAtOnce  = 2   // verifications that run; each takes argonMemory
-	argonWaiting = 100 // that wait; more are Overloaded
-	argonSalt    = 16
-	argonSum     = 32
+	argonSalt = 16
+	argonSum  = 32
 )
 
 // argonCost is the work of one argon2id hash (RFC 9106 §3.1).
@@ -38,34 +35,34 @@ var errPHC = errors.New("not an argon2id hash")
 
 // passwords hashes and verifies, a few at once.
 type passwords struct {
-	cost    argonCost
-	slots   chan struct{}
-	waiting atomic.Int32
-	dummy   string // the hash of nobody's password, so that unknown names cost the same
+	cost  argonCost
+	turns turns
+	dummy string // the hash of nobody's password, so that unknown names cost the same
 }
 
 // init makes p ready.
 func (p *passwords) init(cost argonCost) {
 	p.cost = cost
-	p.slots = make(chan struct{}, argonAtOnce)
+	p.turns.init()
 	// An all-zero sum is as good as any: nothing hashes to it.
 	p.dummy = formatPHC(cost, make([]byte, argonSalt), make([]byte, argonSum))
 }
 
-// hash returns the PHC form of password with a fresh salt.
+// hash returns the PHC form of password with a fresh salt. It is for callers who are known, and goes ahead.
 func (p *passwords) hash(ctx context.Context, password string) (string, error) {
-	if err := p.enter(ctx); err != nil {
+	if err := p.turns.enter(ctx, line{ahead: true}); err != nil {
 		return "", err
 	}
-	defer p.leave()
+	defer p.turns.leave()
 	salt := make([]byte, argonSalt)
 	_, _ = rand.Read(salt) // never fails
 	sum := argon2.IDKey([]byte(password), salt, p.cost.passes, p.cost.memory, p.cost.lanes, argonSum)
 	return formatPHC(p.cost, salt, sum), nil
 }
 
-// verify tells whether password is what phc was made of. With phc "" it works as long and says no.
-func (p *passwords) verify(ctx context.Context, phc, password string) (bool, error) {
+// verify tells whether password is what phc was made of, once it has its turn in l. With phc "" it works as long and
+// says no.
+func (p *passwords) verify(ctx context.Context, l line, phc, password string) (bool, error) {
 	if phc == "" {
 		phc = p.dummy
 	}
@@ -73,31 +70,13 @@ func (p *passwords) verify(ctx context.Context, phc, password string) (bool, err
 	if err != nil {
 		return false, err
 	}
-	if err := p.enter(ctx); err != nil {
+	if err := p.turns.enter(ctx, l); err != nil {
 		return false, err
 	}
-	defer p.leave()
+	defer p.turns.leave()
 	sum := argon2.IDKey([]byte(password), salt, cost.passes, cost.memory, cost.lanes, uint32(len(want)))
 	return subtle.ConstantTimeCompare(sum, want) == 1, nil
 }
-
-// enter waits for one of the slots. Overloaded when too many wait already.
-func (p *passwords) enter(ctx context.Context) error {
-	if p.waiting.Add(1) > argonWaiting {
-		p.waiting.Add(-1)
-		return &Error{Code: Overloaded, Msg: "too many logins at once; try again soon"}
-	}
-	defer p.waiting.Add(-1)
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return &Error{Code: Canceled, Msg: "the caller went away", Err: ctx.Err()}
-	}
-}
-
-// leave gives the slot back.
-func (p *passwords) leave() { <-p.slots }
 
 // formatPHC writes the PHC string format.
 func formatPHC(c argonCost, salt, sum []byte) string {

@@ -1,11 +1,9 @@
 package core
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -35,7 +33,7 @@ func TestPasswordHash(t *testing.T) {
 		{"", "", false},
 		{p.dummy, "", false},
 	} {
-		if got, err := p.verify(ctx, tc.phc, tc.password); got != tc.want || err != nil {
+		if got, err := p.verify(ctx, line{}, tc.phc, tc.password); got != tc.want || err != nil {
 			t.Errorf("verify(%q, %q) = %v, %v, want %v", tc.phc, tc.password, got, err, tc.want)
 		}
 	}
@@ -54,41 +52,10 @@ func TestParsePHC(t *testing.T) {
 		with(3, "m=4294967295,t=1,p=1"), with(3, "m=8,t=0,p=1"), with(3, "m=8,t=1,p=0"), with(3, "m=0,t=1,p=1"),
 		with(4, "!"), with(4, ""), with(5, "!"), with(5, "AAAA"), good + "$x",
 	} {
-		if _, err := newPasswords().verify(t.Context(), bad, "x"); !errors.Is(err, errPHC) {
+		if _, err := newPasswords().verify(t.Context(), line{}, bad, "x"); !errors.Is(err, errPHC) {
 			t.Errorf("verify(%q) = %v, want errPHC", bad, err)
 		}
 	}
-}
-
-// At most two verifications run, a bounded number waits, and a caller that leaves is let go.
-func TestPasswordsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPasswords()
-		for range argonAtOnce {
-			if err := p.enter(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		left := make(chan error, argonWaiting)
-		for range argonWaiting {
-			go func() { left <- p.enter(ctx) }()
-		}
-		synctest.Wait()
-		if err := p.enter(ctx); CodeOf(err) != Overloaded {
-			t.Errorf("one more = %v, want Overloaded", err)
-		}
-		cancel()
-		for range argonWaiting {
-			if err := <-left; CodeOf(err) != Canceled {
-				t.Errorf("a caller that left = %v, want Canceled", err)
-			}
-		}
-		p.leave()
-		if err := p.enter(t.Context()); err != nil {
-			t.Errorf("enter after one left = %v", err)
-		}
-	})
 }
 
 func TestThrottle(t *testing.T) {
