@@ -20,7 +20,7 @@ type Config struct {
 	// Metrics count the requests and are the page /-/metrics; nil: there is none.
 	Metrics *Metrics
 	// MaxConns bounds open connections; 0: 2048. Further ones wait until one ends; those that no handler
-	// serves, idle or silent, make room.
+	// serves, idle, silent or with the rest of a refused body, make room.
 	MaxConns int
 	// TrustedProxies are the addresses of proxies whose X-Forwarded-Host, X-Forwarded-Proto and X-Forwarded-For are
 	// believed: the host of a request, its client's address, whether that speaks TLS. nil: nobody's.

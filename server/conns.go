@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type listener struct {
 	net.Listener
 	slots   chan struct{}
 	idle    *idleConns
+	drains  *drains
 	watcher *watcher
 	corks   sync.Pool // of *[corkSize]byte
 	closed  chan struct{}
@@ -26,13 +28,14 @@ type listener struct {
 func newListener(inner net.Listener, limit int, w *watcher) *listener {
 	return &listener{
 		Listener: inner, watcher: w, slots: make(chan struct{}, limit), closed: make(chan struct{}),
-		idle: &idleConns{order: list.New(), at: make(map[net.Conn]*list.Element)},
+		idle:   &idleConns{order: list.New(), at: make(map[net.Conn]*list.Element)},
+		drains: &drains{order: list.New(), at: make(map[net.Conn]*list.Element)},
 	}
 }
 
 // Accept waits for a connection, then for a free slot. With no slot free a connection that no handler serves is closed:
-// the one that is idle for longest, or that has sent no whole request for silentTime. So whoever opens many and is
-// silent keeps nobody out.
+// the one that is idle for longest, or that has sent no whole request for silentTime. Before that those are ended whose
+// handlers are done and which only owe the rest of a body. So whoever opens many and is silent keeps nobody out.
 func (l *listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
@@ -57,7 +60,9 @@ func (l *listener) take() error {
 	again := time.NewTicker(silentTime / 4)
 	defer again.Stop()
 	for {
-		l.idle.evict()
+		if !l.drains.hurry() {
+			l.idle.evict()
+		}
 		select {
 		case l.slots <- struct{}{}:
 			l.idle.keep()
@@ -78,12 +83,13 @@ func (l *listener) Close() error {
 // conn is one accepted connection.
 type conn struct {
 	net.Conn
-	l      *listener
-	once   sync.Once
-	writes stall
-	cork   cork
-	half   halfOpen
-	head   headWatch
+	l       *listener
+	once    sync.Once
+	writes  stall
+	cork    cork
+	half    halfOpen
+	head    headWatch
+	hurried atomic.Int32
 }
 
 // Write sends p in pieces, each of which must make progress; what the cork holds goes first. After a Write that
@@ -93,6 +99,7 @@ type conn struct {
 func (c *conn) Write(p []byte) (int, error) {
 	c.cork.mu.Lock()
 	defer c.cork.mu.Unlock()
+	c.linger()
 	if c.cork.failed != nil {
 		return 0, c.cork.failed
 	}
@@ -129,9 +136,16 @@ func (c *conn) Close() error {
 
 // state is the http.Server's ConnState hook.
 func (l *listener) state(c net.Conn, s http.ConnState) {
+	l.drains.end(c)
 	l.idle.state(c, s)
-	if plain, ok := c.(*conn); ok && s == http.StateIdle {
+	if s != http.StateIdle {
+		return
+	}
+	if plain, ok := c.(*conn); ok {
 		plain.head.idle()
+	}
+	if plain, ok := below(c).(*conn); ok && plain.hurried.Load() != unhurried {
+		_ = plain.Close() // the rest came in the moment in which it was given up: net/http knows only one of the two
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -88,7 +89,10 @@ type body struct {
 	x     *exchange
 	rc    *http.ResponseController
 	limit time.Duration // for what no handler reads
-	ended bool          // Read has returned an error, EOF among them, or the limit is over
+	// drains has conn while net/http reads the rest; nil: it does not, as with HTTP/2.
+	drains *drains
+	conn   net.Conn
+	ended  bool // Read has returned an error, EOF among them, or the limit is over
 	// awaited: the client waits to be told to go on, and was not. As a rule it sends nothing any more.
 	awaited bool
 }
@@ -120,6 +124,9 @@ func (b *body) allow() {
 		limit = min(limit, unaskedTime)
 	}
 	_ = b.rc.SetReadDeadline(time.Now().Add(limit))
+	if b.drains != nil {
+		b.drains.begin(b.conn)
+	}
 }
 
 // during bounds what net/http reads from now until the returned function is called.
@@ -130,6 +137,9 @@ func (b *body) during() (end func()) {
 	begin := time.Now()
 	b.allow()
 	return func() {
+		if b.drains != nil {
+			b.drains.end(b.conn)
+		}
 		if time.Since(begin) >= b.limit {
 			b.ended = true // the deadline stays: net/http would try again to read the rest
 			return

@@ -52,6 +52,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = b
 		if r.ProtoMajor == 1 {
 			answer.unread = b
+			b.drains, b.conn = s.ln.drains, c
 		}
 		defer func() {
 			s.watcher.drop(&x.reads)
