@@ -143,7 +143,7 @@ func (t *turns) makeRoom(l line) bool {
 	if !l.ahead && longest.waiters.Len() <= own+1 {
 		return false
 	}
-	last := longest.waiters.Back().Value.(*waiter)
+	last := waiterIn(longest.waiters.Back())
 	t.remove(last)
 	last.answer <- errTurns()
 	return true
@@ -184,12 +184,19 @@ func (t *turns) next() *waiter {
 	first, front := t.ahead.Front(), t.order.Front()
 	if first != nil && (front == nil || !t.wasLast) {
 		t.wasLast = true
-		return first.Value.(*waiter)
+		return waiterIn(first)
 	}
 	t.wasLast = false
 	if front == nil {
 		return nil
 	}
 	t.order.MoveToBack(front)
-	return front.Value.(*networkLine).waiters.Front().Value.(*waiter)
+	n, _ := front.Value.(*networkLine)
+	return waiterIn(n.waiters.Front())
+}
+
+// waiterIn returns who is in that place of a line.
+func waiterIn(place *list.Element) *waiter {
+	w, _ := place.Value.(*waiter)
+	return w
 }
