@@ -181,7 +181,7 @@ func unauthorized() error {
 // computation, of which two run at once, by turns of the networks that they come from; who was right once since the
 // process started goes ahead. A name that fails too often waits, which holds up neither passwords that are remembered
 // nor keys. Errors: Unauthorized for all that is wrong, after the same work; Overloaded when the name failed 10 times
-// (one is forgotten every 6 s), too many logins wait or this one did for 5 s; Canceled.
+// (one is forgotten every 6 s), too many logins wait or this one did for 10 s; Canceled.
 func (s *Service) Login(ctx context.Context, name, password string) (Principal, error) {
 	return s.login(ctx, name, password, "")
 }

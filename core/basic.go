@@ -86,7 +86,7 @@ func (s *Service) MayAsk(from Remote) error {
 // Errors: Unauthorized for all that is wrong (unknown name, wrong password, disabled: alike in words and work), which
 // the door answers with 401 and the challenge `Basic realm="...", charset="UTF-8"`; what MayAsk returns, before the
 // credentials are looked at; Overloaded when a name failed 10 times from one network (one is forgotten every 6 s), or
-// 100 times from all, when a network failed 100 times, too many logins wait or this one did for 5 s: 429 or 503, without a challenge;
+// 100 times from all, when a network failed 100 times, too many logins wait or this one did for 10 s: 429 or 503, without a challenge;
 // Canceled.
 func (s *Service) Basic(ctx context.Context, name, password string, from Remote) (Principal, error) {
 	if err := s.MayAsk(from); err != nil {

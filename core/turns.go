@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	turnsAtOnce   = 2               // verifications that run; each takes the memory of its argonCost
-	turnsWaiting  = 1024            // places of those that wait, each with the request of a client that is still there
-	turnsAhead    = 256             // of these at most, for those that go ahead
-	turnsPatience = 5 * time.Second // that each waits at most
+	turnsAtOnce   = 2                // verifications that run; each takes the memory of its argonCost
+	turnsWaiting  = 1024             // places of those that wait, each with the request of a client that is still there
+	turnsAhead    = 256              // of these at most, for those that go ahead
+	turnsPatience = 10 * time.Second // that each waits at most
 )
 
 // line says where somebody waits for a turn.
