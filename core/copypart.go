@@ -101,12 +101,20 @@ func (c *partCopying) try(ctx context.Context, version *string) (UploadPart, err
 		return UploadPart{}, err
 	}
 	if !may {
-		body, err := c.se.s.openAt(ctx, l, pin)
-		return c.rewrite(ctx, r, body, err)
+		var part UploadPart
+		err := c.se.s.reading(ctx, func() error {
+			body, err := c.se.s.openAt(ctx, l, pin)
+			part, err = c.rewrite(ctx, r, body, err)
+			return err
+		})
+		return part, err
 	}
 	part, known := c.known(r, l)
 	if !known {
-		if part, err = c.digest(ctx, l, pin); err != nil {
+		if err := c.se.s.reading(ctx, func() (err error) {
+			part, err = c.digest(ctx, l, pin)
+			return err
+		}); err != nil {
 			return part, err
 		}
 	}
@@ -187,7 +195,7 @@ func (c *partCopying) digest(ctx context.Context, l *locator, pin *content.Pin) 
 	if err != nil {
 		return UploadPart{}, err
 	}
-	d, err := c.se.s.content.Digest(body, set|c.into.digests())
+	d, err := c.se.s.content.Digest(ctx, body, set|c.into.digests())
 	if err == nil {
 		err = body.Close()
 	} else {

@@ -57,12 +57,26 @@ func (se *Session) sumSource(ctx context.Context, src Path, opts *CopyOptions) (
 // digestWhole reads all content of r. For the pin see openBody.
 func (s *Service) digestWhole(ctx context.Context, r *resolved, pin *content.Pin, set DigestSet) (Digests, error) {
 	r.object.Offset, r.object.Length = 0, r.object.Entry.Version.Size
+	if r.object.Entry.Version.Content.Kind != ContentList {
+		return s.digestBody(ctx, r, pin, set)
+	}
+	defer pin.Release()
+	var d Digests
+	err := s.reading(ctx, func() (err error) {
+		d, err = s.digestBody(ctx, r, pin, set)
+		return err
+	})
+	return d, err
+}
+
+// digestBody is digestWhole for one who was let in.
+func (s *Service) digestBody(ctx context.Context, r *resolved, pin *content.Pin, set DigestSet) (Digests, error) {
 	body, err := s.openBody(ctx, r, pin)
 	if err != nil {
 		pin.Release()
 		return Digests{}, err
 	}
-	d, err := s.content.Digest(body, set)
+	d, err := s.content.Digest(ctx, body, set)
 	if closeErr := body.Close(); err == nil {
 		err = closeErr
 	}

@@ -8,9 +8,10 @@ import (
 	"trivium/core/admission"
 )
 
-// gates bound what requests ask of the metadata store, so that more of them than it can serve do not make all of them
-// slow: the rest is Overloaded. Requests reach the store through the methods of this file alone, which hold one gate
-// each, for one transaction, in which nobody waits for a client or for another gate. What the Service does by itself
+// gates bound what requests ask of the metadata store, and copies of the spaces, so that more of them than can be served
+// do not make all of them slow: the rest is Overloaded. Requests reach the store through the methods of this file alone, which hold one gate
+// each, for one transaction, in which nobody waits for a client or for another gate. A copy that reads its source holds
+// copies around all that, and is the only one that waits for another gate of this file within one. What the Service does by itself
 // passes none; TestRawStore lists it.
 type gates struct {
 	writes, reads *admission.Gate
@@ -19,6 +20,9 @@ type gates struct {
 	// landed is for commits of content that is in spaces, whose memory is given back already. What has come so far is
 	// not to be refused because of others who have sent nothing, so it does not wait among them.
 	landed *admission.Gate
+	// copies is for copies that must read their source: each holds memory of transfers, whose client takes nothing and
+	// may be gone. So few are at it that they never have much of that memory, and the reading is as fast with few.
+	copies *admission.Gate
 }
 
 func (g *gates) init() {
@@ -26,6 +30,7 @@ func (g *gates) init() {
 	g.reads = admission.New(admission.Slots, admission.Queue, admission.Patience)
 	g.pages = admission.New(runtime.GOMAXPROCS(0), admission.Queue, admission.Patience)
 	g.landed = admission.New(admission.Slots, admission.Slots, admission.Patience)
+	g.copies = admission.New(2*runtime.GOMAXPROCS(0), admission.Queue, admission.Patience)
 }
 
 // updater is the Update of a MetaStore, behind a gate or not.
@@ -111,4 +116,14 @@ func (s *Service) find(ctx context.Context, bucketID int64, key string, withCont
 	}
 	defer s.gates.reads.Leave()
 	return s.meta.Lookup(ctx, bucketID, key, withContent)
+}
+
+// reading lets a copy read its source, in read, which opens and closes it. Overloaded when too many are at it. The
+// memory of one transfer stands behind each.
+func (s *Service) reading(ctx context.Context, read func() error) error {
+	if err := enter(ctx, s.gates.copies); err != nil {
+		return err
+	}
+	defer s.gates.copies.Leave()
+	return read()
 }
