@@ -29,7 +29,9 @@ func copyObject(w http.ResponseWriter, r *request, se *core.Session) error {
 		return badRequest("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}
 	opts.SourceVersionID = src.version
+	done := r.door.cfg.Attend(r.Context()) // it may read the source, for its checksum
 	res, err := se.CopyObject(r.Context(), src.Path, r.path(), opts)
+	done()
 	if err != nil {
 		return copyError(err)
 	}

@@ -44,6 +44,9 @@ type Config struct {
 	// NoteReason tells the access log why a signature was refused and the access key it named, as it was sent (neither
 	// secret nor signature), and what a 501 is about, without a key; nil: nobody asks.
 	NoteReason func(ctx context.Context, key, reason string)
+	// Attend says that the request of ctx works long from now on before anything is answered: until done is called, ctx
+	// ends when the client has closed its sending side for a while. nil: nobody asks.
+	Attend func(ctx context.Context) (done func())
 	// Observe hears of every request after its reply, also of those that were cut; nil: nobody asks. It must
 	// not block.
 	Observe func(ctx context.Context, e Event)
@@ -99,6 +102,9 @@ func newDoor(cfg Config) *door {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Attend == nil {
+		cfg.Attend = func(context.Context) func() { return func() {} }
 	}
 	if cfg.Listings == nil {
 		cfg.Listings = NewListings()

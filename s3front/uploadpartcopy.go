@@ -25,7 +25,9 @@ func uploadPartCopy(w http.ResponseWriter, r *request, se *core.Session) error {
 	if req.Range, err = copyRange(r.Header.Get("X-Amz-Copy-Source-Range")); err != nil {
 		return err
 	}
+	done := r.door.cfg.Attend(r.Context()) // it may read the source
 	part, err := se.CopyPart(r.Context(), r.path(), r.query.Get("uploadId"), req)
+	done()
 	if err != nil {
 		return copyPartError(r, err)
 	}

@@ -117,3 +117,62 @@ func TestHalfClosedClientIsCut(t *testing.T) {
 		}
 	}, func(net.Conn) { synctest.Wait() })
 }
+
+// TestGoneClientEndsWhatIsAttended: work that writes nothing before its end goes on for a while behind the client's, and
+// no longer. A handler that does not say so works on, as does one that has said that it is done.
+func TestGoneClientEndsWhatIsAttended(t *testing.T) {
+	for name, tt := range map[string]struct{ before, attended, want time.Duration }{
+		"before the end":   {0, time.Hour, goneTime},
+		"long after it":    {time.Minute, time.Hour, time.Minute + goneTime},
+		"ends before that": {time.Minute, goneTime - 1, time.Hour},
+		"not at all":       {0, 0, time.Hour},
+	} {
+		for kind, request := range map[string]string{
+			"GET": "GET /b/k HTTP/1.1\r\nHost: h\r\n\r\n", "PUT": "PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody",
+		} {
+			halfClose(t, request, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				ctx, begin := r.Context(), time.Now()
+				sleep := func(d time.Duration) {
+					select {
+					case <-ctx.Done():
+					case <-time.After(d):
+					}
+				}
+				sleep(tt.before)
+				done := Attend(ctx)
+				sleep(tt.attended)
+				done()
+				sleep(time.Hour - time.Since(begin))
+				if took := time.Since(begin); took != tt.want || (ctx.Err() != nil) != (tt.want < time.Hour) {
+					t.Errorf("%s, %s: ended after %v with %v, want %v", name, kind, took, ctx.Err(), tt.want)
+				}
+				_, _ = io.WriteString(w, "answer")
+			}, func(c net.Conn) {
+				if got, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(got), "answer") {
+					t.Errorf("%s, %s: answer %q, %v", name, kind, got, err)
+				}
+			})
+		}
+	}
+}
+
+// TestAttendedClientThatStays: a client that may send more is there, however long the work takes.
+func TestAttendedClientThatStays(t *testing.T) {
+	bubble(t, func(w http.ResponseWriter, r *http.Request) {
+		defer Attend(r.Context())()
+		time.Sleep(time.Hour)
+		if err := r.Context().Err(); err != nil {
+			t.Errorf("the request ended: %v", err)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}, func(dial func() net.Conn) {
+		c := dial()
+		_, _ = io.WriteString(c, "GET /b/k HTTP/1.1\r\nHost: h\r\n\r\n")
+		line, err := bufio.NewReader(c).ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, "HTTP/1.1 204 ") {
+			t.Errorf("answer %q, %v, want 204", line, err)
+		}
+		_ = c.Close()
+	})
+}

@@ -179,7 +179,7 @@ func newDoors(st *store, c *config, addr string, token *scrapeToken) (server.Doo
 	}
 	s3 := s3front.New(s3front.Config{
 		Service: st.service, Listings: st.listings, Domains: domains, PublicURL: c.public(), RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
-		NoteReason: server.NoteReason, Observe: st.observeS3,
+		NoteReason: server.NoteReason, Attend: server.Attend, Observe: st.observeS3,
 	})
 	bucket := func(host string) bool {
 		_, ok := s3front.BucketOfHost(host, domains)
