@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -329,7 +328,7 @@ func TestCertificateIsWatched(t *testing.T) {
 	cert, key := writeCert(t, t.TempDir(), 1)
 	otherCert, otherKey := writeCert(t, t.TempDir(), 2)
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out logs
 		c, err := loadCert(cert, key, zerolog.New(&out))
 		if err != nil {
 			t.Fatal(err)
@@ -340,8 +339,7 @@ func TestCertificateIsWatched(t *testing.T) {
 		minute := func() string {
 			time.Sleep(time.Minute) // of the bubble
 			synctest.Wait()
-			defer out.Reset()
-			return out.String()
+			return out.take()
 		}
 		if got := minute(); got != "" {
 			t.Errorf("files that are as they were: %s", got)

@@ -42,6 +42,14 @@ func (l *logs) String() string {
 	return l.buf.String()
 }
 
+// take returns what was logged since the last call.
+func (l *logs) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.buf.Reset()
+	return l.buf.String()
+}
+
 // lines returns the lines with that message.
 func (l *logs) lines(t *testing.T, msg string) []map[string]any {
 	t.Helper()
