@@ -57,7 +57,8 @@ func (b welcome) print(w io.Writer) error {
 		fmt.Fprintf(&s, "Changed by TRIVIUM_ROOT_*: %s.\n", change)
 	}
 	s.WriteString("The metadata has no backup yet. To make one, stop the server and copy the whole data directory.\n")
-	if b.terminal || b.accounts.first { // else it is for a log, at every start
+	// A log need not have it at every start: only when there is something to know.
+	if b.terminal || b.accounts.first || len(b.accounts.changed) > 0 || b.accounts.creds.AccessKey == "" {
 		b.tryIt(&s)
 	}
 	_, err := io.WriteString(w, s.String())
