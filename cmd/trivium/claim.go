@@ -48,10 +48,17 @@ func (d *dataDir) recognise() error {
 		if err != nil {
 			return d.unusable(err)
 		}
-		if foreign != "" {
-			return fmt.Errorf("data directory %s: there is no store in it, and it holds %s of others: name an empty or a new directory with --data",
-				d.path, foreign)
+		if foreign == "" {
+			continue
 		}
+		// Another process may have made a store here meanwhile.
+		if there, err := d.hasStore(); err != nil {
+			return d.unusable(err)
+		} else if there {
+			return nil
+		}
+		return fmt.Errorf("data directory %s: there is no store in it, and it holds %s of others: name an empty or a new directory with --data",
+			d.path, foreign)
 	}
 	return nil
 }
@@ -99,7 +106,13 @@ func (d *dataDir) foreign(e fs.DirEntry) (string, error) {
 // foreignIn is foreign for a directory of which all entries must be ours.
 func (d *dataDir) foreignIn(name string, ours func(fs.DirEntry) bool) (string, error) {
 	entries, err := os.ReadDir(d.join(name))
-	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrNotExist) { // a file, or a link to nowhere
+	if errors.Is(err, fs.ErrNotExist) {
+		if there, err := exists(d.join(name)); !there { // a first start that failed took it back
+			return "", err
+		}
+		return name, nil // a link to nowhere
+	}
+	if errors.Is(err, syscall.ENOTDIR) {
 		return name, nil
 	}
 	for _, e := range entries {

@@ -174,3 +174,30 @@ func TestLockThatIsGivenUp(t *testing.T) {
 		t.Error("the new lock is not held")
 	}
 }
+
+// TestDirectoryThatIsTakenBack: what a first start made and takes back while another one looks is of nobody.
+func TestDirectoryThatIsTakenBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if d, err := openDataDir(path); err == nil {
+				_ = d.close()
+			}
+		}
+	}()
+	for range 2000 {
+		if err := (&dataDir{path: path}).recognise(); err != nil {
+			t.Errorf("recognise beside first starts = %v", err)
+			break
+		}
+	}
+	close(stop)
+	<-ended
+}
