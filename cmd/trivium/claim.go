@@ -107,10 +107,10 @@ func (d *dataDir) foreign(e fs.DirEntry) (string, error) {
 func (d *dataDir) foreignIn(name string, ours func(fs.DirEntry) bool) (string, error) {
 	entries, err := os.ReadDir(d.join(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		if there, err := exists(d.join(name)); !there { // a first start that failed took it back
-			return "", err
+		if info, err := os.Lstat(d.join(name)); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return name, nil // a link to nowhere
 		}
-		return name, nil // a link to nowhere
+		return "", nil // a first start that failed took it back
 	}
 	if errors.Is(err, syscall.ENOTDIR) {
 		return name, nil
