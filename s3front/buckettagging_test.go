@@ -40,7 +40,7 @@ func TestBucketTags(t *testing.T) {
 		{"one", bucketTagging("k", " a  b "), "", "k= a  b \n"},
 		{"none", bucketTagging(), "", "NoSuchTagSet"},
 		{"two", bucketTagging("b", "", "a", "1&#x2b;1=2"), "", "a=1+1=2\nb=\n"},
-		{"fifty-one", bucketTagging(numberedTags(51, "a")...), "InvalidTag", ""},
+		{"fifty-one", bucketTagging(numberedTags(51, "a")...), "BadRequest", ""},
 		{"fifty", bucketTagging(numberedTags(50, "a")...), "", lines(numberedTags(50, "a"))},
 		{"fifty, widest characters", bucketTagging(numberedTags(50, "\U00020000")...), "", lines(numberedTags(50, "\U00020000"))},
 		{"fifty, character references", bucketTagging(numberedTags(50, "&#x0020001;")...), "", lines(numberedTags(50, "\U00020001"))},

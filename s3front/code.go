@@ -53,6 +53,7 @@ const (
 	skewed
 	slowDown
 	sha256Mismatch
+	tooManyTags
 )
 
 // reply is how a code looks on the wire.
@@ -114,5 +115,6 @@ func (c code) reply() reply {
 		skewed:              {"RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large."},
 		slowDown:            {"SlowDown", 503, "Please reduce your request rate."},
 		sha256Mismatch:      {"XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed."},
+		tooManyTags:         {"BadRequest", 400, "Object tags cannot be greater than 10"},
 	}[c]
 }

@@ -154,13 +154,13 @@ func headerTags(h http.Header) (map[string]string, error) {
 
 // addTag judges one tag more of at most limit and adds it.
 func addTag(tags map[string]string, limit tagLimit, key, value string) error {
-	msg := ""
+	code, msg := invalidTag, ""
 	_, twice := tags[key]
 	switch {
 	case twice:
 		msg = "Cannot provide multiple Tags with the same key"
 	case len(tags) == int(limit):
-		msg = limit.refusal()
+		code, msg = tooManyTags, limit.refusal() // as AWS does, which documents only InvalidTag
 	case strings.HasPrefix(key, "aws:"):
 		msg = "System tags cannot be added/updated by requester"
 	case key == "" || utf8.RuneCountInString(key) > maxTagKey || !tagText(key):
@@ -171,7 +171,7 @@ func addTag(tags map[string]string, limit tagLimit, key, value string) error {
 		tags[key] = value
 		return nil
 	}
-	return &apiError{code: invalidTag, msg: msg, fields: []field{{"TagKey", key}, {"TagValue", value}}}
+	return &apiError{code: code, msg: msg, fields: []field{{"TagKey", key}, {"TagValue", value}}}
 }
 
 // tagText tells whether s has only characters that tags may have: letters, numbers, spaces and _.:/=+-@.

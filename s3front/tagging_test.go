@@ -59,10 +59,13 @@ func TestTags(t *testing.T) {
 			t.Helper()
 			msg := ""
 			if err != nil {
-				if e := translate(err); e.code == invalidTag {
-					msg = e.msg
-				} else {
-					t.Errorf("%s in %s = %v, want InvalidTag or none", c.name, how, err)
+				want := invalidTag
+				if len(c.tags) > 2*int(objectTags) {
+					want = tooManyTags
+				}
+				e := translate(err)
+				if msg = e.msg; e.code != want {
+					t.Errorf("%s in %s = %v, want %s", c.name, how, err, want.reply().name)
 				}
 			}
 			if msg != c.want || err == nil && len(got) != len(c.tags)/2 {
