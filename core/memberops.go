@@ -187,10 +187,22 @@ func (se *Session) MemberVersions(ctx context.Context, id, beforeSeq int64, limi
 const deleteStep = 500
 
 // DeleteMembers deletes the objects of those ids as DeleteObject does, and unfinished native uploads with what lies
-// below them. Ids without an object, and those in buckets on which the caller has no right at all, are passed over.
-// When the right is missing for one of them, nothing is deleted. Some are deleted in each transaction: after another
-// error some may be gone. Errors: Forbidden (also: retention), ReadOnly, Internal.
+// below them, wherever they move meanwhile. Ids without an object, and those in buckets on which the caller has no right
+// at all, are passed over. When the right is missing for one of them, nothing is deleted. Some are deleted in each
+// transaction: after another error some may be gone. Errors: Forbidden (also: retention), Overloaded when an object
+// keeps moving from bucket to bucket, ReadOnly, Internal.
 func (se *Session) DeleteMembers(ctx context.Context, ids []int64) error {
+	for range resolveTries {
+		var err error
+		if ids, err = se.deleteMembers(ctx, ids); err != nil || len(ids) == 0 {
+			return err
+		}
+	}
+	return Errorf(Overloaded, "", "object %d keeps moving; try again", ids[0])
+}
+
+// deleteMembers deletes objects in the buckets where they are now, and returns those that have left these meanwhile.
+func (se *Session) deleteMembers(ctx context.Context, ids []int64) (left []int64, err error) {
 	groups := make(map[int64][]int64)
 	buckets := make(map[int64]Bucket)
 	for _, id := range ids {
@@ -200,35 +212,44 @@ func (se *Session) DeleteMembers(ctx context.Context, ids []int64) error {
 		case code == NoSuchKey:
 			continue
 		default:
-			return err
+			return nil, err
 		}
 		b := m.Entry.BucketID
 		if _, known := buckets[b]; !known {
-			if buckets[b], err = se.authorize(ctx, m.Bucket, AccessWrite); err != nil {
-				return err
+			in, err := se.BucketByID(ctx, b, AccessWrite)
+			if err != nil && CodeOf(err) == NoSuchBucket {
+				left = append(left, id)
+				continue
+			} else if err != nil {
+				return nil, err
 			}
+			buckets[b] = in
 		}
 		groups[b] = append(groups[b], id)
 	}
 	for b, all := range groups {
 		for some := range slices.Chunk(all, deleteStep) {
-			if err := se.deleteMembers(ctx, buckets[b], some); err != nil {
-				return fail("delete objects", buckets[b].Name, err)
+			elsewhere, err := se.deleteIn(ctx, buckets[b], some)
+			if err != nil {
+				return nil, fail("delete objects", buckets[b].Name, err)
 			}
+			left = append(left, elsewhere...)
 		}
 	}
-	return nil
+	return left, nil
 }
 
-// deleteMembers deletes objects of one bucket in one transaction.
-func (se *Session) deleteMembers(ctx context.Context, b Bucket, ids []int64) error {
+// deleteIn deletes objects of one bucket in one transaction, and returns those that are in other buckets by then: all,
+// when this one is gone.
+func (se *Session) deleteIn(ctx context.Context, b Bucket, ids []int64) (elsewhere []int64, err error) {
 	ctx = MakingRoom(ctx)
 	first, err := se.s.nextIDs(ctx, "object", int64(len(ids)))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	se.s.hook("delete.commit.before")
 	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
+		elsewhere = nil
 		m, err := se.begin(ctx, tx, b)
 		if err != nil {
 			return err
@@ -238,7 +259,11 @@ func (se *Session) deleteMembers(ctx context.Context, b Bucket, ids []int64) err
 			if err != nil {
 				return err
 			}
-			if !found || e.BucketID != b.ID || !se.s.shows(&e, false) {
+			if found && e.BucketID != b.ID {
+				elsewhere = append(elsewhere, id)
+				continue
+			}
+			if !found || !se.s.shows(&e, false) {
 				continue
 			}
 			if err := m.dropMember(ctx, &e, newIDs{object: first + int64(i)}); err != nil {
@@ -248,7 +273,10 @@ func (se *Session) deleteMembers(ctx context.Context, b Bucket, ids []int64) err
 		return m.finish(ctx)
 	})
 	se.s.hook("delete.commit.after")
-	return err
+	if CodeOf(err) == NoSuchBucket && err != nil {
+		return ids, nil
+	}
+	return elsewhere, err
 }
 
 // dropMember deletes one object as its package shows it: an unfinished upload with what lies below it.
