@@ -13,14 +13,14 @@ func (c *Conditions) judgeRead(v *Version) error {
 		if !matchStrong(c.IfMatch, v.ETag) {
 			return failed("If-Match")
 		}
-	} else if c.IfUnmodifiedSince != 0 && later(v.UpdateTime, c.IfUnmodifiedSince) {
+	} else if c.IfUnmodifiedSince != 0 && later(c.shown(v), c.IfUnmodifiedSince) {
 		return failed("If-Unmodified-Since")
 	}
 	if len(c.IfNoneMatch) > 0 {
 		if matchWeak(c.IfNoneMatch, v.ETag) {
 			return Errorf(NotModified, "", "the content has the given ETag")
 		}
-	} else if c.IfModifiedSince != 0 && !later(v.UpdateTime, c.IfModifiedSince) {
+	} else if c.IfModifiedSince != 0 && !later(c.shown(v), c.IfModifiedSince) {
 		return Errorf(NotModified, "", "the content was not modified since")
 	}
 	return nil
@@ -52,7 +52,7 @@ func (c *Conditions) judgeWrite(v *Version) error {
 		if !matchStrong(c.IfMatch, v.ETag) {
 			return failed("If-Match")
 		}
-	} else if c.IfUnmodifiedSince != 0 && later(v.UpdateTime, c.IfUnmodifiedSince) {
+	} else if c.IfUnmodifiedSince != 0 && later(c.shown(v), c.IfUnmodifiedSince) {
 		return failed("If-Unmodified-Since")
 	}
 	if len(c.IfNoneMatch) > 0 && matchWeak(c.IfNoneMatch, v.ETag) {
@@ -79,8 +79,25 @@ func failed(condition string) error {
 	return Errorf(PreconditionFailed, "", "the condition %s is false", condition)
 }
 
+// shown is the time of v that conditions on times are judged on.
+func (c *Conditions) shown(v *Version) int64 {
+	if c.FileTime {
+		return v.FileTime()
+	}
+	return v.UpdateTime
+}
+
 // later tells whether t is in a later second than bound.
-func later(t, bound int64) bool { return t/second > bound/second }
+func later(t, bound int64) bool { return wholeSecond(t) > wholeSecond(bound) }
+
+// wholeSecond is the second since 1970 in which t is; clients may give times before that.
+func wholeSecond(t int64) int64 {
+	s := t / second
+	if t%second < 0 {
+		s--
+	}
+	return s
+}
 
 // matchStrong compares strongly (RFC 9110 §8.8.3.2): a weak ETag of the client matches nothing.
 func matchStrong(given []string, etag string) bool {

@@ -148,6 +148,15 @@ type Version struct {
 // unfinished native upload alone. Like a delete marker it keeps the entry hidden, but nobody is ever shown it.
 func (v *Version) placeholder() bool { return v.Marker && v.ID == 0 }
 
+// FileTime is when a file was last changed, as doors that show trees tell it: the time that the client gave, but never
+// after the write, since a date of the future is no validator (RFC 9110 §8.8.2.1); without one the time of the write.
+func (v *Version) FileTime() int64 {
+	if v.MTime == NoTime {
+		return v.UpdateTime
+	}
+	return min(v.UpdateTime, v.MTime)
+}
+
 // VersionID is how doors show the version's identity.
 func (v *Version) VersionID() string {
 	if v.Null {

@@ -31,6 +31,9 @@ type Conditions struct {
 	IfNoneMatch       []string
 	IfModifiedSince   int64 // ns since 1970; 0 absent; compared in whole seconds
 	IfUnmodifiedSince int64
+	// FileTime judges both on Version.FileTime in place of UpdateTime: for doors that show it as the time of the last
+	// change. The date that a client was told holds when it comes back.
+	FileTime bool
 	// IfSize and IfUpdateTime are S3's x-amz-if-match-size and -last-modified-time of DeleteObject.
 	IfSize       *int64
 	IfUpdateTime int64

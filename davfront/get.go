@@ -64,14 +64,10 @@ func getError(w http.ResponseWriter, r *request, se *core.Session, err error, o 
 }
 
 // validators writes the entity tag and the time of a version. The latter is the client's, as in getlastmodified, but
-// never later than the write: a date of the future is no validator (RFC 9110 §8.8.2.1).
+// never later than the write.
 func validators(h http.Header, v *core.Version) {
 	h.Set("Etag", `"`+v.ETag+`"`)
-	shown := v.UpdateTime
-	if v.MTime != core.NoTime {
-		shown = min(shown, v.MTime)
-	}
-	h.Set("Last-Modified", httpTime(shown))
+	h.Set("Last-Modified", httpTime(v.FileTime()))
 }
 
 // describe writes the headers of a successful read and returns its status.

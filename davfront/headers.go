@@ -137,23 +137,25 @@ func parseRange(h http.Header) *core.Range {
 }
 
 // parseIfRange reads If-Range: an HTTP date or, as anything else is taken for one, an entity tag. A weak one keeps its
-// mark, so that no content has it.
+// mark, so that no content has it. A date is compared with the time of the write: the client's own, which Last-Modified
+// shows, may be the same for different content, so it is no strong validator (RFC 9110 §13.1.5) and the whole is sent.
 func parseIfRange(h http.Header) *core.Validator {
 	value := h.Get("If-Range")
 	if value == "" {
 		return nil
 	}
 	if t, err := http.ParseTime(value); err == nil {
-		return &core.Validator{UpdateTime: t.UnixNano()}
+		return &core.Validator{UpdateTime: nanos(t)}
 	}
 	return &core.Validator{ETag: unquote(value)}
 }
 
-// conditions reads the preconditions of RFC 9110 §13.
+// conditions reads the preconditions of RFC 9110 §13. Those on times hold for the time that Last-Modified shows.
 func conditions(h http.Header) core.Conditions {
 	return core.Conditions{
 		IfMatch: etags(h.Values("If-Match")), IfNoneMatch: etags(h.Values("If-None-Match")),
 		IfModifiedSince: httpDate(h.Get("If-Modified-Since")), IfUnmodifiedSince: httpDate(h.Get("If-Unmodified-Since")),
+		FileTime: true,
 	}
 }
 
@@ -187,6 +189,21 @@ func httpDate(value string) int64 {
 	t, err := http.ParseTime(value)
 	if err != nil {
 		return 0
+	}
+	return nanos(t)
+}
+
+// nanos is t in ns since 1970, or the nearest that can be said: 0 is no time at all, and an int64 reaches from 1677 to
+// 2262.
+func nanos(t time.Time) int64 {
+	const most = math.MaxInt64/int64(time.Second) - 1
+	switch s := t.Unix(); {
+	case s == 0:
+		return 1
+	case s > most:
+		return math.MaxInt64
+	case s < -most:
+		return math.MinInt64 + 1
 	}
 	return t.UnixNano()
 }
