@@ -35,6 +35,10 @@ type Config struct {
 	// PublicURL is the address that clients use where a proxy stands before the server: scheme://host[:port]; "" when
 	// there is none. Signatures may be made for its host, too. The administration does not use it.
 	PublicURL string
+	// UploadMemory is what the files of all object/upload may take, in bytes, until each of these is complete: 2 KiB a file.
+	// 0: 64 MiB. A client who holds some and sends less than 16 KiB/s for a minute is cut while others wait for it. The
+	// administration does not use it.
+	UploadMemory int64
 	// ArchiveMemory is what the names in all zip archives that are sent may take, in bytes; 0: 64 MiB, which are about
 	// 100,000 files. An archive that needs more is cut. The administration does not use it.
 	ArchiveMemory int64

@@ -2,12 +2,10 @@ package nativeapi
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
@@ -26,40 +24,30 @@ const (
 	documentCost = 3
 )
 
-// take reserves memory for a document; 503 when there is none for 5 s.
-func (r *request) take(n int64) error {
-	if !r.d.documents.TryAcquire(n) {
-		ctx, cancel := context.WithTimeout(r.Context(), documentWait)
-		defer cancel()
-		if err := r.d.documents.Acquire(ctx, n); err != nil {
-			return &refusal{http.StatusServiceUnavailable, "Unavailable", "too many large requests at once; try again soon"}
-		}
-	}
-	r.memory += n
-	return nil
-}
-
 // release gives back what the request holds.
 func (r *request) release() {
-	r.d.documents.Release(r.memory)
+	if r.sender != nil {
+		r.sender.end()
+	}
 	r.d.archives.Release(r.names)
-	r.memory, r.names = 0, 0
+	r.names = 0
 }
 
 // document reads a JSON body of at most v1.MaxBody bytes. Memory is reserved as bytes come: announcing a document takes
 // nothing from others.
 func (r *request) document(from io.Reader) ([]byte, error) {
 	start := r.d.cfg.Now()
+	r.sender = r.d.documents.sender(r.w, from, r.d.cfg.Now)
 	data := make([]byte, 0, firstRead)
 	for {
 		if len(data) == cap(data) {
 			grown := min(2*cap(data), v1.MaxBody+1)
-			if err := r.take(int64(documentCost * (grown - cap(data)))); err != nil {
+			if err := r.sender.take(r.Context(), int64(documentCost*(grown-cap(data)))); err != nil {
 				return nil, err
 			}
 			data = append(make([]byte, 0, grown), data...)
 		}
-		n, err := from.Read(data[len(data):cap(data)])
+		n, err := r.sender.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
 		switch {
 		case len(data) > v1.MaxBody:

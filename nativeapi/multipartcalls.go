@@ -26,7 +26,7 @@ func newUpload(w http.ResponseWriter, r *request) error {
 
 // uploadPart is POST object/uploadPart.
 func uploadPart(w http.ResponseWriter, r *request) error {
-	f, err := r.form()
+	f, err := r.form(r.Body)
 	if err != nil {
 		return err
 	}

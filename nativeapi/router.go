@@ -19,7 +19,6 @@ import (
 const (
 	// documentMemory is what all JSON bodies may take, in bytes, while they are read and worked on.
 	documentMemory = 64 << 20
-	documentWait   = 5 * time.Second
 	// archiveMemory is Config.ArchiveMemory where that says nothing.
 	archiveMemory = 64 << 20
 	// tokenLifetime is that of a token of user/login where the configuration says nothing.
@@ -39,15 +38,16 @@ const (
 // request is what the handlers of /v1 work on.
 type request struct {
 	*http.Request
+	w      http.ResponseWriter
 	d      *native
 	op, id string
 	open   bool // the call has no caller
 	se     *core.Session
 	query  url.Values
 	auth   sigv4.Auth
-	body   []byte // of a JSON call, once it is read
-	memory int64  // what the request holds of documents
-	names  int64  // what it holds of archives
+	body   []byte  // of a JSON call, once it is read
+	sender *sender // of the body, if that holds memory
+	names  int64   // what the request holds of archives
 }
 
 // operation serves one call. It returns an error only if it has not begun its reply.
@@ -66,15 +66,16 @@ type endpoint struct {
 type native struct {
 	cfg       Config
 	verifier  *sigv4.Verifier
-	documents *semaphore.Weighted
+	documents *memory
+	uploads   *memory // of files of an upload, until all of them are there
 	archives  *semaphore.Weighted
 	local     *core.Principal // who everybody is; nil: callers authenticate
 	endpoints []endpoint
 }
 
 // New returns the door of /v1 for a listener: it authenticates every caller (native API, "Authentication and rights").
-// Of the Config it uses Service, Status, RequestID, Note, NoteCode, Observe, PublicURL, ArchiveMemory, Now and
-// TokenLifetime.
+// Of the Config it uses Service, Status, RequestID, Note, NoteCode, Observe, PublicURL, UploadMemory, ArchiveMemory,
+// Now and TokenLifetime.
 func New(cfg Config) http.Handler { return newNative(cfg, nil).router() }
 
 // NewLocal is New and NewAdmin in one, for callers who are administrators because they got here. It authenticates
@@ -93,12 +94,15 @@ func newNative(cfg Config, local *core.Principal) *native {
 	if cfg.TokenLifetime == 0 {
 		cfg.TokenLifetime = tokenLifetime
 	}
+	if cfg.UploadMemory == 0 {
+		cfg.UploadMemory = uploadMemory
+	}
 	if cfg.ArchiveMemory == 0 {
 		cfg.ArchiveMemory = archiveMemory
 	}
 	d := &native{
 		cfg: cfg, local: local,
-		documents: semaphore.NewWeighted(documentMemory), archives: semaphore.NewWeighted(cfg.ArchiveMemory),
+		documents: newMemory(documentMemory), uploads: newMemory(cfg.UploadMemory), archives: semaphore.NewWeighted(cfg.ArchiveMemory),
 	}
 	d.verifier = newVerifier(cfg.Now)
 	d.endpoints = slices.Concat(d.accountCalls(), d.bucketCalls(), d.objectCalls(), d.batchCalls(), d.uploadCalls())
@@ -180,7 +184,7 @@ func (d *native) wrap(e *endpoint) http.Handler {
 		if d.cfg.RequestID != nil {
 			id = d.cfg.RequestID(ctx)
 		}
-		r := &request{Request: hr, d: d, op: e.op, id: id, open: e.open}
+		r := &request{Request: hr, w: w, d: d, op: e.op, id: id, open: e.open}
 		defer r.release()
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if id != "" {

@@ -96,13 +96,13 @@ func (l *headLimit) end(p []byte) (int, error) {
 	return n, nil
 }
 
-// form begins to read the body, whose Content-Type is judged already.
-func (r *request) form() (*form, error) {
+// form begins to read a body, whose Content-Type is judged already.
+func (r *request) form(body io.Reader) (*form, error) {
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || params["boundary"] == "" || len(params["boundary"]) > 70 {
 		return nil, badArgument("Content-Type: it has no boundary of 1 to 70 characters")
 	}
-	f := &form{r: r, head: &headLimit{Reader: r.Body}}
+	f := &form{r: r, head: &headLimit{Reader: body}}
 	f.parts = multipart.NewReader(f.head, params["boundary"])
 	return f, nil
 }
@@ -191,7 +191,8 @@ func (f *form) info(into any) error {
 
 // upload is POST object/upload: all files become visible together, or none.
 func upload(w http.ResponseWriter, r *request) error {
-	f, err := r.form()
+	r.sender = r.d.uploads.sender(w, r.Body, r.d.cfg.Now)
+	f, err := r.form(r.sender)
 	if err != nil {
 		return err
 	}
@@ -231,7 +232,7 @@ func upload(w http.ResponseWriter, r *request) error {
 func (r *request) addFile(b *core.Batch, p *formPart) error {
 	path, err := p.path()
 	if err == nil {
-		err = r.take(itemMemory)
+		err = r.sender.take(r.Context(), itemMemory)
 	}
 	if err != nil {
 		return err
