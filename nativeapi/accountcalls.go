@@ -23,7 +23,7 @@ func login(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	token, expiry, err := svc.Session(p).Token(ctx, core.TokenUse{}, r.d.cfg.TokenLifetime)
+	token, expiry, err := svc.Session(p).Token(ctx, core.TokenUse{}, r.d.cfg.tokenLifetime())
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -120,6 +121,36 @@ func TestUsers(t *testing.T) {
 	}
 	if got := s.notes[0]; got != "operator CreateUser" {
 		t.Errorf("noted %q", got)
+	}
+}
+
+// TestUserToken: the operator gets a token of any user's, as user/login gives, until the user changes.
+func TestUserToken(t *testing.T) {
+	s, ctx := newSetup(t), t.Context()
+	for _, name := range []string{"ann", "bob"} {
+		if _, err := s.client.CreateUser(ctx, adminapi.NewUser{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.client.UserToken(ctx, "ann")
+	if left := time.Until(got.ExpireTime); err != nil || got.User != "ann" || left < 23*time.Hour || left > 24*time.Hour {
+		t.Fatalf("UserToken = %+v, %v", got, err)
+	}
+	p, err := s.env.Service.TokenPrincipal(ctx, got.Token, core.TokenUse{})
+	if err != nil || p.Name != "ann" || p.Admin {
+		t.Errorf("the token is of %+v, %v", p, err)
+	}
+	if err := errors.Join(s.client.SetUserPassword(ctx, "ann", "password of ann"), s.client.SetUserDisabled(ctx, "bob", true)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.env.Service.TokenPrincipal(ctx, got.Token, core.TokenUse{}); core.CodeOf(err) != core.Unauthorized {
+		t.Errorf("the token after another password = %v, want Unauthorized", err)
+	}
+	for name, code := range map[string]string{"nobody": "DataNotFound", "bob": "Conflict", "": "BadArgument"} {
+		_, err := s.client.UserToken(ctx, name)
+		if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != code {
+			t.Errorf("UserToken(%q) = %v, want %s", name, err, code)
+		}
 	}
 }
 

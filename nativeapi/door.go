@@ -3,6 +3,7 @@
 package nativeapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -42,10 +43,15 @@ type Config struct {
 	// ArchiveMemory is what the names in all zip archives that are sent may take, in bytes; 0: 64 MiB, which are about
 	// 100,000 files. An archive that needs more is cut. The administration does not use it.
 	ArchiveMemory int64
-	// Now is the clock of signatures, nil: time.Now; TokenLifetime that of tokens of user/login, 0: 24 h. The
-	// administration uses neither.
-	Now           func() time.Time
+	// Now is the clock of signatures, nil: time.Now. The administration does not use it.
+	Now func() time.Time
+	// TokenLifetime is how long tokens of users are good; 0: 24 h.
 	TokenLifetime time.Duration
+}
+
+// tokenLifetime is TokenLifetime or, where that says nothing, a day.
+func (c *Config) tokenLifetime() time.Duration {
+	return cmp.Or(c.TokenLifetime, 24*time.Hour)
 }
 
 // Event is what Observe hears.
@@ -98,6 +104,7 @@ func newAdmin(cfg Config, caller func(http.ResponseWriter, *http.Request) (core.
 		{http.MethodPost, adminapi.UserDisableCall, "SetUserDisabled", d.setUserDisabled},
 		{http.MethodPost, adminapi.UserPasswordCall, "SetUserPassword", d.setUserPassword},
 		{http.MethodPost, adminapi.UserDeleteCall, "DeleteUser", d.deleteUser},
+		{http.MethodPost, adminapi.UserTokenCall, "CreateToken", d.userToken},
 		{http.MethodGet, adminapi.KeyListCall, "ListKeys", d.listKeys},
 		{http.MethodPost, adminapi.KeyCreateCall, "CreateKey", d.createKey},
 		{http.MethodPost, adminapi.KeyRevokeCall, "RevokeKey", d.revokeKey},

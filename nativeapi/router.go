@@ -21,8 +21,6 @@ const (
 	documentMemory = 64 << 20
 	// archiveMemory is Config.ArchiveMemory where that says nothing.
 	archiveMemory = 64 << 20
-	// tokenLifetime is that of a token of user/login where the configuration says nothing.
-	tokenLifetime = 24 * time.Hour
 )
 
 // bodyKind says what the body of a call is.
@@ -90,9 +88,6 @@ func NewLocal(cfg Config) http.Handler {
 func newNative(cfg Config, local *core.Principal) *native {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
-	}
-	if cfg.TokenLifetime == 0 {
-		cfg.TokenLifetime = tokenLifetime
 	}
 	if cfg.UploadMemory == 0 {
 		cfg.UploadMemory = uploadMemory

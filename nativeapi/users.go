@@ -105,6 +105,27 @@ func (d *door) deleteUser(w http.ResponseWriter, r *http.Request, se *core.Sessi
 	return answer(w, adminapi.Nothing{})
 }
 
+// userToken is POST user/token.
+func (d *door) userToken(w http.ResponseWriter, r *http.Request, se *core.Session) error {
+	ctx := r.Context()
+	var in adminapi.UserName
+	if err := read(w, r, &in); err != nil {
+		return err
+	}
+	u, err := userNamed(ctx, se, in.Name)
+	if err != nil {
+		return err
+	}
+	if se, err = se.For(ctx, u.ID); err != nil {
+		return err
+	}
+	token, expiry, err := se.Token(ctx, core.TokenUse{}, d.cfg.tokenLifetime())
+	if err != nil {
+		return err
+	}
+	return answer(w, adminapi.UserToken{Token: token, User: u.Name, ExpireTime: timeOf(expiry)})
+}
+
 // userNamed finds a user whom a document names.
 func userNamed(ctx context.Context, se *core.Session, name string) (core.User, error) {
 	if name == "" {

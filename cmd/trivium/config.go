@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -29,9 +30,11 @@ type config struct {
 	tlsCert       string
 	tlsKey        string
 	logLevel      string
-	masterKeyFile string // absolute; "": master.key in the data directory
-	plainBasic    string // "true" or "false"
-	metricsFile   string // absolute; holds the token of /-/metrics; "": there is none
+	masterKeyFile string        // absolute; "": master.key in the data directory
+	plainBasic    string        // "true" or "false"
+	tokens        string        // how long tokens of users are good, as it was given,
+	tokenLifetime time.Duration // and checked; 0: 24 h
+	metricsFile   string        // absolute; holds the token of /-/metrics; "": there is none
 	root          credentials
 	server        string            // of commands: URL of the server to ask; "": the one of the data directory
 	remote        remote            // of commands: what the environment says of that server
@@ -71,6 +74,7 @@ func options(c *config) []option {
 		{"tls-key", "", "key file (PEM) of the certificate", &c.tlsKey},
 		{"log-level", "info", "debug, info (one line per request), warn or error", &c.logLevel},
 		{"basic-over-http", "false", "true takes passwords over plain http from other machines, too, such as a proxy that ends TLS", &c.plainBasic},
+		{"token-lifetime", "24h", "how long a token of POST /v1/user/login or trivium user token is good, such as 90m", &c.tokens},
 		{"metrics-token-file", "", "file with the token that opens /-/metrics (Authorization: Bearer)", &c.metricsFile},
 		{"master-key-file", "", "master key file instead of master.key in the data directory", &c.masterKeyFile},
 	}
@@ -274,6 +278,9 @@ func (c *config) validate() error {
 	if c.plainBasic != "true" && c.plainBasic != "false" {
 		return fmt.Errorf("%s %q: use true or false", c.name("basic-over-http"), c.plainBasic)
 	}
+	if err := c.checkTokens(); err != nil {
+		return err
+	}
 	if _, err := c.level(); err != nil {
 		return err
 	}
@@ -281,6 +288,16 @@ func (c *config) validate() error {
 		return err
 	}
 	return c.absolute()
+}
+
+// checkTokens reads how long tokens of users are good.
+func (c *config) checkTokens() error {
+	d, err := time.ParseDuration(c.tokens)
+	if err != nil || d < time.Minute || d > 365*24*time.Hour {
+		return fmt.Errorf("%s %q: give 1m to 8760h, which is a year", c.name("token-lifetime"), c.tokens)
+	}
+	c.tokenLifetime = d
+	return nil
 }
 
 // checkListen checks the form of the address.

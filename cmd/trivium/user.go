@@ -17,7 +17,7 @@ import (
 func userCommand() *cobra.Command {
 	cmd := groupCommand("user", "Administer users", `Administer users, beside a running server or without one.
 Passwords are read from the terminal, or as a line from stdin; never from the command line, which others can see.`)
-	cmd.AddCommand(userAdd(), userList(), userState(true), userState(false), userPassword(), userDelete())
+	cmd.AddCommand(userAdd(), userList(), userState(true), userState(false), userPassword(), userToken(), userDelete())
 	return cmd
 }
 
@@ -143,6 +143,38 @@ func userPassword() *cobra.Command {
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	return cmd
+}
+
+// userToken makes bearer tokens.
+func userToken() *cobra.Command {
+	var c config
+	var out printer
+	var user string
+	cmd := &cobra.Command{
+		Use: "token", Short: "Make a bearer token of a user's for the native API, as POST /v1/user/login does", Args: noArguments,
+		Long: `Make a bearer token of a user's for the native API, as POST /v1/user/login does, and print it with the time when it
+ends. Who has it is that user until then, or until the user is disabled or his password changes.`,
+		Example: `  curl -H "Authorization: Bearer $(trivium user token --user ann | head -n 1)" http://127.0.0.1:7070/v1/bucket/listAll`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
+				if user == "" {
+					var err error
+					if user, err = onlyUser(ctx, a, "--user"); err != nil {
+						return err
+					}
+				}
+				token, err := a.UserToken(ctx, user)
+				if err != nil {
+					return err
+				}
+				until := token.ExpireTime.Local().Format(time.DateTime + " MST")
+				return out.print(cmd, token, token.Token, "# good for "+token.User+" until "+until)
+			})
+		},
+	}
+	adminFlags(cmd, &c, &out)
+	cmd.Flags().StringVar(&user, "user", "", "whose token it is; may be left out in a store of one user")
 	return cmd
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -24,6 +26,23 @@ func TestUserCommands(t *testing.T) {
 	}
 	execute(t, "user", "add", "ann", "--no-password", "--data", d.path)
 	execute(t, "key", "create", "--user", "ann", "--data", d.path)
+	var token struct {
+		Token, User string
+		ExpireTime  time.Time
+	}
+	for _, args := range [][]string{nil, {"--user", "ann"}} {
+		out := execute(t, append([]string{"user", "token", "--json", "--data", d.path}, args...)...)
+		if err := json.Unmarshal(out, &token); err != nil || token.Token == "" || token.User != "ann" || time.Until(token.ExpireTime) < time.Hour {
+			t.Errorf("user token %q --json = %s, %v", args, out, err)
+		}
+	}
+	t.Setenv("TRIVIUM_TOKEN_LIFETIME", "90m")
+	if out := execute(t, "user", "token", "--json", "--data", d.path); json.Unmarshal(out, &token) != nil || time.Until(token.ExpireTime).Round(time.Hour/2) != 90*time.Minute {
+		t.Errorf("user token for 90 minutes = %s", out)
+	}
+	if got := string(execute(t, "user", "token", "--user", "ann", "--data", d.path)); !strings.Contains(got, "# good for ann until 20") {
+		t.Errorf("user token = %s", got)
+	}
 
 	stdin := strings.NewReader("a new password\n")
 	root := newRoot()

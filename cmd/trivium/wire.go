@@ -45,6 +45,8 @@ type store struct {
 	meters  meters
 	// overloads are the requests that were told to slow down.
 	overloads overloads
+	// tokenLifetime is how long tokens of users are good; 0: 24 h.
+	tokenLifetime time.Duration
 	// listings are those of the S3 door.
 	listings *admission.Gate
 	// pages compares all pages of the metadata with their checksums and returns how many there are, and the damaged.
@@ -135,7 +137,8 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 		}
 	}()
 	st := &store{
-		overloads: overloads{log: logger}, listings: s3front.NewListings(),
+		tokenLifetime: c.tokenLifetime,
+		overloads:     overloads{log: logger}, listings: s3front.NewListings(),
 		meta: meta, commits: figures, log: logger, hook: hook, often: often, dir: dir, keys: keys, keyFile: dir.masterKeyPath(c.masterKeyFile),
 		pages: func(ctx context.Context) (int64, []int64, error) {
 			rep, err := meta.CheckPages(ctx)
@@ -209,7 +212,7 @@ func newAdmin(st *store, addr string) http.Handler {
 func adminConfig(st *store, addr string) nativeapi.Config {
 	started := time.Now()
 	return nativeapi.Config{
-		Service: st.service,
+		Service: st.service, TokenLifetime: st.tokenLifetime,
 		Status: func() adminapi.Status {
 			v := programVersion()
 			return adminapi.Status{Version: v.Version, Go: v.Go, OS: v.OS, Arch: v.Arch, Address: addr, StartTime: started.UTC()}

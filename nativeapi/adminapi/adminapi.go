@@ -16,6 +16,7 @@ const (
 	UserDisableCall  = "user/setDisabled"
 	UserPasswordCall = "user/setPassword"
 	UserDeleteCall   = "user/delete"
+	UserTokenCall    = "user/token"
 	KeyListCall      = "key/list"
 	KeyCreateCall    = "key/create"
 	KeyRevokeCall    = "key/revoke"
@@ -91,9 +92,17 @@ type UserPassword struct {
 	Password string `json:"password"`
 }
 
-// UserName is POST user/delete. The user must own no bucket; his access keys go with him.
+// UserName is POST user/delete, whose user must own no bucket, and whose access keys go with him; and POST user/token.
 type UserName struct {
 	Name string `json:"name"`
+}
+
+// UserToken answers POST user/token: a bearer token as user/login gives one. Who has it is that user until it ends: at
+// that time, or when the user is disabled or his password changes.
+type UserToken struct {
+	Token      string    `json:"token"`
+	User       string    `json:"user"`
+	ExpireTime time.Time `json:"expireTime"`
 }
 
 // Key is an access key without its secret.

@@ -59,6 +59,11 @@ func (c *Client) DeleteUser(ctx context.Context, name string) error {
 	return err
 }
 
+// UserToken makes a bearer token of a user's.
+func (c *Client) UserToken(ctx context.Context, name string) (adminapi.UserToken, error) {
+	return post[adminapi.UserToken](ctx, c, adminapi.UserTokenCall, adminapi.UserName{Name: name})
+}
+
 // Keys returns the access keys of a user, of all with "", by access key and without secrets.
 func (c *Client) Keys(ctx context.Context, user string) ([]adminapi.Key, error) {
 	query := url.Values{}

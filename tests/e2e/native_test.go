@@ -131,11 +131,16 @@ func nativeExamples(t *testing.T, c curl, bucket string) {
 	}
 }
 
-// TestNativeLogin logs in by a password and goes on with the token.
+// TestNativeLogin logs in by a password, or takes a token from the command line, and goes on with the token.
 func TestNativeLogin(t *testing.T) {
 	s := start(t, startOptions{})
 	token := newCurl(t, s).do(t, "user/login", "-H", "Content-Type: application/json", "-d", fmt.Sprintf(`{"value":%q,"password":%q}`, rootUser, rootPassword)).Token
 	newCurl(t, s, "-H", "Authorization: Bearer "+token).do(t, "bucket/listAll")
+	token, until, _ := strings.Cut(newAdmin(s.dir).do(t, "user", "token", "--user", rootUser), "\n")
+	newCurl(t, s, "-H", "Authorization: Bearer "+token).do(t, "bucket/listAll")
+	if !strings.HasPrefix(until, "# good for "+rootUser+" until 20") {
+		t.Errorf("user token: %q", until)
+	}
 }
 
 // TestObjectCommands stores and fetches objects beside a server and without one.
