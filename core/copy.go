@@ -259,6 +259,7 @@ func (m *mutation) foreign(ctx context.Context, v *Version, class Class) (bool, 
 type AttrsOptions struct {
 	VersionID  string // "" the current one
 	Conditions Conditions
+	objectID   int64 // the object that must be at the key; 0: any
 	// Change alters v's Attrs, MTime, Expiry, KeepFor and Class; what it does to other fields is ignored. It may
 	// run more than once and does no I/O. Its error refuses the change and is returned.
 	Change func(v *Version) error
@@ -293,7 +294,7 @@ func (m *mutation) setAttrs(ctx context.Context, key string, opts *AttrsOptions)
 	if err != nil {
 		return e, err
 	}
-	source := CopyOptions{SourceVersionID: opts.VersionID, SourceConditions: opts.Conditions}
+	source := CopyOptions{SourceVersionID: opts.VersionID, SourceConditions: opts.Conditions, SourceID: opts.objectID}
 	v, err := m.source(ctx, m.bucket, key, &source)
 	if err != nil {
 		return e, err

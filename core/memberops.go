@@ -120,6 +120,24 @@ func (se *Session) RestoreVersion(ctx context.Context, id int64, versionID strin
 	return se.packaged(ctx, out)
 }
 
+// SetMemberAttrs changes the metadata of the current version of the object of that id, as SetAttrs does. Errors:
+// NoSuchKey, Conflict for an unfinished native upload, Forbidden, MetadataTooLarge and those of the store.
+func (se *Session) SetMemberAttrs(ctx context.Context, id int64, change func(v *Version) error) (Member, error) {
+	var out Member
+	err := se.located(ctx, id, MemberOptions{Need: AccessWrite}, func(m *Member) error {
+		if m.Unfinished {
+			return unfinished(m.Path)
+		}
+		e, err := se.SetAttrs(ctx, m.At(), AttrsOptions{objectID: id, Change: change})
+		out = written(m.Bucket, m.PackageID, e)
+		return err
+	})
+	if err != nil {
+		return Member{}, err
+	}
+	return out, nil
+}
+
 // packaged is m with the id of the package that a write has made, where it was not known.
 func (se *Session) packaged(ctx context.Context, m Member) (Member, error) {
 	if m.PackageID != 0 {

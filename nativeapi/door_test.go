@@ -309,7 +309,7 @@ func calls() map[string]string {
 		"bucket/create": "POST", "bucket/getByName": "GET", "bucket/listAll": "GET", "bucket/delete": "POST", "bucket/getPolicy": "GET",
 		"bucket/setPolicy": "POST", "package/create": "POST", "package/getByFullName": "GET", "package/getByID": "GET",
 		"package/listBucketPackages": "GET", "package/delete": "POST", "package/download": "GET", "object/upload": "POST",
-		"object/putByPath": "PUT", "object/download": "GET", "object/downloadByPath": "GET", "object/info": "GET", "object/listByPath": "GET",
+		"object/putByPath": "PUT", "object/download": "GET", "object/downloadByPath": "GET", "object/info": "GET", "object/listByPath": "GET", "object/updateMetadata": "POST",
 		"object/getPackageObjects": "GET", "object/presign": "POST", "object/listVersions": "GET", "object/restoreVersion": "POST",
 		"object/move": "POST", "object/delete": "POST", "object/clone": "POST", "object/newMultipartUpload": "POST",
 		"object/uploadPart": "POST", "object/completeMultipartUpload": "POST", "object/abortMultipartUpload": "POST", "object/listParts": "GET",

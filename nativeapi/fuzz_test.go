@@ -17,12 +17,12 @@ import (
 func FuzzDocuments(f *testing.F) {
 	for _, s := range []string{
 		`{"movings":[{"objectID":1,"packageID":2,"path":"x"}]}`, `{"clonings":[]}`, `{"objectIDs":[1,-1]}`, `{"indexes":[1,1],"objectID":3}`,
-		`{"bucketID":1,"policy":{"grants":[{"userID":1,"access":"read"}],"spaces":[1]}}`, `{"a":{"b":[[[]]]}}`, `{"objectID":1e3}`, "[]", "{", `{"x":"\ud800"}`,
+		`{"bucketID":1,"policy":{"grants":[{"userID":1,"access":"read"}],"spaces":[1]}}`, `{"a":{"b":[[[]]]}}`, `{"objectID":1,"metadata":{"a":"b","c":null,"a":1}}`, `{"objectID":1e3}`, "[]", "{", `{"x":"\ud800"}`,
 	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, doc := range []any{new(v1.Move), new(v1.Clone), new(v1.Delete), new(v1.Complete), new(v1.NewPolicy), new(v1.Presign), new(v1.Login)} {
+		for _, doc := range []any{new(v1.Move), new(v1.Clone), new(v1.Delete), new(v1.Complete), new(v1.NewPolicy), new(v1.Presign), new(v1.Login), new(v1.UpdateMetadata)} {
 			err := (&request{}).decodeFrom(body, doc)
 			if err != nil {
 				if ref, ok := errors.AsType[*refusal](err); !ok || ref.status != 400 || ref.message == "" || len(ref.message) > 1000 {

@@ -63,6 +63,7 @@ func TestGolden(t *testing.T) {
 		{"", call{method: "POST", target: "/v1/object/newMultipartUpload", user: "admin", kind: "application/json", body: `{"packageID":1,"path":"gone"}`}},
 		post("object/abortMultipartUpload", `{"objectID":LAST}`),
 		get("package/download", "?packageID=1&format=tar&prefix=trace"),
+		post("object/updateMetadata", `{"objectID":3,"metadata":{"color":"blue"},"contentType":"text/plain"}`),
 		post("object/delete", `{"objectIDs":[1,99]}`),
 		post("package/delete", `{"packageID":1}`),
 		post("bucket/delete", `{"bucketID":1}`),

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"trivium/core"
 	v1 "trivium/nativeapi/v1"
 )
 
@@ -183,6 +184,8 @@ func decodeValue(raw json.RawMessage, into reflect.Value, name string) error {
 		return decodeFields(fields, into, name+".")
 	case reflect.Slice:
 		return decodeItems(raw, into, name)
+	case reflect.Map:
+		return decodeTexts(raw, into.Addr().Interface().(*map[string]*string), name)
 	}
 	if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil {
 		return badArgument(fmt.Sprintf("%s: it must be a %s", name, jsonKind(into.Type())))
@@ -215,6 +218,35 @@ func decodeItems(raw json.RawMessage, into reflect.Value, name string) error {
 	}
 	if !ended(dec) {
 		return badArgument(name + ": it must be an array")
+	}
+	return nil
+}
+
+// decodeTexts sets a map of at most core.MaxMetadata names to strings or null: one that has more says more than an object
+// can keep.
+func decodeTexts(raw json.RawMessage, into *map[string]*string, name string) error {
+	bad := badArgument(name + ": it must be an object of strings")
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return bad
+	}
+	*into = map[string]*string{}
+	for dec.More() {
+		token, err := dec.Token()
+		key, ok := token.(string)
+		var value *string
+		switch {
+		case err != nil || !ok || dec.Decode(&value) != nil:
+			return bad
+		case key == "":
+			return badArgument(name + ": a name is empty")
+		case len(*into) == core.MaxMetadata:
+			return badArgument(fmt.Sprintf("%s: there are more than %d names", name, core.MaxMetadata))
+		}
+		(*into)[key] = value
+	}
+	if !ended(dec) {
+		return bad
 	}
 	return nil
 }

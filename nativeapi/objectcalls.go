@@ -20,10 +20,9 @@ func objectInfo(w http.ResponseWriter, r *request) error {
 	}
 	v := &m.Entry.Version
 	info := v1.Info{
-		VersionID: v.VersionID(), ETag: v.ETag, ContentType: v.Attrs.ContentType, Metadata: map[string]string{},
+		VersionID: v.VersionID(), ETag: v.ETag, ContentType: v.Attrs.ContentType, Metadata: v.ClientMetadata(),
 		Tags: map[string]string{}, StorageClass: v.Class, ExpireTime: optionalTime(v.Expiry),
 	}
-	maps.Copy(info.Metadata, v.Attrs.Metadata)
 	maps.Copy(info.Tags, v.Attrs.Tags)
 	if info.StorageClass == "" {
 		info.StorageClass = "STANDARD"
@@ -51,6 +50,51 @@ func (r *request) named() (core.Member, error) {
 		return core.Member{}, err
 	}
 	return r.se.MemberAt(r.Context(), id, path)
+}
+
+// updateMetadata is POST object/updateMetadata.
+func updateMetadata(w http.ResponseWriter, r *request) error {
+	var in v1.UpdateMetadata
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	if in.ContentType != nil && !headerText(*in.ContentType) {
+		return badArgument("contentType: it must be printable ASCII")
+	}
+	m, err := r.se.SetMemberAttrs(r.Context(), in.ObjectID, func(v *core.Version) error {
+		if in.Metadata != nil {
+			v.SetClientMetadata(changedMetadata(v, *in.Metadata, in.Merge))
+		}
+		if in.ContentType != nil {
+			v.Attrs.ContentType = *in.ContentType
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.reply(w, v1.OneObject{Object: objectDoc(&m)})
+}
+
+// headerText tells whether s is printable ASCII, as a header's value is.
+func headerText(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' })
+}
+
+// changedMetadata is what the metadata of v becomes.
+func changedMetadata(v *core.Version, given map[string]*string, merge bool) map[string]string {
+	all := map[string]string{}
+	if merge {
+		all = v.ClientMetadata()
+	}
+	for name, value := range given {
+		if value == nil {
+			delete(all, name)
+		} else {
+			all[name] = *value
+		}
+	}
+	return all
 }
 
 // presign is POST object/presign.

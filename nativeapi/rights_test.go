@@ -56,6 +56,7 @@ func rightsCalls() []rightsCall {
 		{target: "GET object/listByPath?packageID=PKG&path=x", want: read},
 		{target: "GET object/listByPath?packageID=PKG&isPrefix=true", want: read},
 		{target: "GET object/getPackageObjects?packageID=PKG", want: read},
+		{target: "POST object/updateMetadata", body: `{"objectID":OBJ,"metadata":{"a":"b"}}`, want: write},
 		{target: "GET object/listVersions?objectID=OBJ", want: read},
 		{target: "POST object/restoreVersion", body: `{"objectID":OBJ,"versionID":"VERSION"}`, want: write},
 		{target: "POST object/move", body: `{"movings":[{"objectID":OBJ,"packageID":PKG,"path":"y"}]}`, want: "401 none none 200 200 200"},
@@ -200,7 +201,7 @@ func (w *rightsWorld) state() string {
 	text := ""
 	for _, call := range []string{
 		"bucket/getByName?name=NAME", "bucket/getPolicy?bucketID=BUCKET", "package/listBucketPackages?bucketID=BUCKET",
-		"object/getPackageObjects?packageID=PKG", "object/listVersions?objectID=OBJ", "object/listParts?objectID=UP",
+		"object/getPackageObjects?packageID=PKG", "object/info?objectID=OBJ", "object/listVersions?objectID=OBJ", "object/listParts?objectID=UP",
 		"object/getPackageObjects?packageID=MINE",
 	} {
 		text += w.get(fill(call, w.ids)).body

@@ -135,6 +135,7 @@ func (d *native) objectCalls() []endpoint {
 		{http.MethodGet, "object/download", "Download", noBody, download, false},
 		{http.MethodGet, "object/downloadByPath", "DownloadByPath", noBody, downloadByPath, false},
 		{http.MethodGet, "object/info", "ObjectInfo", noBody, objectInfo, false},
+		{http.MethodPost, "object/updateMetadata", "UpdateMetadata", jsonBody, updateMetadata, false},
 		{http.MethodGet, "object/listByPath", "ListByPath", noBody, listByPath, false},
 		{http.MethodGet, "object/getPackageObjects", "ListPackageObjects", noBody, packageObjects, false},
 		{http.MethodPost, "object/presign", "Presign", jsonBody, presign, false},

@@ -133,9 +133,9 @@ func putOptions(r *request) (core.PutOptions, error) {
 			continue
 		}
 		key, value := strings.ToLower(name[len(metaPrefix):]), decodeMeta(strings.Join(values, ","))
-		if ns, ok := parseMTime(value); ok && key == "mtime" {
+		if ns, ok := core.ParseMTime(value); ok && key == core.MTimeKey {
 			o.MTime, o.MTimeSet = ns, true
-			if formatMTime(ns) == value {
+			if core.FormatMTime(ns) == value {
 				continue // what is spelled otherwise comes back as it was sent
 			}
 		}
@@ -230,37 +230,6 @@ func ascii(s string) bool {
 		}
 	}
 	return true
-}
-
-// parseMTime reads x-amz-meta-mtime as rclone and others write it: seconds since 1970 with up to 9 decimals.
-func parseMTime(s string) (ns int64, ok bool) {
-	whole, frac, dot := strings.Cut(s, ".")
-	negative := strings.HasPrefix(whole, "-")
-	seconds, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || seconds > 1<<33 || seconds < -1<<33 || dot && (frac == "" || len(frac) > 9) {
-		return 0, false
-	}
-	nanos, err := strconv.ParseUint((frac + "000000000")[:9], 10, 32)
-	if err != nil {
-		return 0, false
-	}
-	if negative {
-		return seconds*1e9 - int64(nanos), true
-	}
-	return seconds*1e9 + int64(nanos), true
-}
-
-// formatMTime is the reverse of parseMTime.
-func formatMTime(ns int64) string {
-	sign := ""
-	if ns < 0 {
-		sign, ns = "-", -ns
-	}
-	s := sign + strconv.FormatInt(ns/1e9, 10)
-	if frac := ns % 1e9; frac != 0 {
-		s += "." + strings.TrimRight(strconv.FormatInt(frac+1e9, 10)[1:], "0")
-	}
-	return s
 }
 
 // conditions reads the preconditions of a request; prefix is that of the headers: "" or "X-Amz-Copy-Source-".
@@ -366,15 +335,8 @@ func objectHeaders(h http.Header, o *core.Object, fixed *fixedHeaders) {
 	if missing > 0 {
 		put("X-Amz-Missing-Meta", strconv.Itoa(missing))
 	}
-	if v.MTime != core.NoTime {
-		spelled, ok := a.Metadata["mtime"]
-		if ok {
-			sent, valid := parseMTime(spelled)
-			ok = valid && sent == v.MTime
-		}
-		if !ok {
-			put("x-amz-meta-mtime", formatMTime(v.MTime))
-		}
+	if text := v.UnspelledMTime(); text != "" {
+		put("x-amz-meta-mtime", text)
 	}
 }
 

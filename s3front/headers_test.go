@@ -34,13 +34,13 @@ func TestMTime(t *testing.T) {
 	for in, want := range map[string]int64{
 		"0": 0, "1700000000": 1_700_000_000e9, "1700000000.5": 1_700_000_000.5e9, "1.000000001": 1_000_000_001, "-1.5": -1_500_000_000, "-0.5": -500_000_000,
 	} {
-		got, ok := parseMTime(in)
-		if !ok || got != want || formatMTime(got) != in {
-			t.Errorf("parseMTime(%q) = %d, %v, formatted %q, want %d", in, got, ok, formatMTime(got), want)
+		got, ok := core.ParseMTime(in)
+		if !ok || got != want || core.FormatMTime(got) != in {
+			t.Errorf("parseMTime(%q) = %d, %v, formatted %q, want %d", in, got, ok, core.FormatMTime(got), want)
 		}
 	}
 	for _, in := range []string{"", "x", ".5", "1.", "1.0000000001", "1e9", "1.-5", "99999999999", "2020-01-01"} {
-		if got, ok := parseMTime(in); ok {
+		if got, ok := core.ParseMTime(in); ok {
 			t.Errorf("parseMTime(%q) = %d, want none", in, got)
 		}
 	}

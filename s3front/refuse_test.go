@@ -366,7 +366,7 @@ func TestMTimeAsSent(t *testing.T) {
 			t.Errorf("mtime %q comes back as %q", sent, got)
 		}
 		o, err := e.core.Admin.StatObject(t.Context(), "bucket", "k", core.GetOptions{})
-		want, ok := parseMTime(sent)
+		want, ok := core.ParseMTime(sent)
 		if err != nil || (o.Entry.Version.MTime != core.NoTime) != ok || ok && o.Entry.Version.MTime != want {
 			t.Errorf("mtime %q is kept as %d, %v, want %d", sent, o.Entry.Version.MTime, err, want)
 		}

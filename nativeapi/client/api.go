@@ -63,6 +63,12 @@ func values(pairs ...any) url.Values {
 	return q
 }
 
+// UpdateMetadata changes metadata or content type of an object.
+func (a API) UpdateMetadata(ctx context.Context, in v1.UpdateMetadata) (v1.Object, error) {
+	out, err := write[v1.OneObject](ctx, a, "object/updateMetadata", in)
+	return out.Object, err
+}
+
 // Login returns a token of a user.
 func (a API) Login(ctx context.Context, user, password string) (v1.LoggedIn, error) {
 	return write[v1.LoggedIn](ctx, a, "user/login", v1.Login{Value: user, Password: password})

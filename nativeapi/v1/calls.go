@@ -219,6 +219,15 @@ type ObjectInfo struct {
 	Info   Info   `json:"info"`
 }
 
+// UpdateMetadata is POST object/updateMetadata; what is absent stays. Metadata replaces all that the object has or, with
+// Merge, changes it: null removes a name.
+type UpdateMetadata struct {
+	ObjectID    int64               `json:"objectID" api:"required"`
+	Metadata    *map[string]*string `json:"metadata,omitempty"`
+	ContentType *string             `json:"contentType,omitempty"`
+	Merge       bool                `json:"merge,omitempty"`
+}
+
 // VersionPage answers GET object/listVersions.
 type VersionPage struct {
 	Versions              []Version `json:"versions"`
