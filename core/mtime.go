@@ -74,3 +74,16 @@ func (v *Version) SetClientMetadata(all map[string]string) {
 	}
 	v.Attrs.Metadata = all
 }
+
+// setMTime makes ns the client's time, or NoTime. A time that the metadata spells otherwise goes.
+func (v *Version) setMTime(ns int64) {
+	v.MTime = ns
+	spelled, ok := v.Attrs.Metadata[MTimeKey]
+	if !ok {
+		return
+	}
+	if was, ok := ParseMTime(spelled); ok && was != ns {
+		v.Attrs.Metadata = maps.Clone(v.Attrs.Metadata)
+		delete(v.Attrs.Metadata, MTimeKey)
+	}
+}

@@ -98,7 +98,7 @@ func (m *mutation) patch(ctx context.Context, e *Entry, patch *PropertyPatch) er
 	was := *e
 	e.Props = left > 0
 	if patch.MTime != nil {
-		e.Version.MTime = *patch.MTime
+		e.Version.setMTime(*patch.MTime)
 	}
 	if e.Props == was.Props && e.Version.MTime == was.Version.MTime {
 		return nil

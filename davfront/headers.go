@@ -3,7 +3,6 @@ package davfront
 import (
 	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -212,18 +211,4 @@ func nanos(t time.Time) int64 {
 func httpTime(ns int64) string { return time.Unix(0, ns).UTC().Format(http.TimeFormat) }
 
 // parseMTime reads X-OC-Mtime: seconds since 1970, with decimals from some clients. false: it is malformed.
-func parseMTime(s string) (ns int64, ok bool) {
-	whole, frac, dot := strings.Cut(strings.TrimSpace(s), ".")
-	seconds, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || seconds > 1<<33 || seconds < -1<<33 || dot && (frac == "" || len(frac) > 9) {
-		return 0, false
-	}
-	nanos, err := strconv.ParseUint((frac + "000000000")[:9], 10, 32)
-	if err != nil {
-		return 0, false
-	}
-	if strings.HasPrefix(whole, "-") {
-		return seconds*1e9 - int64(nanos), true
-	}
-	return seconds*1e9 + int64(nanos), true
-}
+func parseMTime(s string) (ns int64, ok bool) { return core.ParseMTime(strings.TrimSpace(s)) }

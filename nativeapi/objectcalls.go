@@ -1,6 +1,7 @@
 package nativeapi
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"net/url"
@@ -20,7 +21,7 @@ func objectInfo(w http.ResponseWriter, r *request) error {
 	}
 	v := &m.Entry.Version
 	info := v1.Info{
-		VersionID: v.VersionID(), ETag: v.ETag, ContentType: v.Attrs.ContentType, Metadata: v.ClientMetadata(),
+		VersionID: v.VersionID(), ETag: v.ETag, ContentType: cmp.Or(v.Attrs.ContentType, defaultType), Metadata: v.ClientMetadata(),
 		Tags: map[string]string{}, StorageClass: v.Class, ExpireTime: optionalTime(v.Expiry),
 	}
 	maps.Copy(info.Tags, v.Attrs.Tags)
@@ -28,7 +29,7 @@ func objectInfo(w http.ResponseWriter, r *request) error {
 		info.StorageClass = "STANDARD"
 	}
 	if v.Marker { // an unfinished upload with nothing below it
-		info.VersionID = ""
+		info.VersionID, info.ContentType = "", ""
 	}
 	return r.reply(w, v1.ObjectInfo{Object: objectDoc(&m), Info: info})
 }

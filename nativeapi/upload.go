@@ -273,19 +273,22 @@ func putByPath(w http.ResponseWriter, r *request) error {
 	return r.reply(w, v1.OneObject{Object: objectDoc(&members[0])})
 }
 
+// defaultType is for content of which nobody said what it is.
+const defaultType = "application/octet-stream"
+
 // contentType is what a client says content is, or what the extension of its path says where that is nothing.
 func contentType(said, path string) string {
-	if kind, _, _ := strings.Cut(said, ";"); said != "" && !strings.EqualFold(strings.TrimSpace(kind), "application/octet-stream") {
+	if kind, _, _ := strings.Cut(said, ";"); said != "" && !strings.EqualFold(strings.TrimSpace(kind), defaultType) {
 		return said
 	}
 	dot := strings.LastIndexByte(path, '.')
 	if dot < 0 || strings.IndexByte(path[dot:], '/') >= 0 {
-		return "application/octet-stream"
+		return defaultType
 	}
 	if known, ok := extensions()[strings.ToLower(path[dot+1:])]; ok {
 		return known
 	}
-	return "application/octet-stream"
+	return defaultType
 }
 
 // extensions are the content types of usual extensions. The system's table is another one on each machine.

@@ -30,22 +30,6 @@ func TestMeta(t *testing.T) {
 	}
 }
 
-func TestMTime(t *testing.T) {
-	for in, want := range map[string]int64{
-		"0": 0, "1700000000": 1_700_000_000e9, "1700000000.5": 1_700_000_000.5e9, "1.000000001": 1_000_000_001, "-1.5": -1_500_000_000, "-0.5": -500_000_000,
-	} {
-		got, ok := core.ParseMTime(in)
-		if !ok || got != want || core.FormatMTime(got) != in {
-			t.Errorf("parseMTime(%q) = %d, %v, formatted %q, want %d", in, got, ok, core.FormatMTime(got), want)
-		}
-	}
-	for _, in := range []string{"", "x", ".5", "1.", "1.0000000001", "1e9", "1.-5", "99999999999", "2020-01-01"} {
-		if got, ok := core.ParseMTime(in); ok {
-			t.Errorf("parseMTime(%q) = %d, want none", in, got)
-		}
-	}
-}
-
 func TestContentEncoding(t *testing.T) {
 	for want, in := range map[string][]string{
 		"": {"aws-chunked"}, "gzip": {"aws-chunked,gzip"}, "gzip, br": {"gzip, AWS-Chunked", " br"}, "gzip,br": {"gzip,br"}, "a, b": {"a", "b"}, "aws-chunkedx": {"aws-chunkedx"},
