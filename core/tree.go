@@ -125,7 +125,8 @@ func (s *Service) folderNode(ctx context.Context, tx MetaTx, b Bucket, path stri
 }
 
 // markFolder adds what is known of a folder explicitly: its marker, or at depth one its package. It tells whether
-// there is any of that.
+// there is any of that: a package that is implied is no folder by itself, since an unfinished native upload, which is in
+// no tree, may be all it has.
 func (s *Service) markFolder(ctx context.Context, tx MetaTx, n *TreeNode) (bool, error) {
 	e, found, err := tx.Entry(ctx, n.Bucket.ID, n.Path.Key+"/")
 	if err != nil {
@@ -142,7 +143,7 @@ func (s *Service) markFolder(ctx context.Context, tx MetaTx, n *TreeNode) (bool,
 	if err == nil && found && !n.HasEntry {
 		n.CreateTime, n.UpdateTime = p.CreateTime, p.CreateTime
 	}
-	return n.HasEntry || found, err
+	return n.HasEntry || found && p.Explicit, err
 }
 
 // MakeFolder makes the bucket, the explicit package (at depth one) or the marker of a folder (RFC 4918 §9.3

@@ -7,7 +7,7 @@ import (
 
 // treeCheck holds the preconditions of doors that show trees: the parent folder of key exists, no file is in
 // the way to it, and no folder has the name of a file to be (nor a file that of a folder marker). Conflict
-// otherwise. A folder exists by a live key below it, by its marker or, at depth one, as a package. A file that is
+// otherwise. A folder exists by a live key below it, by its marker or, at depth one, as an explicit package. A file that is
 // there already may be written again: a folder of its name, which S3 can make, it hides as before.
 func treeCheck(ctx context.Context, tx MetaTx, bucketID int64, key string) error {
 	name := strings.TrimSuffix(key, "/")
@@ -64,8 +64,8 @@ func folderExists(ctx context.Context, tx MetaTx, bucketID int64, path string) (
 	if err != nil || there || strings.Contains(path, "/") {
 		return there, err
 	}
-	_, there, err = tx.PackageByName(ctx, bucketID, path)
-	return there, err
+	p, found, err := tx.PackageByName(ctx, bucketID, path)
+	return found && p.Explicit, err
 }
 
 // liveEntry returns the entry at key unless it is hidden.
