@@ -31,6 +31,11 @@ func MemberKey(p *Package, path string) (string, error) {
 	if path == "" {
 		return "", Errorf(BadArgument, "", "path: it is missing")
 	}
+	return memberKey(p, path)
+}
+
+// memberKey is MemberKey for what is only read: of a package that is not the root package the empty path is its marker.
+func memberKey(p *Package, path string) (string, error) {
 	key, ok := JoinKey(p.Name, path)
 	if !ok {
 		return "", Errorf(BadArgument, "", "path: in the root package it has no slash but a leading one")
@@ -77,14 +82,14 @@ func (se *Session) MemberByID(ctx context.Context, id int64, opts MemberOptions)
 	return out, nil
 }
 
-// MemberAt finds the object at a path of a package. Errors: NotFound for the package, NoSuchKey, BadArgument, BadKey,
+// MemberAt finds the object at a path of a package; the marker of a package lies at the empty one. Errors: NotFound for the package, NoSuchKey, BadArgument, BadKey,
 // KeyTooLong, Forbidden.
 func (se *Session) MemberAt(ctx context.Context, packageID int64, path string) (Member, error) {
 	p, b, err := se.Package(ctx, packageID, AccessRead)
 	if err != nil {
 		return Member{}, err
 	}
-	key, err := MemberKey(&p, path)
+	key, err := memberKey(&p, path)
 	if err != nil {
 		return Member{}, err
 	}
@@ -247,6 +252,9 @@ func memberRanges(p *Package, prefix, delimiter string) []memberRange {
 	q := ListQuery{Prefix: keyPrefix(p) + prefix, Delimiter: delimiter, Which: LiveAndUnfinished}
 	if p.Name != "" || strings.HasPrefix(prefix, "/") {
 		return []memberRange{{q: q}}
+	}
+	if strings.Contains(prefix, "/") {
+		return nil // these keys are of another package
 	}
 	flat := q
 	flat.Delimiter = "/"

@@ -29,10 +29,11 @@ func (r *request) listing() (l listing, err error) {
 	if l.prefix, err = r.flag("isPrefix"); err != nil {
 		return l, err
 	}
-	if l.path, _, err = r.text("path"); err != nil {
+	var given bool
+	if l.path, given, err = r.text("path"); err != nil {
 		return l, err
 	}
-	if !l.prefix && l.path == "" {
+	if !l.prefix && !given {
 		return l, badArgument("path: it is missing")
 	}
 	folded, err := r.flag("noRecursive")
