@@ -22,7 +22,7 @@ test:
 	$(GO) test -count=1 -timeout 30m $$($(GO) list ./... | grep -E '^$(PLAIN)(/|$$)')
 
 soak:
-	TRIVIUM_SOAK=1 $(GO) test -count=1 -timeout 12h -v ./tests/crash/... ./tests/model/... ./tests/faults/... ./tests/damage/...
+	TRIVIUM_SOAK=1 $(GO) test -count=1 -timeout 12h -v ./tests/crash/... ./tests/model/... ./tests/faults/... ./tests/damage/... ./tests/crossdoor
 	TRIVIUM_SOAK=1 $(GO) test -count=1 -timeout 12h -v -run '^TestSoak' ./tests/e2e/
 
 lint:

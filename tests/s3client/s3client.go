@@ -194,12 +194,17 @@ func CompleteBody(etags []string) string {
 	return body.String()
 }
 
+// Item is an object of a listing.
+type Item struct {
+	Key          string
+	Size         int64
+	ETag         string // with its quotes
+	LastModified time.Time
+}
+
 // Page is one page of a listing.
 type Page struct {
-	Contents []struct {
-		Key  string
-		Size int64
-	}
+	Contents       []Item
 	CommonPrefixes []struct{ Prefix string }
 	IsTruncated    bool
 	Next           string `xml:"NextContinuationToken"`
