@@ -19,6 +19,7 @@ import (
 // MD5, fsync, rename and fsync of the directory, and a GET or HEAD is answered from that file.
 type floor struct {
 	dir   string
+	dav   http.Handler
 	count atomic.Int64
 }
 
@@ -28,8 +29,12 @@ func serveFloor(dir string) error {
 	if err != nil {
 		return err
 	}
+	dav, err := serveWebDAV(dir)
+	if err != nil {
+		return err
+	}
 	fmt.Println(l.Addr())
-	srv := &http.Server{Handler: &floor{dir: dir}, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: &floor{dir: dir, dav: dav}, ReadHeaderTimeout: 10 * time.Second}
 	return srv.Serve(l)
 }
 
@@ -37,6 +42,8 @@ func serveFloor(dir string) error {
 func (f *floor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch {
+	case strings.HasPrefix(r.URL.Path, webdavPath+"/"), strings.HasPrefix(r.URL.Path, webdavSyncPath+"/"):
+		f.dav.ServeHTTP(w, r)
 	case r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/nowhere/"):
 		_, err = io.Copy(io.Discard, r.Body)
 	case r.Method == http.MethodPut:
@@ -70,12 +77,7 @@ func (f *floor) put(w http.ResponseWriter, r *http.Request) error {
 	if err := os.Rename(temp.Name(), f.file(r.URL.Path)); err != nil {
 		return err
 	}
-	d, err := os.Open(f.dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
+	if err := syncDir(f.dir); err != nil {
 		return err
 	}
 	w.Header().Set("ETag", `"`+hex.EncodeToString(sum.Sum(nil))+`"`)

@@ -20,14 +20,19 @@ type request struct {
 	target string // path and query, signature included
 	header string // further header lines
 	body   []byte
+	times  int // that body is sent in a row as one; 0: once
 	want   int // status
 }
 
+// length is how many bytes of content are sent.
+func (r *request) length() int64 { return int64(len(r.body)) * int64(max(1, r.times)) }
+
 // target is a server that requests go to.
 type target struct {
-	name string
-	addr string
-	path string // put before the target of every request
+	name   string
+	addr   string
+	path   string // put before the target of every request
+	header string // lines that every request has, such as credentials
 }
 
 // send sends count requests over clients connections, one after the other on each, and returns how long that took
@@ -99,12 +104,15 @@ func (c *conn) do(r *request) (int64, error) {
 	h := append(c.head[:0], r.method...)
 	h = append(append(append(h, ' '), c.t.path...), r.target...)
 	h = append(append(append(h, " HTTP/1.1\r\nHost: "...), hostHeader...), "\r\n"...)
-	h = append(h, r.header...)
+	h = append(append(h, c.t.header...), r.header...)
 	if r.body != nil {
-		h = append(strconv.AppendInt(append(h, "Content-Length: "...), int64(len(r.body)), 10), "\r\n"...)
+		h = append(strconv.AppendInt(append(h, "Content-Length: "...), r.length(), 10), "\r\n"...)
 	}
 	c.head = append(h, "\r\n"...)
-	bufs := net.Buffers{c.head, r.body}
+	bufs := net.Buffers{c.head}
+	for range max(1, r.times) {
+		bufs = append(bufs, r.body)
+	}
 	c.status = 0
 	if _, err := bufs.WriteTo(c.c); err != nil {
 		return 0, err

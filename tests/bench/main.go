@@ -2,7 +2,7 @@
 // physical work, without authentication and metadata. One load generator sends both the same pre-signed requests
 // at the same concurrency, in turn (A B A B); what is printed are medians and ratios. It never asserts times.
 //
-//	go run ./tests/bench [-quick] [-only put4k,list] [-rounds 3] [-dir DIR]
+//	go run ./tests/bench [-quick] [-only put4k,list] [-rounds 3] [-dir DIR] [-against BINARY]
 package main
 
 import (
@@ -17,10 +17,11 @@ import (
 
 // options are the flags.
 type options struct {
-	quick  bool
-	only   string
-	rounds int
-	dir    string
+	quick   bool
+	only    string
+	rounds  int
+	dir     string
+	against string
 }
 
 func main() {
@@ -32,6 +33,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "names of the rows to measure, comma-separated; empty: all of "+strings.Join(rowNames(), ","))
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each row")
 	flag.StringVar(&o.dir, "dir", "", "directory for the data, on the disk to be measured; empty: a temporary one")
+	flag.StringVar(&o.against, "against", "", "another build of trivium, which the rows of WebDAV and of the native API measure too")
 	testing.Init() // the rows in memory run as benchmarks do
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

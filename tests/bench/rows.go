@@ -53,6 +53,11 @@ func rows() []row {
 		{"range", (*bench).rowRange},
 		{"complete", (*bench).rowComplete},
 		{"delete", (*bench).rowDelete},
+		{"davput", (*bench).rowDavPut},
+		{"davlarge", (*bench).rowDavLarge},
+		{"davfolder", (*bench).rowDavFolder},
+		{"native4k", (*bench).rowNativeSmall},
+		{"native64m", (*bench).rowNativeLarge},
 		{"uploads", (*bench).rowUploads},
 		{"overload", (*bench).rowOverload},
 		{"code", (*bench).rowCode},
@@ -77,11 +82,16 @@ func (b *bench) pick(full, quick int) int {
 	return full
 }
 
-// compare runs one measurement on the server and on the floors in turn and prints a figure for each floor.
+// compare is contrast for the server and its floors.
 func (b *bench) compare(f figure, floors []target, one func(t target, round int) (float64, error)) error {
-	values := map[string][]float64{}
+	return b.contrast(f, append([]target{b.trivium()}, floors...), one)
+}
+
+// contrast runs one measurement on all targets in turn and prints the figure of the first beside each of the others.
+func (b *bench) contrast(f figure, all []target, one func(t target, round int) (float64, error)) error {
+	values, floors := map[string][]float64{}, all[1:]
 	for round := range b.rounds {
-		for _, t := range append([]target{b.trivium()}, floors...) {
+		for _, t := range all {
 			v, err := one(t, round)
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
@@ -89,7 +99,7 @@ func (b *bench) compare(f figure, floors []target, one func(t target, round int)
 			values[t.name] = append(values[t.name], v)
 		}
 	}
-	f.value = median(values["trivium"])
+	f.value = median(values[all[0].name])
 	for _, t := range floors {
 		f.floor, f.base = t.name, median(values[t.name])
 		b.table.print(f)

@@ -22,6 +22,8 @@ import (
 const (
 	accessKey = "BENCHKEY000000000001"
 	secretKey = "bench-secret-key-00000000000000000000001"
+	userName  = "bench"
+	password  = "bench-password-0000001"
 	// hostHeader is the name all requests go to, so that one signature is good for every server.
 	hostHeader = "bench.test"
 	bucket     = "bench"
@@ -34,6 +36,7 @@ type bench struct {
 	dir    string
 	binary string
 	server *server
+	before *server // of another build; nil: there is none
 	floor  target
 	bare   *exec.Cmd
 	signer *s3client.Client
@@ -66,11 +69,22 @@ func newBench(ctx context.Context, o options, dir string) (*bench, error) {
 	if err == nil {
 		err = b.server.api.CreateBucket(ctx, bucket)
 	}
+	if err == nil && o.against != "" {
+		err = b.startBefore()
+	}
 	if err != nil {
 		b.stop()
 		return nil, err
 	}
 	return b, nil
+}
+
+// startBefore starts the server of another build.
+func (b *bench) startBefore() (err error) {
+	if b.before, err = b.launch(b.against, filepath.Join(b.dir, "before")); err != nil {
+		return err
+	}
+	return b.before.api.CreateBucket(b.ctx, bucket)
 }
 
 // startFloor starts this program as a floor.
@@ -114,7 +128,8 @@ func (b *bench) launch(binary, data string) (*server, error) {
 		Endpoint: "http://" + s.addr, Access: accessKey, Secret: secretKey, HTTP: &http.Client{Timeout: 10 * time.Minute},
 	}
 	s.cmd = exec.CommandContext(b.ctx, binary, "serve", "--data", data, "--listen", s.addr, "--log-level", "warn")
-	s.cmd.Env = append(os.Environ(), "TRIVIUM_ROOT_ACCESS_KEY="+accessKey, "TRIVIUM_ROOT_SECRET_KEY="+secretKey)
+	s.cmd.Env = append(os.Environ(), "TRIVIUM_ROOT_ACCESS_KEY="+accessKey, "TRIVIUM_ROOT_SECRET_KEY="+secretKey,
+		"TRIVIUM_ROOT_USER="+userName, "TRIVIUM_ROOT_PASSWORD="+password)
 	s.cmd.Stderr = os.Stderr
 	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
@@ -160,11 +175,13 @@ func (b *bench) stop() {
 		_ = b.bare.Process.Kill()
 		_ = b.bare.Wait()
 	}
-	if b.server == nil {
-		return
-	}
-	if err := b.server.end(); err != nil {
-		fmt.Fprintln(os.Stderr, "bench: stop:", err)
+	for _, s := range []*server{b.server, b.before} {
+		if s == nil {
+			continue
+		}
+		if err := s.end(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: stop:", err)
+		}
 	}
 }
 
