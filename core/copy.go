@@ -52,7 +52,7 @@ func (se *Session) copyWithSum(ctx context.Context, src, dst Path, opts *CopyOpt
 	}
 	b, err := se.writable(ctx, dst) // nothing is read for a copy that is not allowed
 	if err == nil && opts.Checksum != "" {
-		err = se.expectWrite(ctx, b, dst.Key, &opts.Put) // nor for one that its conditions forbid
+		err = se.expectWrite(ctx, b, dst.Key, -1, &opts.Put) // nor for one that its conditions forbid
 	}
 	if err != nil {
 		return PutResult{}, err

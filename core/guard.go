@@ -108,21 +108,39 @@ func (w guarding) state(ctx context.Context, b Bucket, key string) ([]Lock, stri
 
 // over returns the locks that a key is under: its own, and deep ones above it, the nearest first.
 func (w guarding) over(ctx context.Context, bucketID int64, key string) ([]Lock, error) {
+	chain, err := w.chain(ctx, bucketID, key)
+	return under(chain, key), err
+}
+
+// chain returns the locks at a key and at all that is above it, the nearest first. Few buckets have a lock at all: one
+// look at the bucket spares a look at each of these places, since the writer of all buckets waits for them.
+func (w guarding) chain(ctx context.Context, bucketID int64, key string) ([]Lock, error) {
+	some, err := w.tx.LocksIn(ctx, bucketID, "", 1)
+	if err != nil || len(some) == 0 {
+		return nil, err
+	}
 	var all []Lock
 	for at := key; ; at = above(at) {
 		locks, err := w.tx.LocksAt(ctx, bucketID, at)
 		if err != nil {
 			return nil, err
 		}
-		for _, l := range locks {
-			if l.Expiry > w.now && (l.Deep || at == key) {
-				all = append(all, l)
-			}
-		}
+		all = append(all, slices.DeleteFunc(locks, func(l Lock) bool { return l.Expiry <= w.now })...)
 		if at == "" {
 			return all, nil
 		}
 	}
+}
+
+// under returns, of the locks of a chain, those that a key of it is under.
+func under(chain []Lock, key string) []Lock {
+	var all []Lock
+	for _, l := range chain {
+		if l.Key == key || l.Deep && len(l.Key) < len(key) {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 // above returns the key of the folder that a key is in; "" is the bucket.
@@ -158,10 +176,17 @@ func locked(b Bucket, key string) error {
 
 // member is write for a key that comes or goes: that changes its folder too (§7.4).
 func (w guarding) member(ctx context.Context, b Bucket, key string) error {
-	if err := w.write(ctx, b, key); err != nil || key == "" {
+	if w.se.guard == nil {
+		return nil
+	}
+	chain, err := w.chain(ctx, b.ID, key)
+	if err != nil {
 		return err
 	}
-	return w.write(ctx, b, above(key))
+	if err := w.oneOf(b, under(chain, key)); err != nil || key == "" {
+		return err
+	}
+	return w.oneOf(b, under(chain, above(key)))
 }
 
 // put is write for a key that is there, and member for one that is not.

@@ -11,32 +11,43 @@ import (
 // there already may be written again: a folder of its name, which S3 can make, it hides as before.
 func treeCheck(ctx context.Context, tx MetaTx, bucketID int64, key string) error {
 	name := strings.TrimSuffix(key, "/")
+	_, there, err := liveEntry(ctx, tx, bucketID, name)
+	if err != nil {
+		return err
+	}
+	if name == key {
+		return treeCheckFile(ctx, tx, bucketID, key, there)
+	}
+	if err := folderAbove(ctx, tx, bucketID, name); err != nil || !there {
+		return err
+	}
+	return Errorf(Conflict, key, "a file has that name")
+}
+
+// treeCheckFile is treeCheck for a file, of which the caller knows whether it is there.
+func treeCheckFile(ctx context.Context, tx MetaTx, bucketID int64, key string, there bool) error {
+	if err := folderAbove(ctx, tx, bucketID, key); err != nil || there {
+		return err
+	}
+	clash, err := folderExists(ctx, tx, bucketID, key)
+	if err == nil && clash {
+		return Errorf(Conflict, key, "a folder has that name")
+	}
+	return err
+}
+
+// folderAbove returns Conflict unless the folder that name lies in exists, and none of its path is a file.
+func folderAbove(ctx context.Context, tx MetaTx, bucketID int64, name string) error {
 	if err := noFileAbove(ctx, tx, bucketID, name); err != nil {
 		return err
 	}
-	if i := strings.LastIndexByte(name, '/'); i > 0 {
-		there, err := folderExists(ctx, tx, bucketID, name[:i])
-		if err != nil {
-			return err
-		}
-		if !there {
-			return Errorf(Conflict, key, "the folder %s does not exist", name[:i])
-		}
+	i := strings.LastIndexByte(name, '/')
+	if i <= 0 {
+		return nil
 	}
-	if name != key {
-		_, clash, err := liveEntry(ctx, tx, bucketID, name)
-		if err == nil && clash {
-			return Errorf(Conflict, key, "a file has that name")
-		}
-		return err
-	}
-	_, there, err := liveEntry(ctx, tx, bucketID, name)
-	if err != nil || there {
-		return err
-	}
-	clash, err := folderExists(ctx, tx, bucketID, name)
-	if err == nil && clash {
-		return Errorf(Conflict, key, "a folder has that name")
+	there, err := folderExists(ctx, tx, bucketID, name[:i])
+	if err == nil && !there {
+		err = Errorf(Conflict, name, "the folder %s does not exist", name[:i])
 	}
 	return err
 }
