@@ -273,6 +273,9 @@ func (se *Session) listRoot(ctx context.Context, after string, limit int) ([]Tre
 	return nodes, more, nil
 }
 
+// leastFolderRead is how many keys are read at once where less is missing: some of them may not be shown.
+const leastFolderRead = 16
+
 // folderList is one run of ListFolder.
 type folderList struct {
 	s      *Service
@@ -286,7 +289,7 @@ type folderList struct {
 
 // run reads pages of keys until there are enough nodes, then adds the packages that have no key.
 func (l *folderList) run(ctx context.Context) error {
-	q := ListQuery{BucketID: l.bucket.ID, Prefix: l.prefix, Delimiter: "/", Limit: 1000}
+	q := ListQuery{BucketID: l.bucket.ID, Prefix: l.prefix, Delimiter: "/"}
 	if l.after != "" {
 		q.From = l.prefix + l.after
 		if strings.HasSuffix(l.after, "/") {
@@ -294,6 +297,7 @@ func (l *folderList) run(ctx context.Context) error {
 		}
 	}
 	for done := false; !done && len(l.nodes) <= l.limit; {
+		q.Limit = min(max(l.limit+1-len(l.nodes), leastFolderRead), maxPage)
 		var nodes []TreeNode
 		var next ListQuery
 		err := l.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
@@ -304,7 +308,12 @@ func (l *folderList) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		l.nodes, done, q = append(l.nodes, nodes...), next.Limit == 0, next
+		if l.nodes == nil {
+			l.nodes = nodes // one page suffices mostly
+		} else {
+			l.nodes = append(l.nodes, nodes...)
+		}
+		done, q = next.Limit == 0, next
 	}
 	if l.prefix == "" {
 		if err := l.addPackages(ctx); err != nil {
@@ -323,9 +332,10 @@ func (l *folderList) page(ctx context.Context, tx MetaTx, q ListQuery) ([]TreeNo
 	if err != nil {
 		return nil, q, err
 	}
-	var nodes []TreeNode
+	nodes := make([]TreeNode, 0, len(items))
 	next := q
-	for _, it := range items {
+	for i := range items {
+		it := &items[i]
 		n, shown, err := l.node(ctx, tx, it)
 		if err != nil {
 			return nil, q, err
@@ -346,7 +356,7 @@ func (l *folderList) page(ctx context.Context, tx MetaTx, q ListQuery) ([]TreeNo
 }
 
 // node makes a node of an item, unless a tree does not show it.
-func (l *folderList) node(ctx context.Context, tx MetaTx, it ListItem) (TreeNode, bool, error) {
+func (l *folderList) node(ctx context.Context, tx MetaTx, it *ListItem) (TreeNode, bool, error) {
 	if it.CommonPrefix == "" {
 		name := it.Entry.Key[len(l.prefix):]
 		past := name > l.after && showable(name) && isLive(&it.Entry, l.s.now())
