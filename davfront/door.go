@@ -56,6 +56,7 @@ type route struct {
 type door struct {
 	cfg    Config
 	routes map[string]route
+	live   []live // properties
 	// documents is the memory for XML bodies and their trees: no number of requests may make the process grow.
 	documents *semaphore.Weighted
 }
@@ -65,7 +66,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &door{cfg: cfg, documents: semaphore.NewWeighted(documentMemory), routes: map[string]route{
+	return &door{cfg: cfg, live: liveProperties(), documents: semaphore.NewWeighted(documentMemory), routes: map[string]route{
 		http.MethodOptions: {op: "Options", run: options, open: true},
 		http.MethodGet:     {op: "Get", run: get, public: true},
 		http.MethodHead:    {op: "Head", run: get, public: true},

@@ -1,6 +1,7 @@
 package davfront
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -125,7 +126,7 @@ func (r *request) fail(ctx context.Context, err error) {
 		w.WriteHeader(e.status)
 		return
 	}
-	var b strings.Builder
+	var b bytes.Buffer
 	b.WriteString(xmlHead + `<D:error xmlns:D="DAV:" xmlns:t="urn:trivium">`)
 	if e.condition != "" {
 		b.WriteString("<D:" + e.condition + ">")
@@ -139,7 +140,7 @@ func (r *request) fail(ctx context.Context, err error) {
 	b.WriteString("<t:message>")
 	davxml.Escape(&b, clean(e.msg))
 	b.WriteString("</t:message></D:error>\n")
-	writeXML(w, e.status, b.String())
+	writeXML(w, e.status, b.Bytes())
 }
 
 // errorName is what the log calls an error: the condition, or the status in words.
@@ -154,11 +155,11 @@ func errorName(e *refusal) string {
 const xmlHead = `<?xml version="1.0" encoding="utf-8"?>` + "\n"
 
 // writeXML answers with a whole document. That the client is gone is seen by whoever looks at the connection next.
-func writeXML(w http.ResponseWriter, status int, text string) {
+func writeXML(w http.ResponseWriter, status int, text []byte) {
 	h := w.Header()
 	h.Set("Content-Type", `application/xml; charset="utf-8"`)
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(text))
+	_, _ = w.Write(text)
 }

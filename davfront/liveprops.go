@@ -1,6 +1,7 @@
 package davfront
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -21,9 +22,36 @@ const (
 type live struct {
 	name davxml.Name
 	// write writes the value as an element's content; false: the resource does not have the property.
-	write func(b *strings.Builder, x *resource) bool
+	write func(b *bytes.Buffer, x *resource) bool
 	// asked: it is not part of allprop. settable: a client may set it.
 	asked, settable bool
+
+	open, end, empty string // its element
+}
+
+// element writes the property, if x has it, and tells whether it has.
+func (p *live) element(b *bytes.Buffer, x *resource) bool {
+	begin := b.Len()
+	b.WriteString(p.open)
+	value := b.Len()
+	switch there := p.write(b, x); {
+	case !there:
+		b.Truncate(begin)
+		return false
+	case b.Len() == value:
+		b.Truncate(begin)
+		b.WriteString(p.empty)
+	default:
+		b.WriteString(p.end)
+	}
+	return true
+}
+
+// of tells whether x has the property. What is in b stays.
+func (p *live) of(b *bytes.Buffer, x *resource) bool {
+	begin := b.Len()
+	defer b.Truncate(begin)
+	return p.write(b, x)
 }
 
 // resource is what properties are asked of.
@@ -40,7 +68,7 @@ type quota struct{ used, available int64 }
 // liveProperties are in the order of their answer.
 func liveProperties() []live {
 	dav := func(local string) davxml.Name { return davxml.Name{Space: davxml.DAV, Local: local} }
-	return []live{
+	all := []live{
 		{name: dav("resourcetype"), write: resourceType},
 		{name: dav("displayname"), write: displayName, settable: true},
 		{name: dav("getcontentlength"), write: contentLength},
@@ -56,16 +84,25 @@ func liveProperties() []live {
 		{name: davxml.Name{Space: microsoft, Local: "Win32LastModifiedTime"}, write: clientTime, settable: true},
 		{name: davxml.Name{Space: owncloud, Local: "checksums"}, write: checksums, asked: true},
 	}
+	for i := range all {
+		p := &all[i]
+		tag, declare := "D:"+p.name.Local, ""
+		if p.name.Space != davxml.DAV {
+			tag, declare = "n:"+p.name.Local, ` xmlns:n="`+p.name.Space+`"`
+		}
+		p.open, p.end, p.empty = "<"+tag+declare+">", "</"+tag+">", "<"+tag+declare+"/>"
+	}
+	return all
 }
 
-func resourceType(b *strings.Builder, x *resource) bool {
+func resourceType(b *bytes.Buffer, x *resource) bool {
 	if x.Folder {
 		b.WriteString("<D:collection/>")
 	}
 	return true
 }
 
-func displayName(b *strings.Builder, x *resource) bool {
+func displayName(b *bytes.Buffer, x *resource) bool {
 	name := x.Name()
 	if x.Path.Bucket == "" {
 		name = "Trivium"
@@ -74,7 +111,7 @@ func displayName(b *strings.Builder, x *resource) bool {
 	return true
 }
 
-func contentLength(b *strings.Builder, x *resource) bool {
+func contentLength(b *bytes.Buffer, x *resource) bool {
 	if !x.Folder {
 		b.WriteString(strconv.FormatInt(x.Entry.Version.Size, 10))
 	}
@@ -84,7 +121,7 @@ func contentLength(b *strings.Builder, x *resource) bool {
 // defaultType is for content of which nobody said what it is.
 const defaultType = "application/octet-stream"
 
-func contentType(b *strings.Builder, x *resource) bool {
+func contentType(b *bytes.Buffer, x *resource) bool {
 	if x.Folder {
 		return false
 	}
@@ -99,15 +136,17 @@ func typeOf(v *core.Version) string {
 	return v.Attrs.ContentType
 }
 
-func contentLanguage(b *strings.Builder, x *resource) bool {
+func contentLanguage(b *bytes.Buffer, x *resource) bool {
 	language := x.Entry.Version.Attrs.ContentLanguage
 	davxml.Escape(b, language)
 	return !x.Folder && language != ""
 }
 
-func entityTag(b *strings.Builder, x *resource) bool {
+func entityTag(b *bytes.Buffer, x *resource) bool {
 	if !x.Folder {
-		davxml.Escape(b, `"`+x.Entry.Version.ETag+`"`)
+		b.WriteString("&quot;")
+		davxml.Escape(b, x.Entry.Version.ETag)
+		b.WriteString("&quot;")
 	}
 	return !x.Folder
 }
@@ -124,30 +163,36 @@ func modified(n *core.TreeNode) int64 {
 	return n.Bucket.CreateTime
 }
 
-func lastModified(b *strings.Builder, x *resource) bool {
-	b.WriteString(httpTime(modified(x.TreeNode)))
+func lastModified(b *bytes.Buffer, x *resource) bool {
+	writeTime(b, modified(x.TreeNode), http.TimeFormat)
 	return x.Path.Bucket != ""
 }
 
-func creationDate(b *strings.Builder, x *resource) bool {
+func creationDate(b *bytes.Buffer, x *resource) bool {
 	ns := x.CreateTime
 	if ns == 0 {
 		ns = x.Bucket.CreateTime
 	}
-	b.WriteString(time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05Z"))
+	writeTime(b, ns, "2006-01-02T15:04:05Z")
 	return x.Path.Bucket != ""
 }
 
-func supportedLock(b *strings.Builder, x *resource) bool {
+// writeTime writes ns since 1970.
+func writeTime(b *bytes.Buffer, ns int64, layout string) {
+	b.Write(time.Unix(0, ns).UTC().AppendFormat(b.AvailableBuffer(), layout))
+}
+
+const lockEntries = "<D:lockentry><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>" +
+	"<D:lockentry><D:lockscope><D:shared/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>"
+
+func supportedLock(b *bytes.Buffer, x *resource) bool {
 	if x.Path.Bucket != "" {
-		for _, scope := range []string{"exclusive", "shared"} {
-			b.WriteString("<D:lockentry><D:lockscope><D:" + scope + "/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>")
-		}
+		b.WriteString(lockEntries)
 	}
 	return true
 }
 
-func lockDiscovery(b *strings.Builder, x *resource) bool {
+func lockDiscovery(b *bytes.Buffer, x *resource) bool {
 	for i := range x.locks {
 		l := &x.locks[i]
 		folder := l.Key != x.Path.Key || x.Folder
@@ -158,7 +203,7 @@ func lockDiscovery(b *strings.Builder, x *resource) bool {
 
 // writeLock writes an activelock (RFC 4918 §14.1). root is the address that was locked. What is left of its time is
 // told in whole seconds, rounded up.
-func writeLock(b *strings.Builder, l *core.Lock, now time.Time, root string) {
+func writeLock(b *bytes.Buffer, l *core.Lock, now time.Time, root string) {
 	scope, deep := "exclusive", "0"
 	if l.Shared {
 		scope = "shared"
@@ -174,7 +219,7 @@ func writeLock(b *strings.Builder, l *core.Lock, now time.Time, root string) {
 	b.WriteString("</D:href></D:lockroot></D:activelock>")
 }
 
-func quotaUsed(b *strings.Builder, x *resource) bool {
+func quotaUsed(b *bytes.Buffer, x *resource) bool {
 	if x.quota == nil || !x.Folder {
 		return false
 	}
@@ -182,7 +227,7 @@ func quotaUsed(b *strings.Builder, x *resource) bool {
 	return true
 }
 
-func quotaAvailable(b *strings.Builder, x *resource) bool {
+func quotaAvailable(b *bytes.Buffer, x *resource) bool {
 	if x.quota == nil || !x.Folder || x.quota.available < 0 {
 		return false
 	}
@@ -190,16 +235,16 @@ func quotaAvailable(b *strings.Builder, x *resource) bool {
 	return true
 }
 
-func clientTime(b *strings.Builder, x *resource) bool {
+func clientTime(b *bytes.Buffer, x *resource) bool {
 	if !x.HasEntry || x.Entry.Version.MTime == core.NoTime {
 		return false
 	}
-	b.WriteString(time.Unix(0, x.Entry.Version.MTime).UTC().Format(http.TimeFormat))
+	writeTime(b, x.Entry.Version.MTime, http.TimeFormat)
 	return true
 }
 
 // checksums tells the MD5 in the way of ownCloud; rclone and others compare files by it.
-func checksums(b *strings.Builder, x *resource) bool {
+func checksums(b *bytes.Buffer, x *resource) bool {
 	etag := x.Entry.Version.ETag
 	if x.Folder || len(etag) != 32 || strings.Contains(etag, "-") {
 		return false

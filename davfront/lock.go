@@ -1,6 +1,7 @@
 package davfront
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 
@@ -71,11 +72,11 @@ func (r *request) lockError(err error) error {
 
 // writeLocked answers with the lock.
 func writeLocked(w http.ResponseWriter, r *request, l *core.Lock, status int) {
-	var b strings.Builder
+	var b bytes.Buffer
 	b.WriteString(xmlHead + `<D:prop xmlns:D="DAV:"><D:lockdiscovery>`)
 	writeLock(&b, l, r.door.cfg.Now(), href(core.Path{Bucket: r.at.Bucket, Key: l.Key}, r.at.slash && l.Key == r.at.Key))
 	b.WriteString("</D:lockdiscovery></D:prop>\n")
-	writeXML(w, status, b.String())
+	writeXML(w, status, b.Bytes())
 }
 
 // unlock ends a lock (§9.11).

@@ -1,6 +1,7 @@
 package davfront
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"slices"
@@ -88,17 +89,25 @@ type multistatus struct {
 	se      *core.Session
 	q       davxml.Propfind
 	live    []live
+	shown   []bool  // which of live are wanted where they are there
+	there   []bool  // which of live the last answer has
+	named   []named // what an answer tells to be missing
 	now     time.Time
-	brief   bool // leave out what is missing
-	buf     strings.Builder
+	buf     bytes.Buffer
 	quotas  map[string]*quota // by bucket; nil: nobody asked
 	locking bool              // there may be locks
 }
 
+// named is a property that a client has named.
+type named struct {
+	name davxml.Name
+	live int // its place in multistatus.live; -1: it is none of those
+}
+
 // newMultistatus looks up what holds for all answers.
 func newMultistatus(ctx context.Context, w http.ResponseWriter, r *request, se *core.Session, q davxml.Propfind) (*multistatus, error) {
-	m := &multistatus{w: w, se: se, q: q, live: liveProperties(), now: r.door.cfg.Now()}
-	m.brief = strings.EqualFold(r.Header.Get("Brief"), "t") || strings.Contains(r.Header.Get("Prefer"), "return=minimal")
+	m := &multistatus{w: w, se: se, q: q, live: r.door.live, now: r.door.cfg.Now()}
+	m.choose(strings.EqualFold(r.Header.Get("Brief"), "t") || strings.Contains(r.Header.Get("Prefer"), "return=minimal"))
 	if m.asks("quota-used-bytes") || m.asks("quota-available-bytes") || q.Names {
 		m.quotas = make(map[string]*quota)
 	}
@@ -109,6 +118,24 @@ func newMultistatus(ctx context.Context, w http.ResponseWriter, r *request, se *
 	var err error
 	m.locking, err = se.AnyLocks(ctx, r.at.Bucket)
 	return m, err
+}
+
+// choose settles what each answer is made of. brief: what is missing is left out.
+func (m *multistatus) choose(brief bool) {
+	wanted := m.q.Props
+	if m.q.All {
+		wanted = m.q.Include
+	}
+	m.shown, m.there = make([]bool, len(m.live)), make([]bool, len(m.live))
+	for i := range m.live {
+		p := &m.live[i]
+		m.shown[i] = m.q.All && !p.asked || slices.Contains(wanted, p.name)
+	}
+	for _, name := range wanted {
+		if !brief {
+			m.named = append(m.named, named{name, slices.IndexFunc(m.live, func(p live) bool { return p.name == name })})
+		}
+	}
 }
 
 // asks tells whether a property of WebDAV is named.
@@ -137,8 +164,7 @@ func (m *multistatus) flush(n int) error {
 	if m.buf.Len() <= n {
 		return nil
 	}
-	_, err := m.w.Write([]byte(m.buf.String()))
-	m.buf.Reset()
+	_, err := m.buf.WriteTo(m.w)
 	return err
 }
 
@@ -219,53 +245,29 @@ func (m *multistatus) response(at string, x *resource, dead []core.Property) {
 	b.WriteString("<D:response><D:href>")
 	davxml.Escape(b, at)
 	b.WriteString("</D:href>")
-	switch {
-	case m.q.Names:
+	if m.q.Names {
 		m.names(x, dead)
-	case m.q.All:
-		m.found(x, dead, func(p *live) bool { return !p.asked || slices.Contains(m.q.Include, p.name) }, nil)
-		m.missing(x, dead, m.q.Include)
-	default:
-		wanted := func(p *live) bool { return slices.Contains(m.q.Props, p.name) }
-		m.found(x, dead, wanted, m.q.Props)
-		m.missing(x, dead, m.q.Props)
+	} else {
+		m.found(x, dead)
+		m.missing(dead)
 	}
 	b.WriteString("</D:response>")
 }
 
-// found writes the properties that there are: of the live ones those that are wanted, of the dead ones those in only,
-// or all where that is nil.
-func (m *multistatus) found(x *resource, dead []core.Property, wanted func(*live) bool, only []davxml.Name) {
+// found writes the wanted properties that there are.
+func (m *multistatus) found(x *resource, dead []core.Property) {
 	b := &m.buf
 	b.WriteString("<D:propstat><D:prop>")
 	for i := range m.live {
-		if p := &m.live[i]; wanted(p) && !has(dead, p.name) {
-			writeLive(b, p, x)
-		}
+		p := &m.live[i]
+		m.there[i] = m.shown[i] && !has(dead, p.name) && p.element(b, x)
 	}
 	for _, p := range dead {
-		if only == nil || slices.Contains(only, davxml.Name(p.Name)) {
+		if m.q.All || slices.Contains(m.q.Props, davxml.Name(p.Name)) {
 			b.WriteString(p.Value)
 		}
 	}
 	b.WriteString("</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>")
-}
-
-// writeLive writes a live property, if x has it.
-func writeLive(b *strings.Builder, p *live, x *resource) {
-	var value strings.Builder
-	if !p.write(&value, x) {
-		return
-	}
-	tag, declare := "D:"+p.name.Local, ""
-	if p.name.Space != davxml.DAV {
-		tag, declare = "n:"+p.name.Local, ` xmlns:n="`+p.name.Space+`"`
-	}
-	if value.Len() == 0 {
-		b.WriteString("<" + tag + declare + "/>")
-		return
-	}
-	b.WriteString("<" + tag + declare + ">" + value.String() + "</" + tag + ">")
 }
 
 // has tells whether there is a dead property of that name.
@@ -273,33 +275,23 @@ func has(dead []core.Property, name davxml.Name) bool {
 	return slices.ContainsFunc(dead, func(p core.Property) bool { return davxml.Name(p.Name) == name })
 }
 
-// missing writes which of the wanted properties there are not.
-func (m *multistatus) missing(x *resource, dead []core.Property, wanted []davxml.Name) {
-	if m.brief {
-		return
-	}
+// missing writes which of the named properties there are not, after found.
+func (m *multistatus) missing(dead []core.Property) {
 	b := &m.buf
 	some := false
-	for _, name := range wanted {
-		if has(dead, name) || m.hasLive(x, name) {
+	for _, n := range m.named {
+		if n.live >= 0 && m.there[n.live] || has(dead, n.name) {
 			continue
 		}
 		if !some {
 			b.WriteString("<D:propstat><D:prop>")
 			some = true
 		}
-		davxml.Empty(b, name)
+		davxml.Empty(b, n.name)
 	}
 	if some {
 		b.WriteString("</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>")
 	}
-}
-
-// hasLive tells whether x has a live property.
-func (m *multistatus) hasLive(x *resource, name davxml.Name) bool {
-	i := slices.IndexFunc(m.live, func(p live) bool { return p.name == name })
-	var b strings.Builder
-	return i >= 0 && m.live[i].write(&b, x)
 }
 
 // names writes the names of all properties.
@@ -307,7 +299,7 @@ func (m *multistatus) names(x *resource, dead []core.Property) {
 	b := &m.buf
 	b.WriteString("<D:propstat><D:prop>")
 	for i := range m.live {
-		if p := &m.live[i]; !has(dead, p.name) && m.hasLive(x, p.name) {
+		if p := &m.live[i]; !has(dead, p.name) && p.of(b, x) {
 			davxml.Empty(b, p.name)
 		}
 	}

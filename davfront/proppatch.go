@@ -1,6 +1,7 @@
 package davfront
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"strconv"
@@ -119,8 +120,8 @@ func (p *patching) time(c davxml.Change, bucket bool) bool {
 }
 
 // answer writes the outcome: of a refused whole the bad properties have 403 or 409, and all others 424.
-func (p *patching) answer(at string) string {
-	var b strings.Builder
+func (p *patching) answer(at string) []byte {
+	var b bytes.Buffer
 	b.WriteString(xmlHead + `<D:multistatus xmlns:D="DAV:"><D:response><D:href>`)
 	davxml.Escape(&b, at)
 	b.WriteString("</D:href>")
@@ -132,11 +133,11 @@ func (p *patching) answer(at string) string {
 		propstat(&b, good, http.StatusFailedDependency, "")
 	}
 	b.WriteString("</D:response></D:multistatus>\n")
-	return b.String()
+	return b.Bytes()
 }
 
 // propstat writes what became of some properties.
-func propstat(b *strings.Builder, names []davxml.Name, status int, condition string) {
+func propstat(b *bytes.Buffer, names []davxml.Name, status int, condition string) {
 	if len(names) == 0 {
 		return
 	}

@@ -1,6 +1,6 @@
 package davxml
 
-import "strings"
+import "bytes"
 
 // Propfind says which properties a client asks for (RFC 4918 §14.20).
 type Propfind struct {
@@ -138,7 +138,7 @@ func ParseLockinfo(body []byte) (Lockinfo, error) {
 }
 
 // Empty writes an empty element of that name, which stands for itself.
-func Empty(b *strings.Builder, n Name) {
+func Empty(b *bytes.Buffer, n Name) {
 	switch n.Space {
 	case DAV:
 		b.WriteString("<D:" + n.Local + "/>")

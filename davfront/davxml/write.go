@@ -1,8 +1,8 @@
 package davxml
 
 import (
+	"bytes"
 	"slices"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -10,7 +10,7 @@ import (
 // that was in scope is an attribute of it. Prefixes are the client's. Of what has more than MaxFragment bytes only a
 // beginning is written, which is longer than that and no element.
 func Fragment(n *Node) string {
-	var b strings.Builder
+	var b bytes.Buffer
 	w := fragments{b: &b}
 	w.element(n, n.Lang)
 	return b.String()
@@ -18,7 +18,7 @@ func Fragment(n *Node) string {
 
 // fragments writes elements.
 type fragments struct {
-	b     *strings.Builder
+	b     *bytes.Buffer
 	scope []binding
 }
 
@@ -104,9 +104,13 @@ func (w *fragments) need(prefix, space string) {
 
 // Escape writes text as content of an element or of an attribute in double quotes. What XML 1.0 cannot carry becomes
 // U+FFFD.
-func Escape(b *strings.Builder, s string) {
+func Escape(b *bytes.Buffer, s string) {
 	last := 0
 	for i := 0; i < len(s); {
+		if plain(s[i]) {
+			i++
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(s[i:])
 		repl := ""
 		switch {
@@ -132,4 +136,9 @@ func Escape(b *strings.Builder, s string) {
 		i += size
 	}
 	b.WriteString(s[last:])
+}
+
+// plain tells whether a byte is a character that is written as it is.
+func plain(c byte) bool {
+	return c >= ' ' && c < utf8.RuneSelf && c != '<' && c != '>' && c != '&' && c != '"'
 }
