@@ -28,6 +28,7 @@ type generation struct {
 	users   limited[string, User]         // by name
 	nobody  limited[string, struct{}]     // names of no user: they answer as fast as those that are known
 	buckets limited[string, *bucketState]
+	names   limited[int64, string] // of buckets, by id
 	docs    documents
 	callers limited[caller, bool] // whether they may still act
 }

@@ -104,7 +104,7 @@ func TestRangeClip(t *testing.T) {
 		{-1, 0, 0, 0, 0},
 	}
 	for _, c := range cases {
-		off, n, err := Range{First: c.first, Last: c.last}.clip(c.size)
+		off, n, err := Range{First: c.first, Last: c.last}.Clip(c.size)
 		if off != c.wantOff || n != c.wantBytes || (err != nil) != (c.wantBytes == 0) {
 			t.Errorf("Range{%d, %d} of %d bytes = %d+%d, %v, want %d+%d",
 				c.first, c.last, c.size, off, n, err, c.wantOff, c.wantBytes)

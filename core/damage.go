@@ -27,6 +27,12 @@ func (m watchedMeta) Lookup(ctx context.Context, bucketID int64, key string, wit
 	return found, m.s.sawDamage(err)
 }
 
+// LookupID implements MetaStore.
+func (m watchedMeta) LookupID(ctx context.Context, objectID int64, withContent bool) (Found, error) {
+	found, err := m.MetaStore.LookupID(ctx, objectID, withContent)
+	return found, m.s.sawDamage(err)
+}
+
 // sawDamage passes err on and remembers the first one that tells of a damaged store. Rows that a reader lost to an
 // overwrite are no damage, and the content of one object says nothing about the rest.
 func (s *Service) sawDamage(err error) error {

@@ -29,33 +29,6 @@ func (se *Session) located(ctx context.Context, id int64, opts MemberOptions, wo
 	}
 }
 
-// OpenMember opens the object of that id, wherever it is, as OpenObject does. Errors: those of OpenObject; NoSuchKey
-// also where the caller has no right on its bucket at all; Conflict for an unfinished native upload.
-func (se *Session) OpenMember(ctx context.Context, id int64, opts GetOptions) (r *Reader, err error) {
-	opts.ObjectID = id
-	err = se.located(ctx, id, MemberOptions{Need: AccessRead, Hidden: opts.VersionID != ""}, func(m *Member) error {
-		if m.Unfinished && opts.VersionID == "" {
-			return unfinished(m.Path)
-		}
-		r, err = se.OpenObject(ctx, m.Bucket, m.Entry.Key, opts)
-		return err
-	})
-	return r, err
-}
-
-// StatMember is OpenMember without the content.
-func (se *Session) StatMember(ctx context.Context, id int64, opts GetOptions) (o Object, err error) {
-	opts.ObjectID = id
-	err = se.located(ctx, id, MemberOptions{Need: AccessRead, Hidden: opts.VersionID != ""}, func(m *Member) error {
-		if m.Unfinished && opts.VersionID == "" {
-			return unfinished(m.Path)
-		}
-		o, err = se.StatObject(ctx, m.Bucket, m.Entry.Key, opts)
-		return err
-	})
-	return o, err
-}
-
 // MoveMember moves the object of that id to a path of a package, as MoveObject does. Errors: NoSuchKey, NotFound for
 // the package, both also where the caller has no right on the bucket at all; Exists, Conflict (an unfinished upload,
 // the same place), Forbidden, BadArgument, BadKey, KeyTooLong and those of the store.

@@ -54,7 +54,7 @@ type MemberOptions struct {
 // all; Forbidden.
 func (se *Session) MemberByID(ctx context.Context, id int64, opts MemberOptions) (Member, error) {
 	var out Member
-	missing := Errorf(NoSuchKey, "", "there is no object %d", id)
+	missing := noSuchMember(id)
 	err := se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		e, found, err := tx.EntryByID(ctx, id)
 		if err != nil {

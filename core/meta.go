@@ -29,11 +29,14 @@ type MetaStore interface {
 	// blob's row.
 	Lookup(ctx context.Context, bucketID int64, key string, withContent bool) (Found, error)
 
+	// LookupID is Lookup of the entry that has the object ID, wherever it lies.
+	LookupID(ctx context.Context, objectID int64, withContent bool) (Found, error)
+
 	// Close waits for running transactions and closes the store.
 	Close() error
 }
 
-// Found is the answer of Lookup. Exists is false when there is no entry, live or hidden.
+// Found is the answer of Lookup and LookupID. Exists is false when there is no entry, live or hidden.
 type Found struct {
 	Exists      bool
 	Entry       Entry

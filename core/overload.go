@@ -118,6 +118,15 @@ func (s *Service) find(ctx context.Context, bucketID int64, key string, withCont
 	return s.meta.Lookup(ctx, bucketID, key, withContent)
 }
 
+// findID is find for the entry of an object ID.
+func (s *Service) findID(ctx context.Context, objectID int64, withContent bool) (Found, error) {
+	if err := enter(ctx, s.gates.reads); err != nil {
+		return Found{}, err
+	}
+	defer s.gates.reads.Leave()
+	return s.meta.LookupID(ctx, objectID, withContent)
+}
+
 // reading lets a copy read its source, in read, which opens and closes it. Overloaded when too many are at it. The
 // memory of one transfer stands behind each.
 func (s *Service) reading(ctx context.Context, read func() error) error {

@@ -19,8 +19,28 @@ func noSuchPackage(id int64) error { return Errorf(NotFound, "", "there is no pa
 // BucketByID returns a bucket on which the caller has that right. Errors: NoSuchBucket, also where the caller has no
 // right at all; Forbidden.
 func (se *Session) BucketByID(ctx context.Context, id int64, need Access) (Bucket, error) {
+	name, err := se.s.bucketName(ctx, id)
+	if err != nil {
+		return Bucket{}, fail("bucket", "", err)
+	}
+	got, err := se.authorize(ctx, name, need)
+	if err == nil && got.ID != id { // renamed meanwhile, and the name is another's
+		err = noSuchBucketID(id)
+	}
+	if err != nil {
+		return got, unknown(err, noSuchBucketID(id))
+	}
+	return got, nil
+}
+
+// bucketName returns the name of a bucket, from the cache or the store; NoSuchBucket, Overloaded.
+func (s *Service) bucketName(ctx context.Context, id int64) (string, error) {
+	gen := s.cache.current()
+	if name, ok := gen.names.get(id); ok {
+		return name, nil
+	}
 	var b Bucket
-	err := se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		var found bool
 		var err error
 		if b, found, err = tx.Bucket(ctx, id); err == nil && (!found || b.Deleting) {
@@ -28,14 +48,10 @@ func (se *Session) BucketByID(ctx context.Context, id int64, need Access) (Bucke
 		}
 		return err
 	})
-	if err != nil {
-		return Bucket{}, fail("bucket", "", err)
+	if err == nil {
+		gen.names.put(id, b.Name)
 	}
-	got, err := se.authorize(ctx, b.Name, need)
-	if err == nil && got.ID != id { // renamed meanwhile, and the name is another's
-		err = noSuchBucketID(id)
-	}
-	return got, unknown(err, noSuchBucketID(id))
+	return b.Name, err
 }
 
 func noSuchBucketID(id int64) error { return Errorf(NoSuchBucket, "", "there is no bucket %d", id) }
@@ -64,7 +80,10 @@ func (se *Session) Package(ctx context.Context, id int64, need Access) (Package,
 		return Package{}, Bucket{}, fail("package", "", err)
 	}
 	b, err := se.BucketByID(ctx, p.BucketID, need)
-	return p, b, unknown(err, noSuchPackage(id))
+	if err != nil {
+		err = unknown(err, noSuchPackage(id))
+	}
+	return p, b, err
 }
 
 // PackageNamed returns the package of that name, "" being the root package. Errors: NoSuchBucket, Forbidden, NotFound.

@@ -21,6 +21,7 @@ func rawStore() map[string]string {
 		"Service.view":          gate,
 		"Service.viewPage":      gate,
 		"Service.find":          gate,
+		"Service.findID":        gate,
 		"Service.commit":        "is the one way for content that was let in: by its memory, or by the gate of what has landed",
 		"Service.reserveIDs":    "has one caller for each sequence, behind its gate, who may have passed another",
 		"locator.resolve":       "serves a read that was let in by its memory, and must not end in the middle",

@@ -28,21 +28,27 @@ func (se *Session) StatObject(ctx context.Context, bucket, key string, opts GetO
 // It returns when the first bytes are there and verified. With the error NotModified the Reader is not nil: it
 // holds the Object and an empty Body. Errors: those of StatObject, Corrupt, Unavailable, Overloaded, Canceled.
 func (se *Session) OpenObject(ctx context.Context, bucket, key string, opts GetOptions) (*Reader, error) {
+	r, err := se.open(ctx, &opts, func() (*resolved, error) { return se.resolve(ctx, Path{bucket, key}, &opts, true) })
+	return r, fail("open object", bucket+"/"+key, err)
+}
+
+// open opens what find finds, with its content. When that moved before it could be opened it is found again.
+func (se *Session) open(ctx context.Context, opts *GetOptions, find func() (*resolved, error)) (*Reader, error) {
 	for try := 1; ; try++ {
-		r, err := se.openOnce(ctx, Path{bucket, key}, &opts)
+		r, err := se.openOnce(ctx, opts, find)
 		if try < resolveTries && errors.Is(err, errMoved) {
 			continue
 		}
-		return r, fail("open object", bucket+"/"+key, err)
+		return r, err
 	}
 }
 
 // errMoved: rows that a read had found were gone when it came back for more, since the object was overwritten.
 var errMoved = errors.New("the content was replaced meanwhile")
 
-func (se *Session) openOnce(ctx context.Context, p Path, opts *GetOptions) (*Reader, error) {
+func (se *Session) openOnce(ctx context.Context, opts *GetOptions, find func() (*resolved, error)) (*Reader, error) {
 	pin := se.s.pins.Begin()
-	r, err := se.resolve(ctx, p, opts, true)
+	r, err := find()
 	if err == nil {
 		err = r.judge(opts)
 	}
@@ -86,7 +92,7 @@ func (se *Session) resolve(ctx context.Context, p Path, opts *GetOptions, withCo
 		}
 		r.object.Bucket = b
 		var epoch int64
-		if opts.VersionID == "" && opts.PartNumber == 0 && !opts.Parts {
+		if opts.plain() {
 			epoch, err = se.s.lookup(ctx, r, p.Key, lookupOptions{opts.ObjectID, withContent})
 		} else {
 			epoch, err = se.s.lookupMore(ctx, r, p.Key, opts)
@@ -227,6 +233,14 @@ func (r *resolved) judge(opts *GetOptions) error {
 	o := &r.object
 	v := &o.Entry.Version
 	o.Length = v.Size
+	if opts.Choose != nil {
+		s, err := opts.Choose(v)
+		if err == nil && (s.Offset < 0 || s.Length < 0 || s.Offset > v.Size-s.Length) {
+			err = Errorf(InvalidRange, "", "the content has %d bytes", v.Size)
+		}
+		o.Offset, o.Length = s.Offset, s.Length
+		return err
+	}
 	if err := opts.Conditions.judgeRead(v); err != nil {
 		return err
 	}
@@ -244,7 +258,7 @@ func (r *resolved) judge(opts *GetOptions) error {
 	}
 	var err error
 	o.Ranged = true
-	o.Offset, o.Length, err = opts.Range.clip(v.Size)
+	o.Offset, o.Length, err = opts.Range.Clip(v.Size)
 	return err
 }
 
@@ -273,9 +287,9 @@ func (r *resolved) selectPart(opts *GetOptions) error {
 	return nil
 }
 
-// clip returns the bytes of a content of that size that the range covers; InvalidRange if there is none
+// Clip returns the bytes of a content of that size that the range covers; InvalidRange if there is none
 // (RFC 9110 §14.1.2).
-func (r Range) clip(size int64) (offset, length int64, err error) {
+func (r Range) Clip(size int64) (offset, length int64, err error) {
 	switch {
 	case r.First < 0:
 		offset, length = max(0, size+r.First), min(size, -r.First)

@@ -102,7 +102,14 @@ type GetOptions struct {
 	Parts bool
 	// ObjectID, when not 0, is that of the object which must be at the key.
 	ObjectID int64
+	// Choose, when not nil, stands for Conditions, Range and IfRange, where those of a door are others: it judges the
+	// version that was found and says which bytes of it are wanted. Object.Ranged stays false. It is called again when the
+	// object changed before it could be opened.
+	Choose func(v *Version) (Slice, error)
 }
+
+// Slice is a run of bytes that a content has; it may be empty.
+type Slice struct{ Offset, Length int64 }
 
 // Object is one version of an object as a caller sees it.
 type Object struct {

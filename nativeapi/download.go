@@ -57,106 +57,84 @@ func (r *request) byPath() (core.Member, error) {
 	return r.se.MemberNamed(r.Context(), core.Path{Bucket: bucket, Key: key})
 }
 
-// slice is which bytes offset and length ask for.
-type slice struct {
-	given          bool
+// wish is what a download asks of an object: which bytes, and under which conditions.
+type wish struct {
+	header         http.Header
+	given          bool  // offset or length: what they name is an answer of its own, not a part of one
 	offset, length int64 // length -1: to the end
+
+	size    int64 // of the version that was found
+	partial bool  // a Range asks for a part of it
 }
 
-// slice reads offset and length.
-func (r *request) slice() (slice, error) {
-	s := slice{length: -1}
-	offset, a, err := r.optional("offset")
+// wish reads offset and length.
+func (r *request) wish() (*wish, error) {
+	a := &wish{header: r.Header, length: -1, size: -1}
+	offset, from, err := r.optional("offset")
 	if err != nil {
-		return s, err
+		return a, err
 	}
-	length, b, err := r.optional("length")
-	if b {
-		s.length = length
+	length, to, err := r.optional("length")
+	if to {
+		a.length = length
 	}
-	s.offset, s.given = offset, a || b
-	return s, err
+	a.offset, a.given = offset, from || to
+	return a, err
+}
+
+// choose judges a version and says which of its bytes are wanted.
+func (a *wish) choose(v *core.Version) (core.Slice, error) {
+	a.size, a.partial = v.Size, false
+	if err := judge(a.header, v); err != nil {
+		return core.Slice{}, err
+	}
+	if a.given {
+		if a.offset > v.Size {
+			return core.Slice{}, &core.Error{Code: core.InvalidRange, Msg: fmt.Sprintf("offset: the object has %d bytes", v.Size)}
+		}
+		s := core.Slice{Offset: a.offset, Length: v.Size - a.offset}
+		if a.length >= 0 {
+			s.Length = min(s.Length, a.length)
+		}
+		return s, nil
+	}
+	if values := a.header["Range"]; len(values) == 1 && sameContent(a.header.Get("If-Range"), v) {
+		if rng := parseRange(values[0]); rng != nil {
+			offset, length, err := rng.Clip(v.Size)
+			a.partial = err == nil
+			return core.Slice{Offset: offset, Length: length}, err
+		}
+	}
+	return core.Slice{Length: v.Size}, nil
 }
 
 // serve answers with the content of a version of an object.
 func serve(w http.ResponseWriter, r *request, id int64, version string) error {
-	s, err := r.slice()
+	a, err := r.wish()
 	if err != nil {
 		return err
 	}
-	opts := core.GetOptions{VersionID: version}
-	o, err := r.se.StatMember(r.Context(), id, opts)
-	if err != nil {
-		return err
-	}
-	v := &o.Entry.Version
-	if err := judge(r.Header, v); err != nil {
-		if core.CodeOf(err) == core.NotModified {
-			describe(w.Header(), &o)
-			w.WriteHeader(http.StatusNotModified)
-			return nil
-		}
-		return err
-	}
-	empty := false
-	if s.given {
-		if s.offset > v.Size {
-			return &core.Error{Code: core.InvalidRange, Msg: fmt.Sprintf("offset: the object has %d bytes", v.Size)}
-		}
-		if empty = s.offset == v.Size || s.length == 0; !empty {
-			opts.Range = s.bytes()
-		}
-	} else if values := r.Header["Range"]; len(values) == 1 && sameContent(r.Header.Get("If-Range"), v) {
-		opts.Range = parseRange(values[0])
-	}
-	if empty || r.Method == http.MethodHead {
-		err = answerHead(w, r, &o, opts.Range, answerForm{s.given, empty})
-	} else {
-		err = answerContent(w, r, id, opts, s.given)
-	}
-	if core.CodeOf(err) == core.InvalidRange && err != nil {
-		w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", v.Size)) // RFC 9110 §15.5.17
-	}
-	return err
-}
-
-// answerForm: whole, a part of the content is an answer of its own; empty, nothing is sent.
-type answerForm struct{ whole, empty bool }
-
-// bytes is the range that s stands for; it has bytes.
-func (s *slice) bytes() *core.Range {
-	last := int64(-1)
-	if s.length > 0 && s.offset <= math.MaxInt64-s.length {
-		last = s.offset + s.length - 1
-	}
-	return &core.Range{First: s.offset, Last: last}
-}
-
-// answerHead answers without content: to HEAD, and where there is none to send.
-func answerHead(w http.ResponseWriter, r *request, o *core.Object, asked *core.Range, form answerForm) error {
-	if form.empty {
-		o.Length = 0
-	}
-	if asked != nil {
-		version := core.GetOptions{VersionID: o.Entry.Version.VersionID(), Range: asked}
-		ranged, err := r.se.StatMember(r.Context(), o.Entry.ObjectID, version)
+	opts := core.GetOptions{VersionID: version, Choose: a.choose}
+	if r.Method == http.MethodHead {
+		o, err := r.se.StatMember(r.Context(), id, opts)
 		if err != nil {
-			return err
+			return a.refuse(w, &o, err)
 		}
-		o = &ranged
+		w.WriteHeader(a.describe(w.Header(), &o))
+		return nil
 	}
-	w.WriteHeader(describeLength(w.Header(), o, form.whole))
-	return nil
-}
-
-// answerContent opens the object and sends what was asked for.
-func answerContent(w http.ResponseWriter, r *request, id int64, opts core.GetOptions, whole bool) error {
 	rd, err := r.se.OpenMember(r.Context(), id, opts)
-	if err != nil {
-		return err
+	if rd != nil {
+		defer func() { _ = rd.Body.Close() }()
 	}
-	defer func() { _ = rd.Body.Close() }()
-	w.WriteHeader(describeLength(w.Header(), &rd.Object, whole))
+	if err != nil {
+		o := new(core.Object)
+		if rd != nil {
+			o = &rd.Object
+		}
+		return a.refuse(w, o, err)
+	}
+	w.WriteHeader(a.describe(w.Header(), &rd.Object))
 	if to, ok := rd.Body.(io.WriterTo); ok {
 		_, err = to.WriteTo(w)
 	} else {
@@ -164,6 +142,21 @@ func answerContent(w http.ResponseWriter, r *request, id int64, opts core.GetOpt
 	}
 	r.cut(err)
 	return nil
+}
+
+// refuse adds what an answer without content tells of an object, and answers where nothing was modified.
+func (a *wish) refuse(w http.ResponseWriter, o *core.Object, err error) error {
+	switch core.CodeOf(err) { //nolint:exhaustive // all other codes need nothing added
+	case core.NotModified:
+		describe(w.Header(), o)
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	case core.InvalidRange:
+		if a.size >= 0 {
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", a.size)) // RFC 9110 §15.5.17
+		}
+	}
+	return err
 }
 
 // describe writes what a download tells of an object, whatever its content type is: nothing here is shown by a browser.
@@ -179,12 +172,11 @@ func describe(h http.Header, o *core.Object) {
 	h.Set("Accept-Ranges", "bytes")
 }
 
-// describeLength is describe with the length, and returns the status. whole: a part of the content is an answer of its
-// own.
-func describeLength(h http.Header, o *core.Object, whole bool) int {
+// describe is describe with the length, and returns the status.
+func (a *wish) describe(h http.Header, o *core.Object) int {
 	describe(h, o)
 	h.Set("Content-Length", strconv.FormatInt(o.Length, 10))
-	if !o.Ranged || whole {
+	if !a.partial {
 		return http.StatusOK
 	}
 	h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", o.Offset, o.Offset+o.Length-1, o.Entry.Version.Size))
@@ -247,7 +239,10 @@ func judge(h http.Header, v *core.Version) error {
 	failed := func(name string) error {
 		return &core.Error{Code: core.PreconditionFailed, Msg: "the condition " + name + " is false"}
 	}
-	tag := `"` + versionHash(v) + `"`
+	tag := ""
+	if h["If-Match"] != nil || h["If-None-Match"] != nil {
+		tag = `"` + versionHash(v) + `"`
+	}
 	if match := h.Values("If-Match"); len(match) > 0 {
 		if !hasTag(match, tag, false) {
 			return failed("If-Match")
@@ -283,6 +278,9 @@ func hasTag(values []string, tag string, weak bool) bool {
 
 // headerTime reads an HTTP date in seconds; what is none is no condition.
 func headerTime(h http.Header, name string) (int64, bool) {
+	if h[name] == nil {
+		return 0, false
+	}
 	t, err := http.ParseTime(h.Get(name))
 	return t.Unix(), err == nil
 }

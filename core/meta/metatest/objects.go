@@ -226,15 +226,27 @@ func testLookup(t *testing.T, open Open) {
 			t.Fatalf("Lookup(%q) = %v", key, err)
 		}
 		equal(t, "Lookup "+key, f, got)
+		if got, err = s.LookupID(t.Context(), f.Entry.ObjectID, true); err != nil {
+			t.Fatalf("LookupID(%d) = %v", f.Entry.ObjectID, err)
+		}
+		equal(t, "LookupID of "+key, f, got)
 		f.Inline, f.InlineSum, f.Extents, f.Blob = nil, 0, nil, nil
 		if got, err = s.Lookup(t.Context(), 1, key, false); err != nil {
 			t.Fatalf("Lookup(%q) = %v", key, err)
 		}
 		equal(t, "Lookup without content "+key, f, got)
+		if got, err = s.LookupID(t.Context(), f.Entry.ObjectID, false); err != nil {
+			t.Fatalf("LookupID(%d) = %v", f.Entry.ObjectID, err)
+		}
+		equal(t, "LookupID without content of "+key, f, got)
 	}
 	got, err := s.Lookup(t.Context(), 2, "inline", true)
 	if err != nil {
 		t.Fatalf("Lookup() = %v", err)
 	}
 	equal(t, "Lookup of nothing", core.Found{ConfigEpoch: epoch}, got)
+	if got, err = s.LookupID(t.Context(), 99, true); err != nil {
+		t.Fatalf("LookupID() = %v", err)
+	}
+	equal(t, "LookupID of nothing", core.Found{ConfigEpoch: epoch}, got)
 }

@@ -131,17 +131,35 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, tx core.M
 }
 
 // Lookup implements core.MetaStore.
-func (s *Store) Lookup(ctx context.Context, bucketID int64, key string, withContent bool) (core.Found, error) {
+func (s *Store) Lookup(ctx context.Context, bucketID int64, key string, withContent bool) (f core.Found, err error) {
+	err = s.statement(ctx, func(c *conn) error {
+		f, err = sqlmeta.Lookup(ctx, c, bucketID, key, withContent)
+		return err
+	})
+	return f, err
+}
+
+// LookupID implements core.MetaStore.
+func (s *Store) LookupID(ctx context.Context, objectID int64, withContent bool) (f core.Found, err error) {
+	err = s.statement(ctx, func(c *conn) error {
+		f, err = sqlmeta.LookupID(ctx, c, objectID, withContent)
+		return err
+	})
+	return f, err
+}
+
+// statement lets run read with one statement, outside any transaction.
+func (s *Store) statement(ctx context.Context, run func(c *conn) error) error {
 	if err := s.enter(ctx); err != nil {
-		return core.Found{}, err
+		return err
 	}
 	defer s.leave()
 	c, err := s.readers.take(ctx)
 	if err != nil {
-		return core.Found{}, err
+		return err
 	}
 	defer s.readers.put(c)
-	return sqlmeta.Lookup(ctx, c, bucketID, key, withContent)
+	return run(c)
 }
 
 // Close waits for running transactions, moves the WAL into the database and closes the file. Calls after it

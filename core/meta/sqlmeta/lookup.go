@@ -12,6 +12,7 @@ const (
 	lookupEntry = `SELECT 1, (SELECT config_epoch FROM meta WHERE id = 1), ` + wholeEntryOfE + `, a.attrs`
 	sideOfE     = ` LEFT JOIN entry_attrs a ON e.flags & 16 <> 0 AND a.object_id = e.object_id`
 	atKey       = ` WHERE e.bucket_id = ?1 AND e.key = ?2`
+	ofID        = ` WHERE e.object_id = ?1`
 	nothing     = `SELECT 0, (SELECT config_epoch FROM meta WHERE id = 1)` + nulls23 + `, NULL`
 
 	// Every name with its table: the joined ones have columns of the same names.
@@ -24,16 +25,22 @@ const (
 	nulls15 = nulls5 + nulls5 + nulls5
 	nulls5  = `, NULL, NULL, NULL, NULL, NULL`
 
-	lookupBare = lookupEntry + ` FROM objects e` + sideOfE + atKey + ` UNION ALL ` +
-		lookupEntry + ` FROM hidden e` + sideOfE + atKey + ` UNION ALL ` +
-		nothing + ` LIMIT 1`
+	liveBare   = lookupEntry + ` FROM objects e` + sideOfE
+	hiddenBare = lookupEntry + ` FROM hidden e` + sideOfE
+	noneBare   = nothing + ` LIMIT 1`
 
-	lookupContent = lookupEntry + `, i.sum, i.data, l.extents, ` + blobColumnsOfB + ` FROM objects e` + sideOfE + `
+	liveContent = lookupEntry + `, i.sum, i.data, l.extents, ` + blobColumnsOfB + ` FROM objects e` + sideOfE + `
 		LEFT JOIN inline_data i ON e.content_kind = 1 AND i.id = e.content_id
 		LEFT JOIN lists l ON e.content_kind = 2 AND l.id = e.content_id
-		LEFT JOIN blobs b ON b.id = l.sole` + atKey + ` UNION ALL ` +
-		lookupEntry + nulls15 + ` FROM hidden e` + sideOfE + atKey + ` UNION ALL ` +
-		nothing + nulls15 + ` LIMIT 1`
+		LEFT JOIN blobs b ON b.id = l.sole`
+	hiddenContent = lookupEntry + nulls15 + ` FROM hidden e` + sideOfE
+	noneContent   = nothing + nulls15 + ` LIMIT 1`
+
+	union           = ` UNION ALL `
+	lookupBare      = liveBare + atKey + union + hiddenBare + atKey + union + noneBare
+	lookupContent   = liveContent + atKey + union + hiddenContent + atKey + union + noneContent
+	lookupIDBare    = liveBare + ofID + union + hiddenBare + ofID + union + noneBare
+	lookupIDContent = liveContent + ofID + union + hiddenContent + ofID + union + noneContent
 
 	lookupSide   = 2 + versionStart + attrsColumn + 1
 	lookupInline = lookupSide + 1
@@ -47,7 +54,23 @@ func Lookup(ctx context.Context, conn Conn, bucketID int64, key string, withCont
 	if withContent {
 		text = lookupContent
 	}
-	rows, err := conn.Query(ctx, text, bucketID, Blob(key))
+	return found(ctx, conn, text, withContent, bucketID, Blob(key))
+}
+
+// LookupID implements core.MetaStore's LookupID as Lookup does.
+func LookupID(ctx context.Context, conn Conn, objectID int64, withContent bool) (core.Found, error) {
+	text := lookupIDBare
+	if withContent {
+		text = lookupIDContent
+	}
+	return found(ctx, conn, text, withContent, objectID)
+}
+
+// found runs the statement of a lookup.
+//
+//nolint:revive // the arguments of the statement follow it
+func found(ctx context.Context, conn Conn, text string, withContent bool, args ...any) (core.Found, error) {
+	rows, err := conn.Query(ctx, text, args...)
 	if err != nil {
 		return core.Found{}, err
 	}
