@@ -37,7 +37,8 @@ func (d *Driver) DeleteBatch(ctx context.Context, names []string) error {
 			together = append(together, name)
 		}
 	}
-	for batch := range slices.Chunk(together, batchSize) {
+	slices.Sort(together)
+	for batch := range slices.Chunk(slices.Compact(together), batchSize) {
 		name, err := d.deleteTogether(ctx, batch)
 		if status := statusOf(err); status == http.StatusNotImplemented || status == http.StatusMethodNotAllowed {
 			alone = append(alone, batch...)
@@ -61,14 +62,15 @@ func (e *errorOnce) keep(err error) {
 // noXML tells of characters that XML 1.0 cannot carry, or changes on the way.
 func noXML(r rune) bool { return r < ' ' || r == '\ufffe' || r == '\uffff' }
 
-// deleteTogether deletes in one request. A 200 may have failures in it; it returns the first with its name.
+// deleteTogether deletes different names in one request. A 200 may have failures in it; it returns the first with its
+// name. Every name has to be in the answer, so that no other document passes for one.
 func (d *Driver) deleteTogether(ctx context.Context, names []string) (string, error) {
 	objects := make([]types.ObjectIdentifier, len(names))
 	for i := range names {
 		objects[i].Key = &names[i]
 	}
 	out, err := d.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{
-		Bucket: &d.set.bucket, Delete: &types.Delete{Objects: objects, Quiet: aws.Bool(true)},
+		Bucket: &d.set.bucket, Delete: &types.Delete{Objects: objects},
 	}, withContentMD5)
 	if err != nil {
 		return "", err
@@ -77,6 +79,9 @@ func (d *Driver) deleteTogether(ctx context.Context, names []string) (string, er
 		if code := aws.ToString(e.Code); code != "NoSuchKey" {
 			return aws.ToString(e.Key), &smithy.GenericAPIError{Code: code, Message: aws.ToString(e.Message)}
 		}
+	}
+	if told := len(out.Deleted) + len(out.Errors); told < len(names) {
+		return "", textOf(drivers.ErrTransient, "%s answered for %d of %d names to delete", d.set.endpoint, told, len(names))
 	}
 	return "", nil
 }

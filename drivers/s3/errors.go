@@ -65,7 +65,7 @@ func (d *Driver) classify(ctx context.Context, op string, err error) error {
 	}
 	// The SDK wraps what Dial and a body returned.
 	if s := drivers.Sentinel(err); s != nil && !errors.Is(s, context.Canceled) && !errors.Is(s, context.DeadlineExceeded) {
-		if codeOf(err) == "" && answerOf(err) == nil {
+		if codeOf(err) == "" && statusOf(err) == 0 {
 			return d.own(s, err)
 		}
 	}

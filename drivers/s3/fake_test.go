@@ -143,3 +143,28 @@ func open(t *testing.T, endpoint string, more ...string) *s3.Driver {
 	}
 	return d.(*s3.Driver)
 }
+
+// uploads returns the names of the multipart uploads that are not over.
+func (f *fake) uploads(t *testing.T) []string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.URL+"/"+bucket+"?uploads", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := f.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var out struct {
+		Upload []struct{ Key string }
+	}
+	if err := xml.NewDecoder(resp.Body).Decode(&out); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, u := range out.Upload {
+		names = append(names, u.Key)
+	}
+	return names
+}

@@ -118,6 +118,9 @@ func (d *Driver) inPlace(in *s3.ListObjectsV2Input, key, last string) error {
 
 // infos returns what a page shows, in order of their keys.
 func (d *Driver) infos(page *s3.ListObjectsV2Output) ([]drivers.Info, error) {
+	if page.IsTruncated == nil {
+		return nil, d.malformed("a list that does not tell whether it goes on")
+	}
 	infos := make([]drivers.Info, 0, len(page.Contents)+len(page.CommonPrefixes))
 	name := func(encoded *string) (string, error) {
 		if page.EncodingType != types.EncodingTypeUrl {

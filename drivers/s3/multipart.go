@@ -90,6 +90,9 @@ func (d *Driver) putPart(ctx context.Context, u upload, number int, p *part) (et
 	if err != nil {
 		return "", err
 	}
+	if unquoted(out.ETag) == "" {
+		return "", d.malformed("a part without an ETag")
+	}
 	if !sealedByProvider(out.ServerSideEncryption, out.SSECustomerAlgorithm) && p.wrongETag(unquoted(out.ETag)) {
 		return "", textOf(drivers.ErrTransient, "part %d was changed on its way: %s answered the ETag %s, which is not that of what was sent",
 			number, d.set.endpoint, unquoted(out.ETag))

@@ -123,6 +123,9 @@ func (d *Driver) putSingle(ctx context.Context, name string, src *source, size i
 
 // verify compares what the answer tells of the stored content with what was sent, and removes content that is not it.
 func (d *Driver) verify(ctx context.Context, name string, p *part, out *s3.PutObjectOutput) error {
+	if unquoted(out.ETag) == "" {
+		return d.malformed("a PUT without an ETag")
+	}
 	var told string
 	switch sum := out.ChecksumCRC64NVME; {
 	case sum != nil && p.crc64 != nil && *sum != *base64Of(p.crc64):

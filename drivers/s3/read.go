@@ -38,8 +38,8 @@ func (d *Driver) stat(ctx context.Context, name string) (drivers.Info, error) {
 	if err != nil {
 		return drivers.Info{}, err
 	}
-	if out.ContentLength == nil {
-		return drivers.Info{}, d.malformed("a HEAD without Content-Length")
+	if out.ContentLength == nil || unquoted(out.ETag) == "" {
+		return drivers.Info{}, d.malformed("a HEAD without Content-Length or ETag")
 	}
 	return infoOf(name, *out.ContentLength, out.LastModified), nil
 }
