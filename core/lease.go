@@ -64,6 +64,9 @@ func (s *Service) keepLease(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.wake:
+			s.reopenSpaces(ctx, spacePatience)
+			continue
 		case <-tick.C:
 		}
 		if err := s.renewLease(ctx); err != nil && ctx.Err() == nil {
@@ -72,6 +75,9 @@ func (s *Service) keepLease(ctx context.Context) {
 		s.reopenSpaces(ctx, spacePatience)
 		s.settleLoss(ctx)
 		s.rereadMarkers(ctx)
+		if err := errors.Join(s.measureSpaces(ctx), s.opened.closeRetired()); err != nil && ctx.Err() == nil {
+			s.log.Warn("spaces", "error", err)
+		}
 	}
 }
 
@@ -154,11 +160,12 @@ func (s *Service) rereadMarker(ctx context.Context, sp content.Space) {
 	claim := s.claim()
 	claim.Knows = s.knowsWriter // whatever was there when this process began
 	_, err := content.CheckMarker(ctx, sp, claim)
-	if me, ok := errors.AsType[*content.MarkerError](err); ok {
+	other := errors.Is(err, content.ErrOtherSpace)
+	if me, ok := errors.AsType[*content.MarkerError](err); ok && !other {
 		s.turnReadOnly(markerReadOnly(s.opened.name(sp.ID), me))
 		return
 	}
-	gone := errors.Is(err, drivers.ErrNotExist) && !sp.Driver.Traits().Volatile
+	gone := other || errors.Is(err, drivers.ErrNotExist) && !sp.Driver.Traits().Volatile
 	if err != nil && !gone {
 		return
 	}

@@ -317,8 +317,19 @@ type Space struct {
 	Weight     float64
 	State      string // active, readOnly, draining, down
 	Sealed     bool
-	MaxSize    int64 // 0: no limit
+	NoShards   bool  // it holds no content of objects: it is for trees that are copied to and from it
+	MaxSize    int64 // bytes of shards; 0: no limit
+	Features   []SpaceFeature
 	Revision   int64
+	// Fresh: it was never claimed, so a missing marker is no sign of a disk that is not mounted.
+	Fresh bool
+}
+
+// SpaceFeature is something that a space may be used for or by (native API, "Features").
+type SpaceFeature struct {
+	Type        string `json:"type"`
+	MinPartSize int64  `json:"minPartSize,omitempty"` // bytes, of MultipartUpload; 0: the kind's own
+	MaxPartSize int64  `json:"maxPartSize,omitempty"`
 }
 
 // Garbage is a row of gc_queue: shards to be deleted.

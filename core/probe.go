@@ -55,6 +55,16 @@ func (p *probes) state(id content.SpaceID) (now probe, fresh bool, ended <-chan 
 	return *last, fresh, p.ended
 }
 
+// known returns the last probe of a space, the zero probe if there was none.
+func (p *probes) known(id content.SpaceID) probe {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last := p.last[id]; last != nil {
+		return *last
+	}
+	return probe{}
+}
+
 // end notes the outcome of the probe of a space.
 func (p *probes) end(id content.SpaceID, err error) {
 	p.mu.Lock()

@@ -134,6 +134,9 @@ func (m *mutation) adoptBlob(ctx context.Context, class int64, b content.Blob, g
 			})
 		}
 	}
+	if err := m.s.addStored(ctx, m.tx, &b.Layout, 1); err != nil {
+		return b.ID, err
+	}
 	return b.ID, m.tx.PutBlob(ctx, Blob{Blob: b, Class: class, Refs: 1, State: BlobStored})
 }
 

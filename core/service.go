@@ -28,8 +28,8 @@ const trimInterval = time.Minute
 type Config struct {
 	Meta MetaStore
 	Keys *MasterKeys
-	// Kinds are the sorts of storage that spaces may be of.
-	Kinds []drivers.Kind
+	// Kinds are the sorts of storage that spaces of administrators may be of, UserKinds those of other users.
+	Kinds, UserKinds []drivers.Kind
 	// Spaces are made on the first start, when the store has none.
 	Spaces []SpaceSeed
 	// Budget is the memory of all transfers in bytes (S18); 0: content.DefaultBudget.
@@ -79,19 +79,21 @@ type Service struct {
 	holder      string
 	stamp       Stamp // as it was when the Service opened; ConfigEpoch moves on in the cache
 
-	kinds    map[string]drivers.Kind
-	opened   openSpaces
-	ids      idBlocks
-	cache    cache
-	classes  classCache
-	logins   logins
-	reserve  reserve
-	probes   probes
-	queue    queue
-	gates    gates
-	joins    singleflight.Group    // completions of native uploads that run
-	readOnly atomic.Pointer[Error] // why nothing may be written; nil: it may
-	damage   atomic.Pointer[Error] // what the metadata store said when it was found damaged; nil: it is not
+	kinds     map[string]drivers.Kind // of administrators
+	userKinds map[string]drivers.Kind // of all others
+	wake      chan struct{}           // to keepLease: spaces wait to be opened
+	opened    openSpaces
+	ids       idBlocks
+	cache     cache
+	classes   classCache
+	logins    logins
+	reserve   reserve
+	probes    probes
+	queue     queue
+	gates     gates
+	joins     singleflight.Group    // completions of native uploads that run
+	readOnly  atomic.Pointer[Error] // why nothing may be written; nil: it may
+	damage    atomic.Pointer[Error] // what the metadata store said when it was found damaged; nil: it is not
 
 	stop   context.CancelFunc // ends the background goroutines
 	wait   sync.WaitGroup
@@ -124,6 +126,9 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	if err := s.openSpaces(ctx, cfg.Spaces); err != nil {
 		return nil, errors.Join(fmt.Errorf("open spaces: %w", err), s.opened.close())
 	}
+	if err := errors.Join(s.countSpaces(ctx), s.measureSpaces(ctx)); err != nil {
+		return nil, errors.Join(fmt.Errorf("count what spaces hold: %w", err), s.opened.close())
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.wait.Go(func() { s.keepLease(background) })
@@ -143,6 +148,8 @@ func newService(cfg Config) *Service {
 		pins:        new(content.Pins),
 		spaces:      new(content.Spaces),
 		kinds:       make(map[string]drivers.Kind, len(cfg.Kinds)),
+		userKinds:   make(map[string]drivers.Kind, len(cfg.UserKinds)),
+		wake:        make(chan struct{}, 1),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -155,6 +162,9 @@ func newService(cfg Config) *Service {
 	}
 	for _, k := range cfg.Kinds {
 		s.kinds[k.Name] = k
+	}
+	for _, k := range cfg.UserKinds {
+		s.userKinds[k.Name] = k
 	}
 	s.cache.reset(0)
 	cost := defaultCost()

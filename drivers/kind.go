@@ -1,6 +1,10 @@
 package drivers
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"strconv"
+)
 
 // Config is the settings of one space by field name, secrets included.
 type Config map[string]string
@@ -9,15 +13,30 @@ type Config map[string]string
 type Field struct {
 	Name     string
 	Help     string // one line
-	Default  string
+	Default  string // in one that is made into a path, {id} stands for the space's id
 	Required bool
-	Secret   bool // sealed at rest, never shown
+	Secret   bool // sealed at rest, never shown; always a Credential
+	// Credential says that the field is about who uses the storage, not about which it is: it may change later.
+	Credential bool
+	Type       FieldType
 }
+
+// FieldType says how people write the value of a Field in JSON. In a Config it is always text.
+type FieldType uint8
+
+// The types: any text, a whole number, true or false.
+const (
+	Text FieldType = iota
+	Number
+	Flag
+)
 
 // Kind is the registration of a driver: what wire.go hands to core so that spaces can be opened by name.
 type Kind struct {
 	Name   string // as users write it: "Local", "Memory", "S3"
 	Fields []Field
+	// Features are the types of features that such a space may be given (native API, "Features").
+	Features []string
 	// Trusted storage need not be sealed by default: bytes written to it stay under the operator's control.
 	Trusted bool
 	// Validate checks a config without I/O; its error names the field.
@@ -35,4 +54,23 @@ func (k Kind) Secrets() []string {
 		}
 	}
 	return names
+}
+
+// Check returns why a value cannot be that of the field, nil if it can. What is empty is not given.
+func (f Field) Check(value string) error {
+	if value == "" {
+		return nil
+	}
+	switch f.Type {
+	case Text:
+	case Number:
+		if _, err := strconv.ParseUint(value, 10, 63); err != nil {
+			return fmt.Errorf("%q: want a whole number", value)
+		}
+	case Flag:
+		if value != "true" && value != "false" {
+			return fmt.Errorf("%q: want true or false", value)
+		}
+	}
+	return nil
 }

@@ -30,7 +30,7 @@ var (
 )
 
 // MarkerError says that a space's marker belongs to somebody else or to a later life of this store. It wraps
-// ErrForeignStore, ErrNewerEpoch or ErrForeignWriter.
+// ErrForeignStore, ErrNewerEpoch, ErrForeignWriter or ErrOtherSpace.
 type MarkerError struct {
 	Space SpaceID
 	Found Marker
@@ -39,11 +39,13 @@ type MarkerError struct {
 
 // ErrForeignStore: the space is marked by another store. ErrNewerEpoch: this store was recovered elsewhere
 // since, and this process is the old one. ErrForeignWriter: a process that this store knows nothing of has used
-// the space last, so this is a copy of the store, or an older state of it.
+// the space last, so this is a copy of the store, or an older state of it. ErrOtherSpace: another space of this store is
+// there, so that two of them would be one place.
 var (
 	ErrForeignStore  = errors.New("space belongs to another store")
 	ErrNewerEpoch    = errors.New("space was taken over by a newer epoch of this store")
 	ErrForeignWriter = errors.New("space is in use by another copy of this store")
+	ErrOtherSpace    = errors.New("another space of this store is there")
 )
 
 // Error names the space and what its marker says.

@@ -21,7 +21,8 @@ const maxMarker = 4 << 10
 type Marker struct {
 	StoreID   [16]byte
 	Epoch     int64
-	Writer    uint64 // incarnation of the process that claimed the space last; 0: none
+	Writer    uint64  // incarnation of the process that claimed the space last; 0: none
+	Space     SpaceID // of that store; 0: the marker is from before it was written
 	CreatedAt time.Time
 }
 
@@ -30,6 +31,7 @@ type markerJSON struct {
 	StoreID   string    `json:"storeID"`
 	Epoch     int64     `json:"epoch"`
 	Writer    string    `json:"writer,omitempty"`
+	Space     int64     `json:"space,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 }
 
@@ -45,20 +47,20 @@ type Claim struct {
 
 // ClaimSpace makes sure that sp is marked as belonging to the store and in use by the process of c: it writes the
 // marker if there is none, raises the epoch of an older one and puts its own name in. It returns the marker as it
-// stands. A *MarkerError says that the space belongs to another store, was taken over by a newer epoch or by
-// another copy of the store; ErrFormat that the marker is not readable as one, which is never overwritten. The
+// stands. A *MarkerError says that the space belongs to another store, is another one of this store, was taken over by a
+// newer epoch or by another copy of the store; ErrFormat that the marker is not readable as one, which is never overwritten. The
 // caller retries on drivers.ErrTransient.
 func ClaimSpace(ctx context.Context, sp Space, c Claim) (Marker, error) {
 	m, err := CheckMarker(ctx, sp, c)
 	switch {
 	case errors.Is(err, drivers.ErrNotExist):
-		m = Marker{StoreID: c.StoreID, Epoch: c.Epoch, Writer: c.Writer, CreatedAt: time.Now().UTC()}
+		m = Marker{StoreID: c.StoreID, Epoch: c.Epoch, Writer: c.Writer, Space: sp.ID, CreatedAt: time.Now().UTC()}
 		err = writeMarker(ctx, sp, m, true)
 		if errors.Is(err, drivers.ErrExist) {
 			return CheckMarker(ctx, sp, c)
 		}
-	case err == nil && (m.Epoch < c.Epoch || m.Writer != c.Writer):
-		m.Epoch, m.Writer = max(m.Epoch, c.Epoch), c.Writer
+	case err == nil && (m.Epoch < c.Epoch || m.Writer != c.Writer || m.Space == 0):
+		m.Epoch, m.Writer, m.Space = max(m.Epoch, c.Epoch), c.Writer, sp.ID
 		err = writeMarker(ctx, sp, m, false)
 	}
 	if err != nil {
@@ -77,6 +79,8 @@ func CheckMarker(ctx context.Context, sp Space, c Claim) (Marker, error) {
 		return Marker{}, fmt.Errorf("marker of space %d: %w", sp.ID, err)
 	case m.StoreID != c.StoreID:
 		return m, &MarkerError{Space: sp.ID, Found: m, Err: ErrForeignStore}
+	case m.Space != 0 && m.Space != sp.ID:
+		return m, &MarkerError{Space: sp.ID, Found: m, Err: ErrOtherSpace}
 	case m.Epoch > c.Epoch:
 		return m, &MarkerError{Space: sp.ID, Found: m, Err: ErrNewerEpoch}
 	// An older epoch was left for this one on purpose: whoever wrote last in it does not matter.
@@ -162,12 +166,12 @@ func readMarker(ctx context.Context, sp Space) (Marker, error) {
 			return Marker{}, fmt.Errorf("writer %q: %w", j.Writer, ErrFormat)
 		}
 	}
-	return Marker{StoreID: [16]byte(id), Epoch: j.Epoch, Writer: writer, CreatedAt: j.CreatedAt}, nil
+	return Marker{StoreID: [16]byte(id), Epoch: j.Epoch, Writer: writer, Space: SpaceID(j.Space), CreatedAt: j.CreatedAt}, nil
 }
 
 // writeMarker writes the marker of a space.
 func writeMarker(ctx context.Context, sp Space, m Marker, ifAbsent bool) error {
-	j := markerJSON{StoreID: hex.EncodeToString(m.StoreID[:]), Epoch: m.Epoch, CreatedAt: m.CreatedAt}
+	j := markerJSON{StoreID: hex.EncodeToString(m.StoreID[:]), Epoch: m.Epoch, Space: int64(m.Space), CreatedAt: m.CreatedAt}
 	if m.Writer != 0 {
 		j.Writer = fmt.Sprintf("%016x", m.Writer)
 	}

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -42,6 +43,9 @@ func ShardPrefix(workingDir string) string { return join(workingDir, shardsDir) 
 // ProbeName is the name of the file that Probe writes and removes. One that lies there for longer was left by a process
 // that died; whoever removes it, at any time, disturbs nobody.
 func ProbeName(workingDir string) string { return join(ShardPrefix(workingDir), probeName) }
+
+// TestName is the name of a file that a test of a space writes and removes; each call returns another one.
+func TestName(workingDir string) string { return join(workingDir, "trivium-test-"+rand.Text()[:12]) }
 
 // directory is the number of the directory that the blob's shards lie in.
 func directory(id BlobID) byte { return byte(id.Counter >> 9) }

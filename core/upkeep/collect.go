@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -104,7 +105,7 @@ func (r *Runner) claimBlob(ctx context.Context, tx core.MetaTx, b core.Blob, id 
 		err := tx.QueueGarbage(ctx, core.Garbage{
 			ID: id, Blob: b.ID, Layout: b.Layout, QueuedAt: now, NotBefore: now + int64(garbageWait),
 		})
-		if err != nil {
+		if err = errors.Join(err, r.m.AddStored(ctx, tx, &b.Layout, -1)); err != nil {
 			return err
 		}
 	}
@@ -239,8 +240,7 @@ func (r *Runner) removeShards(ctx context.Context, g core.Garbage) (int, error) 
 		}
 		sp, ok := r.m.Spaces.Get(p.Space)
 		if !ok {
-			failed = joinStep(failed, fmt.Errorf("space %d: %w", p.Space, content.ErrUnavailable))
-			continue
+			continue // the space was removed: what may be left there is not this store's any more
 		}
 		if err := r.m.Content.Remove(ctx, p.Space, content.ShardName(sp.WorkingDir, g.Blob, p)); err != nil {
 			failed = joinStep(failed, err)

@@ -191,6 +191,9 @@ func (r *Runner) flip(ctx context.Context, w *content.Written, class core.Class,
 		if err := queueRepairs(ctx, tx, w.Repairs, r.m.Now()); err != nil {
 			return err
 		}
+		if err := r.m.AddStored(ctx, tx, &pack.Layout, 1); err != nil {
+			return err
+		}
 		return tx.PutBlob(ctx, pack)
 	})
 	r.m.Hook("pack.commit.after")

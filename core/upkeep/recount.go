@@ -35,7 +35,8 @@ const recountWindow = 1 << 19
 // rows in one View, at worst several times, in bounded memory; a long View keeps the log from being emptied, so it is
 // for a store on which no server runs. A list has one reference for each entry, version and part, a dead one none; a
 // blob one for each extent of a list, and, as a pack, one for each member; an inline row belongs to exactly one entry,
-// version, part or buffered blob; a bucket's usage is its live entries and the bytes of all its versions and parts.
+// version, part or buffered blob; a bucket's usage is its live entries and the bytes of all its versions and parts, a space's
+// the shards that blobs name.
 func (r *Runner) Recount(ctx context.Context) (Recounted, error) {
 	return recountIn(ctx, r.m.Meta, recountWindow)
 }
@@ -220,6 +221,7 @@ func (rc *recount) bucket(ctx context.Context, b core.Bucket, refer func(core.Co
 
 // blobs compares the references of blobs, window by window.
 func (rc *recount) blobs(ctx context.Context) error {
+	stored := make(map[content.SpaceID]core.Usage)
 	var last content.BlobID
 	for ended := false; !ended; {
 		after := last
@@ -233,6 +235,10 @@ func (rc *recount) blobs(ctx context.Context) error {
 			for i := range page {
 				rc.rep.Blobs++
 				rows[page[i].ID], last = counter{says: page[i].Refs}, page[i].ID
+				for _, in := range page[i].Layout.Stored() {
+					use := stored[in.Space]
+					stored[in.Space] = core.Usage{Objects: use.Objects + in.Shards, Bytes: use.Bytes + in.Bytes}
+				}
 			}
 		}
 		inside := func(id content.BlobID) bool { return later(id, after) && (ended || !later(id, last)) }
@@ -243,6 +249,24 @@ func (rc *recount) blobs(ctx context.Context) error {
 			if c.says != c.has {
 				rc.rep.report("blob %s has %d references, says %d", id, c.has, c.says)
 			}
+		}
+	}
+	return rc.spaces(ctx, stored)
+}
+
+// spaces compares what blobs have in the spaces with what the store says.
+func (rc *recount) spaces(ctx context.Context, stored map[content.SpaceID]core.Usage) error {
+	rows, err := rc.rows.tx.Spaces(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		says, err := core.SpaceUsage(ctx, rc.rows.tx, rows[i].ID)
+		if err != nil {
+			return err
+		}
+		if use := stored[rows[i].ID]; says != use {
+			rc.rep.report("space %s holds %d shards and %d bytes, says %d and %d", rows[i].Name, use.Objects, use.Bytes, says.Objects, says.Bytes)
 		}
 	}
 	return nil

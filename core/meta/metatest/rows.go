@@ -22,6 +22,7 @@ func accountSteps() []step {
 	space := core.Space{
 		ID: 2, Name: "s", Owner: 3, Kind: "s3", Config: map[string]string{"endpoint": "https://x"}, Secrets: []byte{9},
 		WorkingDir: "w", Domain: "d", Weight: 0.25, State: "active", Sealed: true, MaxSize: 1 << 50, Revision: 8,
+		NoShards: true, Fresh: true, Features: []core.SpaceFeature{{Type: "MultipartUpload", MinPartSize: 5, MaxPartSize: 6}},
 	}
 	lease := core.Lease{Incarnation: 1<<64 - 2, Holder: "h 1", StartTime: 1, RenewTime: 2}
 	dead := core.Lease{Incarnation: 1<<64 - 2, Holder: "h 1", StartTime: 1, RenewTime: 2, Dead: true}

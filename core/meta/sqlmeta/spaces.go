@@ -27,22 +27,26 @@ const (
 
 // spaceDoc is a space without what has columns.
 type spaceDoc struct {
-	Owner      int64             `json:"owner,omitempty"`
-	Kind       string            `json:"kind"`
-	Config     map[string]string `json:"config,omitempty"`
-	WorkingDir string            `json:"workingDir,omitempty"`
-	Domain     string            `json:"domain,omitempty"`
-	Weight     float64           `json:"weight,omitempty"`
-	State      string            `json:"state,omitempty"`
-	Sealed     bool              `json:"sealed,omitempty"`
-	MaxSize    int64             `json:"maxSize,omitempty"`
-	Revision   int64             `json:"revision,omitempty"`
+	Owner      int64               `json:"owner,omitempty"`
+	Kind       string              `json:"kind"`
+	Config     map[string]string   `json:"config,omitempty"`
+	WorkingDir string              `json:"workingDir,omitempty"`
+	Domain     string              `json:"domain,omitempty"`
+	Weight     float64             `json:"weight,omitempty"`
+	State      string              `json:"state,omitempty"`
+	Sealed     bool                `json:"sealed,omitempty"`
+	NoShards   bool                `json:"noShards,omitempty"`
+	MaxSize    int64               `json:"maxSize,omitempty"`
+	Features   []core.SpaceFeature `json:"features,omitempty"`
+	Revision   int64               `json:"revision,omitempty"`
+	Fresh      bool                `json:"fresh,omitempty"`
 }
 
 // PutSpace implements core.SpaceTx.
 func (t *Tx) PutSpace(ctx context.Context, s core.Space) error {
 	doc, err := json.Marshal(&spaceDoc{
-		s.Owner, s.Kind, s.Config, s.WorkingDir, s.Domain, s.Weight, s.State, s.Sealed, s.MaxSize, s.Revision,
+		s.Owner, s.Kind, s.Config, s.WorkingDir, s.Domain, s.Weight, s.State, s.Sealed, s.NoShards, s.MaxSize, s.Features,
+		s.Revision, s.Fresh,
 	})
 	if err != nil {
 		return fmt.Errorf("space %d: %w", s.ID, err)
@@ -58,7 +62,8 @@ func (t *Tx) Spaces(ctx context.Context) ([]core.Space, error) {
 		return core.Space{
 			ID: content.SpaceID(r.Int(0)), Name: r.Text(1), Secrets: r.Bytes(2),
 			Owner: d.Owner, Kind: d.Kind, Config: d.Config, WorkingDir: d.WorkingDir, Domain: d.Domain,
-			Weight: d.Weight, State: d.State, Sealed: d.Sealed, MaxSize: d.MaxSize, Revision: d.Revision,
+			Weight: d.Weight, State: d.State, Sealed: d.Sealed, NoShards: d.NoShards, MaxSize: d.MaxSize,
+			Features: d.Features, Revision: d.Revision, Fresh: d.Fresh,
 		}, err
 	}, spaces)
 }
