@@ -49,11 +49,27 @@ type SpaceChange struct {
 	Features *[]SpaceFeature
 }
 
-// SpaceKinds returns the kinds of spaces that the caller may make, by name.
-func (se *Session) SpaceKinds() []drivers.Kind {
-	kinds := slices.Collect(maps.Values(se.s.kindsFor(se.p.Admin || se.p.UserID == 0)))
-	slices.SortFunc(kinds, func(a, b drivers.Kind) int { return strings.Compare(a.Name, b.Name) })
-	return kinds
+// SpaceField describes one setting of a kind of space.
+type SpaceField = drivers.Field
+
+// The types of a SpaceField's value in JSON.
+const (
+	SpaceText   = drivers.Text
+	SpaceNumber = drivers.Number
+	SpaceFlag   = drivers.Flag
+)
+
+// SpaceFields returns the settings of a kind, and whether the caller may make spaces of it.
+func (se *Session) SpaceFields(kind string) ([]SpaceField, bool) {
+	k, ok := se.s.kindsFor(se.requireAdmin() == nil)[kind]
+	return k.Fields, ok
+}
+
+// MayUseKind returns BadArgument for a kind that is not known, which names those that are, and Forbidden for one that is
+// for administrators alone.
+func (se *Session) MayUseKind(kind string) error {
+	_, err := se.kind(kind)
+	return err
 }
 
 // kindsFor returns what spaces of administrators, or of others, may be.

@@ -110,7 +110,7 @@ func (r *request) policy(w http.ResponseWriter, bucket string) error {
 		return err
 	}
 	doc := v1.Policy{
-		Redundancy: v1.Redundancy{Type: b.Policy.Redundancy.Redundancy.String()}, Spaces: make([]int64, len(b.Policy.Spaces)),
+		Redundancy: redundancyDoc(&b.Policy.Redundancy), Spaces: make([]int64, len(b.Policy.Spaces)),
 		Versioning: versioningWords()[b.Versioning], PublicRead: b.Policy.PublicRead, Grants: make([]v1.Grant, len(grants)),
 	}
 	for i, id := range b.Policy.Spaces {
@@ -151,10 +151,10 @@ func rulesOf(b *core.Bucket, in *v1.PolicyChange) (core.BucketRules, error) {
 	var rules core.BucketRules
 	p := b.Policy
 	if in.Redundancy != nil {
-		if in.Redundancy.Type != v1.RedundancyNone {
-			return rules, badArgument("policy.redundancy.type: " + short(in.Redundancy.Type) + ": only none can be had yet")
+		var err error
+		if p.Redundancy, err = redundancyOf(in.Redundancy); err != nil {
+			return rules, err
 		}
-		p.Redundancy = content.Policy{}
 	}
 	if in.Spaces != nil {
 		p.Spaces = nil

@@ -93,6 +93,8 @@ func jsonKind(t reflect.Type) string {
 		return "boolean"
 	case reflect.String:
 		return "string"
+	case reflect.Map:
+		return "JSON object"
 	}
 	return "number"
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/textproto"
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,7 +19,10 @@ import (
 	"time"
 
 	"trivium/core"
+	"trivium/core/content"
 	"trivium/core/coretest"
+	"trivium/drivers"
+	"trivium/drivers/memory"
 	"trivium/nativeapi"
 	"trivium/nativeapi/adminapi"
 	v1 "trivium/nativeapi/v1"
@@ -42,13 +46,35 @@ func newLab(t *testing.T) *lab {
 	return newPublicLab(t, "")
 }
 
+// cloudKind is a kind in memory that looks as a cloud does: its secret must be SK1.
+func cloudKind(name string) drivers.Kind {
+	mem := memory.Kind(new(memory.Registry))
+	k := drivers.Kind{Name: name, Features: []string{"S2STransfer", "MultipartUpload", "BypassWrite"}, Fields: []drivers.Field{
+		{Name: "endpoint", Required: true},
+		{Name: "region", Default: "us-east-1"},
+		{Name: "bucket", Required: true},
+		{Name: "pathStyle", Type: drivers.Flag, Default: "true"},
+		{Name: "port", Type: drivers.Number},
+		{Name: "accessKeyId", Credential: true},
+		{Name: "secretAccessKey", Secret: true, Credential: true},
+	}}
+	k.Open = func(ctx context.Context, space string, cfg drivers.Config) (drivers.Driver, error) {
+		if cfg["secretAccessKey"] != "SK1" {
+			return nil, drivers.Fail(space, "open", "", fmt.Errorf("the key is refused: %w", drivers.ErrDenied))
+		}
+		return mem.Open(ctx, space, drivers.Config{"name": cfg["endpoint"] + cfg["bucket"]})
+	}
+	return k
+}
+
 // newPublicLab is newLab behind a proxy.
 func newPublicLab(t *testing.T, public string) *lab {
 	t.Helper()
 	l := &lab{t: t, public: public, keys: map[string][2]string{}, ids: map[string]int64{"admin": coretest.AdminID}}
 	l.now.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
 	clock := func() time.Time { return time.Unix(0, l.now.Load()).UTC() }
-	l.env = coretest.New(t, coretest.Options{Now: clock})
+	clouds := []drivers.Kind{cloudKind("S3"), cloudKind("OBS")}
+	l.env = coretest.New(t, coretest.Options{Now: clock, Kinds: clouds, UserKinds: clouds})
 	l.door = nativeapi.New(nativeapi.Config{
 		Service: l.env.Service, Now: clock, PublicURL: l.public, Status: func() adminapi.Status { return adminapi.Status{Version: "v1"} },
 		Observe: func(_ context.Context, e nativeapi.Event) { l.events = append(l.events, e) },
@@ -58,6 +84,20 @@ func newPublicLab(t *testing.T, public string) *lab {
 		l.user(name)
 	}
 	return l
+}
+
+// up waits until a space is in use.
+func (l *lab) up(id content.SpaceID) {
+	l.t.Helper()
+	for {
+		if sp, _ := l.env.Service.Maintenance().Spaces.Get(id); sp.Driver != nil {
+			return
+		}
+		if l.t.Context().Err() != nil {
+			l.t.Fatal("the space never came up")
+		}
+		runtime.Gosched()
+	}
 }
 
 // user makes a user with an access key, key the access key of one.

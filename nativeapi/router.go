@@ -100,7 +100,7 @@ func newNative(cfg Config, local *core.Principal) *native {
 		documents: newMemory(documentMemory), uploads: newMemory(cfg.UploadMemory), archives: semaphore.NewWeighted(cfg.ArchiveMemory),
 	}
 	d.verifier = newVerifier(cfg.Now)
-	d.endpoints = slices.Concat(d.accountCalls(), d.bucketCalls(), d.objectCalls(), d.batchCalls(), d.uploadCalls())
+	d.endpoints = slices.Concat(d.accountCalls(), d.bucketCalls(), d.objectCalls(), d.batchCalls(), d.uploadCalls(), d.spaceCalls())
 	return d
 }
 

@@ -39,6 +39,8 @@ type Options struct {
 	Dir string
 	// Discard makes the spaces forget content, for benchmarks of writing.
 	Discard bool
+	// Kinds are others than Memory that administrators may use, UserKinds those of other users.
+	Kinds, UserKinds []drivers.Kind
 }
 
 // AdminID is the user that Env.Admin is. It has no password, which saves a hash; sequences do not reach it.
@@ -72,7 +74,7 @@ func New(tb testing.TB, opts Options) *Env {
 		opts.Spaces = 1
 	}
 	e := &Env{opts: opts, keys: core.GenerateMasterKeys()}
-	e.kinds = []drivers.Kind{wrapped(memory.Kind(new(memory.Registry)), opts.Wrap)}
+	e.kinds = append([]drivers.Kind{wrapped(memory.Kind(new(memory.Registry)), opts.Wrap)}, opts.Kinds...)
 	if err := e.start(context.WithoutCancel(tb.Context())); err != nil {
 		tb.Fatal(err)
 	}
@@ -112,7 +114,7 @@ func (e *Env) start(ctx context.Context) error {
 		store = e.opts.WrapMeta(meta)
 	}
 	cfg := core.Config{
-		Meta: store, Keys: e.keys, Kinds: e.kinds, Budget: e.opts.Budget, InlineMax: e.opts.InlineMax,
+		Meta: store, Keys: e.keys, Kinds: e.kinds, UserKinds: e.opts.UserKinds, Budget: e.opts.Budget, InlineMax: e.opts.InlineMax,
 		Holder: "coretest", Hook: e.opts.Hook, Now: e.opts.Now, Volatile: true, PlainBasic: e.opts.PlainBasic,
 		FreeSpace: e.opts.FreeSpace, CheapPasswords: true,
 	}

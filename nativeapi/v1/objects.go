@@ -63,11 +63,22 @@ type Package struct {
 const (
 	RedundancyNone   = "none"
 	RedundancyUpload = "multipartUpload" // an unfinished upload
+	RedundancyRep    = "rep"
+	RedundancyEC     = "ec"
+	RedundancyLRC    = "lrc"
 )
 
 // Redundancy says how content is kept.
 type Redundancy struct {
-	Type string `json:"type"`
+	Type      string `json:"type" api:"required"` // none, multipartUpload, rep, ec or lrc
+	RepCount  int    `json:"repCount,omitempty"`  // of rep; 0: 2
+	K         int    `json:"k,omitempty"`         // of ec and lrc: pieces that suffice; 0: 2, 4
+	N         int    `json:"n,omitempty"`         // all pieces; 0: 3, 4 and the number of groups and one
+	Groups    []int  `json:"groups,omitempty"`    // of lrc; none: one of k
+	ChunkSize int64  `json:"chunkSize,omitempty"` // bytes of a piece of a full segment; 0: 16 MiB / k
+	// Strict acknowledges only when all pieces are durable; DegradedWrites with any k of them when no more spaces answer.
+	Strict         bool `json:"strict,omitempty"`
+	DegradedWrites bool `json:"degradedWrites,omitempty"`
 }
 
 // Object is an object.

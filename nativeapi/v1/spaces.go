@@ -1,0 +1,108 @@
+package v1
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// HiddenSecret stands for a secret that is not shown; in a change it means the one that is kept.
+const HiddenSecret = "******"
+
+// Union is an object whose other fields its field type decides.
+type Union map[string]any
+
+// Fields is a Union that came in, not decoded yet.
+type Fields map[string]json.RawMessage
+
+// UserSpace is a place where content is kept.
+type UserSpace struct {
+	UserSpaceID   int64       `json:"userSpaceID"`
+	Name          string      `json:"name"`
+	Storage       Union       `json:"storage"`
+	Credential    Union       `json:"credential"`
+	ShardStore    *ShardStore `json:"shardStore"` // nil: it holds no pieces of objects
+	Features      []Feature   `json:"features"`
+	WorkingDir    string      `json:"workingDir"`
+	Revision      int64       `json:"revision"`
+	FailureDomain string      `json:"failureDomain"`
+	Weight        float64     `json:"weight"`
+	State         string      `json:"state"` // active, readOnly, draining or down
+}
+
+// ShardStore is what a space may hold of objects.
+type ShardStore struct {
+	MaxSize int64 `json:"maxSize"` // bytes; 0: no limit
+}
+
+// Feature is something a space may be used for or by.
+type Feature struct {
+	Type        string `json:"type" api:"required"`
+	MinPartSize int64  `json:"minPartSize,omitempty"`
+	MaxPartSize int64  `json:"maxPartSize,omitempty"`
+}
+
+// NewUserSpace is POST userSpace/create.
+type NewUserSpace struct {
+	Name          string      `json:"name" api:"required"`
+	Storage       Fields      `json:"storage" api:"required"`
+	Credential    Fields      `json:"credential,omitempty"`
+	ShardStore    *ShardStore `json:"shardStore"`
+	Features      []Feature   `json:"features,omitempty"`
+	WorkingDir    string      `json:"workingDir,omitempty"`
+	FailureDomain string      `json:"failureDomain,omitempty"`
+	Weight        float64     `json:"weight,omitempty"`
+	State         string      `json:"state,omitempty"`
+}
+
+// UserSpaceChange is POST userSpace/update. What is absent stays; a ShardStore that is null is taken away.
+type UserSpaceChange struct {
+	UserSpaceID   int64       `json:"userSpaceID" api:"required"`
+	Name          *string     `json:"name,omitempty"`
+	Storage       Fields      `json:"storage,omitempty"` // may be there, but not another one
+	Credential    Fields      `json:"credential,omitempty"`
+	ShardStore    *ShardStore `json:"shardStore,omitempty"`
+	Features      *[]Feature  `json:"features,omitempty"`
+	WorkingDir    *string     `json:"workingDir,omitempty"` // may be there, but not another one
+	FailureDomain *string     `json:"failureDomain,omitempty"`
+	Weight        *float64    `json:"weight,omitempty"`
+	State         *string     `json:"state,omitempty"`
+}
+
+// UserSpaceRef names a space.
+type UserSpaceRef struct {
+	UserSpaceID int64 `json:"userSpaceID" api:"required"`
+}
+
+// UserSpaceTest is POST userSpace/test.
+type UserSpaceTest struct {
+	Storage     Fields `json:"storage" api:"required"`
+	Credential  Fields `json:"credential,omitempty"`
+	WorkingDir  string `json:"workingDir,omitempty"`
+	UserSpaceID int64  `json:"userSpaceID,omitempty"` // whose secret HiddenSecret stands for
+}
+
+// OneUserSpace is a space, the data of an answer.
+type OneUserSpace struct {
+	UserSpace UserSpace `json:"userSpace"`
+}
+
+// AllUserSpaces is a list of spaces.
+type AllUserSpaces struct {
+	UserSpaces []UserSpace `json:"userSpaces"`
+}
+
+// UserSpaceStatus is how a space is doing.
+type UserSpaceStatus struct {
+	UserSpaceID int64      `json:"userSpaceID"`
+	State       string     `json:"state"` // ok, error or unknown
+	Message     string     `json:"message"`
+	UsedBytes   int64      `json:"usedBytes"`
+	Pieces      int64      `json:"pieces"`
+	LatencyMs   int64      `json:"latencyMs"`
+	CheckTime   *time.Time `json:"checkTime"` // null: it was not tried yet
+}
+
+// OneUserSpaceStatus is the data of an answer.
+type OneUserSpaceStatus struct {
+	Status UserSpaceStatus `json:"status"`
+}
