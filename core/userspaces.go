@@ -52,6 +52,9 @@ type SpaceChange struct {
 // SpaceField describes one setting of a kind of space.
 type SpaceField = drivers.Field
 
+// SpaceFieldType says how people write a SpaceField's value in JSON.
+type SpaceFieldType = drivers.FieldType
+
 // The types of a SpaceField's value in JSON.
 const (
 	SpaceText   = drivers.Text
@@ -63,6 +66,23 @@ const (
 func (se *Session) SpaceFields(kind string) ([]SpaceField, bool) {
 	k, ok := se.s.kindsFor(se.requireAdmin() == nil)[kind]
 	return k.Fields, ok
+}
+
+// SpaceKind is a sort of storage that spaces may be of.
+type SpaceKind struct {
+	Name     string
+	Fields   []SpaceField
+	Features []string
+}
+
+// SpaceKinds returns the kinds that the caller may make spaces of, by name.
+func (se *Session) SpaceKinds() []SpaceKind {
+	var kinds []SpaceKind
+	for name, k := range se.s.kindsFor(se.requireAdmin() == nil) {
+		kinds = append(kinds, SpaceKind{name, k.Fields, k.Features})
+	}
+	slices.SortFunc(kinds, func(a, b SpaceKind) int { return strings.Compare(a.Name, b.Name) })
+	return kinds
 }
 
 // MayUseKind returns BadArgument for a kind that is not known, which names those that are, and Forbidden for one that is

@@ -74,6 +74,7 @@ func TestGolden(t *testing.T) {
 		post("userSpace/update", `{"userSpaceID":2,"name":"minio","credential":{"type":"S3","accessKeyId":"AK2","secretAccessKey":"******"}}`),
 		get("userSpace/get", "?userSpaceID=2&showSecret=true"),
 		get("userSpace/list", ""),
+		get("userSpace/kinds", ""),
 		get("userSpace/status", "?userSpaceID=2"),
 		post("userSpace/delete", `{"userSpaceID":2}`),
 		{"system/health", call{method: "GET", target: "/v1/system/health"}},

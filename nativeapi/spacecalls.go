@@ -19,6 +19,7 @@ func (d *native) spaceCalls() []endpoint {
 		{http.MethodGet, "userSpace/list", "ListSpaces", noBody, listSpaces, false},
 		{http.MethodPost, "userSpace/test", "TestSpace", jsonBody, testSpace, false},
 		{http.MethodGet, "userSpace/status", "SpaceStatus", noBody, spaceStatus, false},
+		{http.MethodGet, "userSpace/kinds", "SpaceKinds", noBody, spaceKinds, false},
 	}
 }
 
@@ -171,6 +172,34 @@ func spaceStatus(w http.ResponseWriter, r *request) error {
 		doc.CheckTime = &st.Checked
 	}
 	return r.reply(w, v1.OneUserSpaceStatus{Status: doc})
+}
+
+// spaceKinds is GET userSpace/kinds.
+func spaceKinds(w http.ResponseWriter, r *request) error {
+	out := v1.SpaceKinds{Kinds: []v1.SpaceKind{}}
+	for _, k := range r.se.SpaceKinds() {
+		kind := v1.SpaceKind{Type: k.Name, Fields: make([]v1.SpaceField, len(k.Fields)), Features: append([]string{}, k.Features...)}
+		for i, f := range k.Fields {
+			kind.Fields[i] = v1.SpaceField{
+				Name: f.Name, Help: f.Help, Type: fieldKind(f.Type), Credential: f.Credential || f.Secret, Secret: f.Secret,
+				Required: f.Required, Default: f.Default,
+			}
+		}
+		out.Kinds = append(out.Kinds, kind)
+	}
+	return r.reply(w, out)
+}
+
+// fieldKind is what JSON calls the type of a setting.
+func fieldKind(t core.SpaceFieldType) string {
+	switch t {
+	case core.SpaceNumber:
+		return "number"
+	case core.SpaceFlag:
+		return "boolean"
+	case core.SpaceText:
+	}
+	return "string"
 }
 
 // replySpace answers with a space.

@@ -106,3 +106,26 @@ type UserSpaceStatus struct {
 type OneUserSpaceStatus struct {
 	Status UserSpaceStatus `json:"status"`
 }
+
+// SpaceKinds answers GET userSpace/kinds: the types of storage that the caller may use.
+type SpaceKinds struct {
+	Kinds []SpaceKind `json:"kinds"`
+}
+
+// SpaceKind is a type of storage, by the field type of a space's storage and credential.
+type SpaceKind struct {
+	Type     string       `json:"type"`
+	Fields   []SpaceField `json:"fields"`
+	Features []string     `json:"features"`
+}
+
+// SpaceField is one setting of a space.
+type SpaceField struct {
+	Name       string `json:"name"`
+	Help       string `json:"help"`
+	Type       string `json:"type"`       // string, number or boolean
+	Credential bool   `json:"credential"` // it belongs to the credential, not to the storage
+	Secret     bool   `json:"secret"`
+	Required   bool   `json:"required"`
+	Default    string `json:"default"`
+}
