@@ -31,7 +31,7 @@ func TestUpdateMetadata(t *testing.T) {
 		{`"metadata":{"a":null},"merge":true`, "text/html", map[string]string{"c": "3", "mtime": "1000000000.5"}},
 		{`"metadata":{"d":"4","e":null}`, "text/html", map[string]string{"d": "4"}},
 		{`"metadata":{"mtime":"yesterday"}`, "text/html", map[string]string{"mtime": "yesterday"}},
-		{`"metadata":{},"contentType":""`, "", map[string]string{}},
+		{`"metadata":{},"contentType":""`, "application/octet-stream", map[string]string{}},
 	} {
 		a := l.ok(c.change, l.post("object/updateMetadata", fmt.Sprintf(`{"objectID":%d,%s}`, id, c.change)))
 		now := info()
