@@ -50,7 +50,7 @@ func filledConfig(kind *drivers.Kind, cfg drivers.Config, id int64) drivers.Conf
 	full := make(drivers.Config, len(cfg))
 	maps.Copy(full, cfg)
 	for _, f := range kind.Fields {
-		if full[f.Name] == "" && f.Default != "" {
+		if (full[f.Name] == "" || f.Fixed) && f.Default != "" && f.Feature == "" {
 			full[f.Name] = strings.ReplaceAll(f.Default, "{id}", strconv.FormatInt(id, 10))
 		}
 	}
@@ -103,6 +103,20 @@ func checkFeatures(kind *drivers.Kind, features []SpaceFeature, noShards bool) e
 		}
 	}
 	return nil
+}
+
+// addFeatures puts what features say into the settings that a driver is opened with.
+func addFeatures(kind *drivers.Kind, cfg drivers.Config, features []SpaceFeature) {
+	for _, field := range kind.Fields {
+		for _, f := range features {
+			if f.Type != field.Feature {
+				continue
+			}
+			if n := map[string]int64{"minPartSize": f.MinPartSize, "maxPartSize": f.MaxPartSize}[field.Name]; n > 0 {
+				cfg[field.Name] = strconv.FormatInt(n, 10)
+			}
+		}
+	}
 }
 
 // listOr joins names, or says none.

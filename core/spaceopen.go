@@ -186,6 +186,7 @@ func (s *Service) connect(ctx context.Context, row Space) (drivers.Driver, error
 	if err != nil {
 		return nil, err
 	}
+	addFeatures(&kind, cfg, row.Features)
 	d, err := kind.Open(ctx, row.Name, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open space %s: %w", row.Name, err)

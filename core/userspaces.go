@@ -65,7 +65,12 @@ const (
 // SpaceFields returns the settings of a kind, and whether the caller may make spaces of it.
 func (se *Session) SpaceFields(kind string) ([]SpaceField, bool) {
 	k, ok := se.s.kindsFor(se.requireAdmin() == nil)[kind]
-	return k.Fields, ok
+	return settings(&k), ok
+}
+
+// settings are the fields of a kind that people give.
+func settings(k *drivers.Kind) []SpaceField {
+	return slices.DeleteFunc(slices.Clone(k.Fields), func(f SpaceField) bool { return f.Feature != "" || f.Fixed })
 }
 
 // SpaceKind is a sort of storage that spaces may be of.
@@ -79,7 +84,7 @@ type SpaceKind struct {
 func (se *Session) SpaceKinds() []SpaceKind {
 	var kinds []SpaceKind
 	for name, k := range se.s.kindsFor(se.requireAdmin() == nil) {
-		kinds = append(kinds, SpaceKind{name, k.Fields, k.Features})
+		kinds = append(kinds, SpaceKind{name, settings(&k), k.Features})
 	}
 	slices.SortFunc(kinds, func(a, b SpaceKind) int { return strings.Compare(a.Name, b.Name) })
 	return kinds

@@ -19,6 +19,10 @@ type Field struct {
 	// Credential says that the field is about who uses the storage, not about which it is: it may change later.
 	Credential bool
 	Type       FieldType
+	// Feature, when not empty, is the feature that gives the field its value: it is not among the settings people see.
+	Feature string
+	// Fixed is a field that nobody can give: it has its Default.
+	Fixed bool
 }
 
 // FieldType says how people write the value of a Field in JSON. In a Config it is always text.

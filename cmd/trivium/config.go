@@ -30,20 +30,22 @@ type config struct {
 	tlsCert       string
 	tlsKey        string
 	logLevel      string
-	masterKeyFile string        // absolute; "": master.key in the data directory
-	plainBasic    string        // "true" or "false"
-	tokens        string        // how long tokens of users are good, as it was given,
-	tokenLifetime time.Duration // and checked; 0: 24 h
-	metricsFile   string        // absolute; holds the token of /-/metrics; "": there is none
-	root          credentials
-	server        string            // of commands: URL of the server to ask; "": the one of the data directory
-	remote        remote            // of commands: what the environment says of that server
-	notRead       []string          // variables that the environment holds, and that are not for a server
-	file          string            // the configuration file; "": none
-	given         map[string]string // by flag: what the command line says
-	from          map[string]string // by flag: what gave the value, when that was not the command line
-	dropLog       bool              // give up the damaged part of the metadata's log
-	crash         crashPlan
+	masterKeyFile string // absolute; "": master.key in the data directory
+	plainBasic    string // "true" or "false"
+	// privateEndpoints is "true" where users may name spaces on private addresses.
+	privateEndpoints string
+	tokens           string        // how long tokens of users are good, as it was given,
+	tokenLifetime    time.Duration // and checked; 0: 24 h
+	metricsFile      string        // absolute; holds the token of /-/metrics; "": there is none
+	root             credentials
+	server           string            // of commands: URL of the server to ask; "": the one of the data directory
+	remote           remote            // of commands: what the environment says of that server
+	notRead          []string          // variables that the environment holds, and that are not for a server
+	file             string            // the configuration file; "": none
+	given            map[string]string // by flag: what the command line says
+	from             map[string]string // by flag: what gave the value, when that was not the command line
+	dropLog          bool              // give up the damaged part of the metadata's log
+	crash            crashPlan
 }
 
 // envPrefix begins the names of all variables.
@@ -74,6 +76,7 @@ func options(c *config) []option {
 		{"tls-key", "", "key file (PEM) of the certificate", &c.tlsKey},
 		{"log-level", "info", "debug, info (one line per request), warn or error", &c.logLevel},
 		{"basic-over-http", "false", "true takes passwords over plain http from other machines, too, such as a proxy that ends TLS", &c.plainBasic},
+		{"private-endpoints", "false", "true lets users make spaces on loopback and private addresses, as administrators may", &c.privateEndpoints},
 		{"token-lifetime", "24h", "how long a token of POST /v1/user/login or trivium user token is good, such as 90m", &c.tokens},
 		{"metrics-token-file", "", "file with the token that opens /-/metrics (Authorization: Bearer)", &c.metricsFile},
 		{"master-key-file", "", "master key file instead of master.key in the data directory", &c.masterKeyFile},
@@ -266,17 +269,18 @@ func (c *config) validate() error {
 	if _, err := c.trustedProxies(); err != nil {
 		return err
 	}
-	if c.davInfinity != "true" && c.davInfinity != "false" {
-		return fmt.Errorf("%s %q: use true or false", c.name("webdav-infinity"), c.davInfinity)
+	for _, f := range []struct{ name, value string }{
+		{"webdav-infinity", c.davInfinity}, {"private-endpoints", c.privateEndpoints}, {"basic-over-http", c.plainBasic},
+	} {
+		if f.value != "true" && f.value != "false" {
+			return fmt.Errorf("%s %q: use true or false", c.name(f.name), f.value)
+		}
 	}
 	switch {
 	case c.tlsCert == "" && c.tlsKey != "":
 		return fmt.Errorf("TLS needs two files: %s is given, --tls-cert is missing", c.name("tls-key"))
 	case c.tlsCert != "" && c.tlsKey == "":
 		return fmt.Errorf("TLS needs two files: %s is given, --tls-key is missing", c.name("tls-cert"))
-	}
-	if c.plainBasic != "true" && c.plainBasic != "false" {
-		return fmt.Errorf("%s %q: use true or false", c.name("basic-over-http"), c.plainBasic)
 	}
 	if err := c.checkTokens(); err != nil {
 		return err

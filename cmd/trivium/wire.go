@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -86,25 +84,6 @@ func (m *meters) calls() []spaceCalls {
 	return all
 }
 
-// kinds are the sorts of storage of this binary; the calls of their spaces are counted.
-func kinds(dir *dataDir, m *meters) []drivers.Kind {
-	disk := local.Kind()
-	open := disk.Open
-	disk.Open = func(ctx context.Context, name string, cfg drivers.Config) (drivers.Driver, error) {
-		cfg = maps.Clone(cfg)
-		// A path that is not absolute lies in the data directory, which can so be moved or restored elsewhere.
-		if !filepath.IsAbs(cfg["path"]) {
-			cfg["path"] = dir.join(cfg["path"])
-		}
-		d, err := open(ctx, name, cfg)
-		if err != nil {
-			return nil, err
-		}
-		return m.count(name, overDisk(d)), nil
-	}
-	return []drivers.Kind{disk}
-}
-
 // openStore opens metadata and core on the data directory.
 func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger) (_ *store, err error) {
 	hook, err := c.crash.hook()
@@ -146,7 +125,7 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 		},
 	}
 	st.service, err = core.Open(ctx, core.Config{
-		Meta: meta, Keys: keys, Kinds: kinds(dir, &st.meters), Hook: hook, Log: st.log, FreeSpace: dir.freeSpace,
+		Meta: meta, Keys: keys, Kinds: kinds(dir, &st.meters), UserKinds: userKinds(dir, &st.meters, c.privateEndpoints == "true"), Hook: hook, Log: st.log, FreeSpace: dir.freeSpace,
 		PlainBasic: c.plainBasic == "true",
 		Spaces:     []core.SpaceSeed{{Name: "local", Kind: local.Kind().Name, Config: drivers.Config{"path": spaceName}}},
 		Holder:     fmt.Sprintf("%s:%d", hostName(), os.Getpid()),

@@ -39,8 +39,8 @@ func Kind(reg *Registry) drivers.Kind {
 		Name: "Memory",
 		Fields: []drivers.Field{
 			{Name: "name", Help: "name of the store in the process; spaces with one name share it"},
-			{Name: "capacity", Help: "most bytes of content; 0: no limit", Default: "0"},
-			{Name: "discard", Help: "true: keep names and sizes only, for benchmarks", Default: "false"},
+			{Name: "capacity", Help: "most bytes of content; 0: no limit", Default: "0", Type: drivers.Number},
+			{Name: "discard", Help: "true: keep names and sizes only, for benchmarks", Default: "false", Type: drivers.Flag},
 		},
 		Trusted: true,
 		Validate: func(cfg drivers.Config) error {
