@@ -185,7 +185,9 @@ func decodeValue(raw json.RawMessage, into reflect.Value, name string) error {
 	case reflect.Slice:
 		return decodeItems(raw, into, name)
 	case reflect.Map:
-		return decodeTexts(raw, into.Addr().Interface().(*map[string]*string), name)
+		if texts, ok := into.Addr().Interface().(*map[string]*string); ok {
+			return decodeTexts(raw, texts, name)
+		}
 	}
 	if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil {
 		return badArgument(fmt.Sprintf("%s: it must be a %s", name, jsonKind(into.Type())))
