@@ -103,7 +103,8 @@ func (se *Session) TestSpace(ctx context.Context, t SpaceTest) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, testPatience)
 	defer cancel()
-	if err := tryOut(ctx, &kind, cfg, t.WorkingDir, se.s.claim()); err != nil {
+	t.Config = cfg
+	if err := tryOut(ctx, &kind, &t, se.s.claim()); err != nil {
 		return &Error{Code: Unavailable, Op: "test space", Msg: explainSpace(err), Err: err}
 	}
 	return nil
@@ -134,20 +135,17 @@ func (se *Session) keptSecrets(ctx context.Context, id content.SpaceID, kind *dr
 }
 
 // tryOut opens a space and tries it.
-func tryOut(ctx context.Context, kind *drivers.Kind, cfg drivers.Config, workingDir string, c content.Claim) (err error) {
-	d, err := kind.Open(ctx, "test", cfg)
+func tryOut(ctx context.Context, kind *drivers.Kind, t *SpaceTest, c content.Claim) (err error) {
+	d, err := kind.Open(ctx, "test", t.Config)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	sp := content.Space{Driver: d, WorkingDir: workingDir}
+	sp := content.Space{ID: t.ID, Driver: d, WorkingDir: t.WorkingDir}
 	if _, err := content.CheckMarker(ctx, sp, c); err != nil && !errors.Is(err, drivers.ErrNotExist) {
-		me, ok := errors.AsType[*content.MarkerError](err)
-		if !ok || !errors.Is(me, content.ErrOtherSpace) { // the space itself may be tried
-			return err
-		}
+		return err
 	}
-	name := content.TestName(workingDir)
+	name := content.TestName(t.WorkingDir)
 	text := "written to see whether this space takes files\n"
 	if err := d.Put(ctx, name, strings.NewReader(text), int64(len(text)), drivers.PutOptions{}); err != nil {
 		return fmt.Errorf("write: %w", err)
