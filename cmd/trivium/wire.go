@@ -175,7 +175,7 @@ func newDoors(st *store, c *config, addr string, token *scrapeToken) (server.Doo
 	native := admin
 	native.PublicURL = c.public()
 	return server.Doors{
-		S3: answering(s3, st.hook), DAV: dav, S3Host: bucket, Ready: st.service.Ready,
+		S3: answering(s3, st.hook), DAV: answering(dav, st.hook), S3Host: bucket, Ready: st.service.Ready,
 		Native: answering(nativeapi.New(native), st.hook), RemoteAdmin: nativeapi.NewRemoteAdmin(admin),
 		Guard: func(page http.Handler) http.Handler { return nativeapi.Guard(admin, token.get, "Metrics", page) },
 	}, nil
