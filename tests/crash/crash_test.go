@@ -34,7 +34,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // suite is what all lanes share.
 type suite struct {
 	binary   string
-	template string // a data directory after its first start, with the buckets
+	template string // a data directory after its first start, with the buckets and packages
+	packages packageIDs
 
 	mu         sync.Mutex
 	todo       []aim
@@ -43,6 +44,7 @@ type suite struct {
 	left       int // rounds to run at least
 	hitsWanted int // of every point
 	calls      int
+	door       doorUse
 	crashes    int
 	ready      []time.Duration
 }
@@ -71,6 +73,9 @@ func newSuite(t *testing.T, rounds int) *suite {
 			t.Fatal(err)
 		}
 	}
+	if s.packages, err = makePackages(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +83,28 @@ func newSuite(t *testing.T, rounds int) *suite {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// packageIDs are the ids of the packages by bucket/name.
+type packageIDs map[string]int64
+
+// makePackages makes the packages of all workers, which stay when they are empty.
+func makePackages(ctx context.Context, p *process) (packageIDs, error) {
+	ids := packageIDs{}
+	for _, bucket := range []string{plain, versioned} {
+		b, err := p.api.Bucket(ctx, bucket)
+		if err != nil {
+			return nil, err
+		}
+		for i := range workers {
+			made, err := p.api.CreatePackage(ctx, b.BucketID, workerName(i))
+			if err != nil {
+				return nil, err
+			}
+			ids[bucket+"/"+made.Name] = made.PackageID
+		}
+	}
+	return ids, nil
 }
 
 // enableVersioning switches versioning on in the metadata of a stopped server.
@@ -217,8 +244,8 @@ func (s *suite) report(t *testing.T) {
 		t.Fatal("no server was ever ready")
 	}
 	slices.Sort(s.ready)
-	t.Logf("%d rounds, %d crashes, %d calls acknowledged; ready again after %v (median), %v (greatest)",
-		s.rounds, s.crashes, s.calls, s.ready[len(s.ready)/2].Round(time.Millisecond), s.ready[len(s.ready)-1].Round(time.Millisecond))
+	t.Logf("%d rounds, %d crashes, %d calls acknowledged (%v); ready again after %v (median), %v (greatest)",
+		s.rounds, s.crashes, s.calls, s.door, s.ready[len(s.ready)/2].Round(time.Millisecond), s.ready[len(s.ready)-1].Round(time.Millisecond))
 	for _, point := range names() {
 		t.Logf("%-24s %d", point, s.hits[point])
 	}
@@ -304,7 +331,7 @@ func (l *lane) round(ctx context.Context) error {
 			return err
 		}
 	}
-	p, err := start(ctx, l.s.binary, l.data, "", "")
+	p, err := l.start(ctx, "", "")
 	if err != nil {
 		return err
 	}
@@ -320,6 +347,15 @@ func (l *lane) round(ctx context.Context) error {
 		return err
 	}
 	return l.check(ctx)
+}
+
+// start starts a server on the lane's data.
+func (l *lane) start(ctx context.Context, point, log string) (*process, error) {
+	p, err := start(ctx, l.s.binary, l.data, point, log)
+	if err == nil {
+		p.packages = l.s.packages
+	}
+	return p, err
 }
 
 // check collects on the stopped server's data and inspects it. Of a lossy file system the durable state is looked
@@ -348,7 +384,7 @@ func (l *lane) check(ctx context.Context) error {
 func (l *lane) crash(ctx context.Context) error {
 	a := l.s.aim(l.rnd)
 	_ = os.Remove(l.log)
-	p, err := start(ctx, l.s.binary, l.data, fmt.Sprintf("%s:%d", a.point, a.count), l.log)
+	p, err := l.start(ctx, fmt.Sprintf("%s:%d", a.point, a.count), l.log)
 	if err != nil {
 		return err
 	}
@@ -387,7 +423,8 @@ func (l *lane) book(a aim, p *process) {
 	l.s.crashes++
 	for _, w := range l.workers {
 		l.s.calls += w.calls
-		w.calls = 0
+		l.s.door.add(w.door)
+		w.calls, w.door = 0, doorUse{}
 	}
 	if hit {
 		l.s.hits[a.point]++
@@ -418,7 +455,7 @@ func (l *lane) cut() error {
 func TestPoints(t *testing.T) {
 	literal := regexp.MustCompile(`\b[hH]ook\("([a-z]+(?:\.[a-z]+)+)"\)`)
 	found := map[string]bool{}
-	for _, dir := range []string{"core", "s3front", "server", "cmd"} {
+	for _, dir := range []string{"core", "s3front", "davfront", "nativeapi", "server", "cmd"} {
 		err := filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, d os.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err

@@ -82,7 +82,7 @@ func firstStart(t *testing.T, binary, ground, at string) (reached bool) {
 			}
 		}
 		got, readErr := fetch(t.Context(), p, o)
-		if err := errors.Join(err, readErr); err != nil || got != sumOf(body) {
+		if err := errors.Join(err, readErr); err != nil || got != stateOf(body, "") {
 			t.Errorf("%s, life %d: %v, read %s", at, life, err, got)
 		}
 		p.kill()

@@ -1,51 +1,85 @@
 package crash
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
-	"trivium/core"
 	"trivium/core/coretest"
+	"trivium/nativeapi/client"
 	"trivium/tests/s3client"
 )
 
 const (
-	workers       = 6
-	keysPerWorker = 5
-	minPart       = 5 << 20
-	plain         = "plain"
-	versioned     = "versioned"
+	workers   = 6
+	minPart   = 5 << 20
+	plain     = "plain"
+	versioned = "versioned"
 )
 
-// worker sends one call after the other on keys of its own.
+// worker sends one call after the other, through one door or another, on keys of its own: those of the package of its
+// name.
 type worker struct {
 	rnd     *rand.Rand
-	objects []*object
-	calls   int // acknowledged
+	name    string
+	objects []*object // all of them
+	history *object   // in the versioned bucket
+	parts   *object   // that native uploads are made of
+	locked  *object   // that is locked and unlocked
+	files   []*object // that anything is done with
+	folders [2]*folder
+	unsure  *unsure // the last call, if it had no answer
+	calls   int     // acknowledged
+	door    doorUse
+}
+
+// doorUse counts the acknowledged calls of each door.
+type doorUse struct{ s3, dav, native int }
+
+// add adds what another one has counted.
+func (d *doorUse) add(more doorUse) {
+	d.s3, d.dav, d.native = d.s3+more.s3, d.dav+more.dav, d.native+more.native
+}
+
+// String tells the counts.
+func (d doorUse) String() string {
+	return fmt.Sprintf("S3 %d, WebDAV %d, native %d", d.s3, d.dav, d.native)
 }
 
 // newWorkers makes the workers of one data directory with all their keys absent.
 func newWorkers(seed uint64) []*worker {
 	all := make([]*worker, workers)
 	for i := range all {
-		all[i] = &worker{rnd: rand.New(rand.NewPCG(seed, uint64(i)))}
-		for k := range keysPerWorker {
-			o := &object{bucket: plain, key: fmt.Sprintf("w%d/k%d", i, k), may: []string{absent}, versions: map[string]string{}}
-			if k == 0 {
-				o.bucket = versioned
+		w := &worker{rnd: rand.New(rand.NewPCG(seed, uint64(i))), name: workerName(i)}
+		w.history = w.object(versioned, "k")
+		w.parts, w.locked = w.object(plain, "parts"), w.object(plain, "locked")
+		w.files = []*object{w.object(plain, "k")}
+		for n, name := range []string{"d", "e"} {
+			f := &folder{path: w.name + "/" + name}
+			for _, member := range []string{"x", "y", ""} {
+				f.members = append(f.members, w.object(plain, name+"/"+member))
 			}
-			all[i].objects = append(all[i].objects, o)
+			w.folders[n] = f
+			w.files = append(w.files, f.files()...)
 		}
+		all[i] = w
 	}
 	return all
+}
+
+// workerName is the package of a worker.
+func workerName(i int) string { return fmt.Sprintf("w%d", i) }
+
+// object makes a key.
+func (w *worker) object(bucket, path string) *object {
+	o := &object{bucket: bucket, key: w.name + "/" + path, state: absent, versions: map[string]string{}}
+	w.objects = append(w.objects, o)
+	return o
 }
 
 // run sends calls of all workers until the process dies, limit is over or a worker finds a difference. It returns
@@ -69,43 +103,117 @@ func run(ctx context.Context, p *process, all []*worker, limit time.Duration) er
 
 // call sends one random call and keeps the ledger. An error is a difference, or an answer nobody may get.
 func (w *worker) call(ctx context.Context, p *process) error {
-	o := w.objects[w.rnd.IntN(len(w.objects))]
-	if len(o.may) > 1 {
-		return w.read(ctx, p, o) // find out first, so that unknown outcomes do not pile up
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	if w.unsure != nil {
+		_, err := w.resolve(ctx, p) // find out first, so that unknown outcomes do not pile up
+		return err
 	}
+	was := w.calls
 	switch n := w.rnd.IntN(100); {
-	case n < 45:
-		return w.put(ctx, p, o)
-	case n < 60:
-		return w.read(ctx, p, o)
+	case n < 12:
+		return w.read(ctx, p, w.objects[w.rnd.IntN(len(w.objects))])
+	case n < 50:
+		err := w.s3Call(ctx, p)
+		w.door.s3 += w.calls - was
+		return err
 	case n < 75:
-		return w.remove(ctx, p, o)
-	case n < 87:
-		return w.copy(ctx, p, o)
-	default:
-		return w.multipart(ctx, p, o)
+		err := w.davCall(ctx, p)
+		w.door.dav += w.calls - was
+		return err
 	}
+	err := w.nativeCall(ctx, p)
+	w.door.native += w.calls - was
+	return err
 }
 
-// settle books the outcome of a call that wanted to give the key that sum. An error of the server is a failure of
-// the test as long as the server was alive: nothing in the traffic asks for one.
-func (w *worker) settle(p *process, o *object, err error, sum, version string) error {
+// settle books the outcome of a call that wanted to make these changes. An error of the server is a failure of the test
+// as long as the server was alive: nothing in the traffic asks for one.
+func (w *worker) settle(p *process, what string, err error, changes ...change) error {
 	switch {
 	case err == nil:
 		w.calls++
-		o.acknowledged(sum, version)
+		w.apply(changes)
 		return nil
-	case s3client.Status(err) == 0:
-		o.cutOff(sum)
+	case status(err) == 0:
+		w.unsure = &unsure{what: what, changes: changes}
 		return nil
 	}
-	return fmt.Errorf("%s/%s: %w (server dead: %v)", o.bucket, o.key, err, p.dead())
+	return fmt.Errorf("%s of %s: %w (server dead: %v)", what, w.name, err, p.dead())
+}
+
+// apply books changes that were made.
+func (w *worker) apply(changes []change) {
+	for _, c := range changes {
+		c.o.state = c.state
+	}
+}
+
+// status is the HTTP status of the answer that err is of; 200 for nil, 0 when there was none.
+func status(err error) int {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return e.Status
+	}
+	if e, ok := errors.AsType[*davError](err); ok {
+		return e.status
+	}
+	return s3client.Status(err)
+}
+
+// resolve finds out what became of the call that had no answer; false where that broke off.
+func (w *worker) resolve(ctx context.Context, p *process) (bool, error) {
+	u := w.unsure
+	found := make([]string, len(u.changes))
+	for i, c := range u.changes {
+		var err error
+		if found[i], err = w.fetch(ctx, p, c.o); err != nil {
+			return false, answered(err)
+		}
+	}
+	if u.lock != nil {
+		token, err := p.lockOf(ctx, u.lock)
+		if err != nil {
+			return false, answered(err)
+		}
+		u.lock.lock = token
+	}
+	done, err := u.done(found)
+	if err == nil && done {
+		w.apply(u.changes)
+	}
+	w.unsure = nil
+	return true, err
+}
+
+// answered is err where the server answered; a call that broke off says nothing.
+func answered(err error) error {
+	if status(err) == 0 {
+		return nil
+	}
+	return err
+}
+
+// read compares a key with the ledger through one door.
+func (w *worker) read(ctx context.Context, p *process, o *object) error {
+	state, err := w.fetch(ctx, p, o)
+	if err != nil {
+		return answered(err)
+	}
+	return o.saw(state)
+}
+
+// saw compares what a read found with what is there.
+func (o *object) saw(state string) error {
+	if state != o.state {
+		return fmt.Errorf("%s/%s is %s, want %s", o.bucket, o.key, state, o.state)
+	}
+	return nil
 }
 
 // body draws content: mostly short, some of it shared between workers so that blobs are, rarely long.
 func (w *worker) body() []byte {
 	sizes := []struct{ chance, from, to int }{
-		{40, 0, 16<<10 + 2}, {25, 16<<10 + 1, 100 << 10}, {27, 100 << 10, 1 << 20}, {8, 1 << 20, 10 << 20},
+		{40, 0, 16<<10 + 2}, {25, 16<<10 + 1, 100 << 10}, {29, 100 << 10, 1 << 20}, {6, 1 << 20, 10 << 20},
 	}
 	n := w.rnd.IntN(100)
 	for _, s := range sizes {
@@ -119,145 +227,36 @@ func (w *worker) body() []byte {
 	return nil
 }
 
-func (w *worker) put(ctx context.Context, p *process, o *object) error {
-	body := w.body()
-	version, err := p.client.Put(ctx, o.bucket, o.key, bytes.NewReader(body), int64(len(body)))
-	return w.settle(p, o, err, sumOf(body), version)
+// mtime draws a time of the client in seconds, mostly none.
+func (w *worker) mtime() string {
+	if w.rnd.IntN(4) > 0 {
+		return ""
+	}
+	return strconv.Itoa(1_500_000_000 + w.rnd.IntN(1_000_000))
 }
 
-func (w *worker) remove(ctx context.Context, p *process, o *object) error {
-	return w.settle(p, o, p.client.Delete(ctx, o.bucket, o.key), absent, "")
+// pick draws one of the keys that everything is done with, and that of the versioned bucket.
+func (w *worker) pick() *object {
+	if n := w.rnd.IntN(len(w.files) + 2); n < len(w.files) {
+		return w.files[n]
+	}
+	return w.history
 }
 
-// copy copies another key of the worker, in the plain bucket, onto o.
-func (w *worker) copy(ctx context.Context, p *process, o *object) error {
-	from := w.objects[1+w.rnd.IntN(len(w.objects)-1)]
-	if o.bucket != plain || from == o || len(from.may) > 1 || from.may[0] == absent {
-		return w.put(ctx, p, o)
-	}
-	return w.settle(p, o, p.client.Copy(ctx, plain, from.key, o.key), from.may[0], "")
-}
-
-// multipart goes one or more steps on with an upload: parts that were acknowledged before a crash count.
-func (w *worker) multipart(ctx context.Context, p *process, o *object) error {
-	if o.upload == nil {
-		id, err := p.client.CreateUpload(ctx, o.bucket, o.key)
-		if err != nil {
-			return w.settle(p, o, err, o.may[0], "")
-		}
-		body := coretest.Bytes(w.rnd.Uint64(), minPart+w.rnd.IntN(1<<20))
-		o.upload = &upload{id: id, body: body, size: minPart}
-	}
-	u := o.upload
-	for len(u.etags) < u.parts() {
-		part := u.part(len(u.etags))
-		etag, err := p.client.PutPart(ctx, s3client.Part{
-			Bucket: o.bucket, Key: o.key, UploadID: u.id, Number: len(u.etags) + 1,
-		}, bytes.NewReader(part), int64(len(part)))
-		if err != nil {
-			return w.settle(p, o, err, o.may[0], "")
-		}
-		w.calls++
-		u.etags = append(u.etags, etag)
-		if w.rnd.IntN(3) == 0 {
-			return nil // goes on later, perhaps in another life of the server
-		}
-	}
-	o.upload = nil // completed, or nobody knows
-	return w.settle(p, o, p.client.Complete(ctx, o.bucket, o.key, u.id, u.etags), sumOf(u.body), "")
-}
-
-// longList completes an upload of more parts than a list keeps in its row and deletes it again: what the collector
-// takes apart by itself. Nobody reads it; inspect counts the references that are left.
-func longList(ctx context.Context, p *process) error {
-	const key = "long"
-	body := coretest.Bytes(1, minPart)
-	id, err := p.client.CreateUpload(ctx, plain, key)
-	var etags []string
-	for n := 1; err == nil && n <= core.ShortList+1; n++ {
-		var etag string
-		part := s3client.Part{Bucket: plain, Key: key, UploadID: id, Number: n}
-		etag, err = p.client.PutPart(ctx, part, bytes.NewReader(body), minPart)
-		etags = append(etags, etag)
-	}
-	if err == nil {
-		err = p.client.Complete(ctx, plain, key, id, etags)
-	}
-	if err == nil {
-		err = p.client.Delete(ctx, plain, key)
-	}
-	if s3client.Status(err) == 0 {
-		return nil // done, or the server died at another point on the way
-	}
-	return err
-}
-
-// read compares a key with the ledger. An answer that broke off says nothing.
-func (w *worker) read(ctx context.Context, p *process, o *object) error {
-	sum, err := fetch(ctx, p, o)
-	if err != nil {
-		if s3client.Status(err) != 0 {
-			return fmt.Errorf("read %s/%s: %w", o.bucket, o.key, err)
-		}
+// choose draws a file that is there, or not; nil when there is none.
+func (w *worker) choose(there bool) *object {
+	some := slices.DeleteFunc(slices.Clone(w.files), func(o *object) bool { return o.there() != there })
+	if len(some) == 0 {
 		return nil
 	}
-	return o.saw(sum)
+	return some[w.rnd.IntN(len(some))]
 }
 
-// fetch reads a key whole and returns its sum.
-func fetch(ctx context.Context, p *process, o *object) (string, error) {
-	resp, err := p.client.Get(ctx, o.bucket, o.key, "")
-	if s3client.Status(err) == http.StatusNotFound {
-		return absent, nil
-	}
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", err
-	}
-	return sumOf(body), nil
-}
-
-// verify reads every key back: all of them must be there as acknowledged, whole.
-func verify(ctx context.Context, p *process, all []*worker) error {
-	var wg sync.WaitGroup
-	found := make([]error, len(all))
-	for i, w := range all {
-		wg.Go(func() {
-			for _, o := range w.objects {
-				sum, err := fetch(ctx, p, o)
-				if err == nil {
-					err = o.saw(sum)
-				}
-				found[i] = errors.Join(found[i], err, verifyVersions(ctx, p, o))
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(found...)
-}
-
-// verifyVersions reads every acknowledged version back.
-func verifyVersions(ctx context.Context, p *process, o *object) error {
-	ids := make([]string, 0, len(o.versions))
-	for id := range o.versions {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		resp, err := p.client.Do(ctx, s3client.Request{
-			Method: http.MethodGet, Bucket: o.bucket, Key: o.key, Query: map[string][]string{"versionId": {id}},
-		})
-		if err != nil {
-			return fmt.Errorf("%s/%s version %s: %w", o.bucket, o.key, id, err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		if err != nil || sumOf(body) != o.versions[id] {
-			return fmt.Errorf("%s/%s version %s is %s, want %s (%w)", o.bucket, o.key, id, sumOf(body), o.versions[id], err)
+// folderOf is the folder that a key lies in, nil for none.
+func (w *worker) folderOf(o *object) *folder {
+	for _, f := range w.folders {
+		if slices.Contains(f.members, o) {
+			return f
 		}
 	}
 	return nil

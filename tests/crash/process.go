@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"trivium/nativeapi/client"
 	"trivium/tests/s3client"
 )
 
@@ -23,14 +24,20 @@ const (
 	secretKey = "crash-test-secret-key-0000000000000000001"
 )
 
+// callLimit is how long a call may take.
+const callLimit = 30 * time.Second
+
 // process is one life of a server.
 type process struct {
 	cmd    *exec.Cmd
 	client *s3client.Client
-	out    *bytes.Buffer
-	ended  chan struct{} // closed when the process is gone
-	err    error         // of Wait, after ended
-	ready  time.Duration // from the start to ready; 0: it died before
+	api    client.API
+	// packages are those of the workers.
+	packages packageIDs
+	out      *bytes.Buffer
+	ended    chan struct{} // closed when the process is gone
+	err      error         // of Wait, after ended
+	ready    time.Duration // from the start to ready; 0: it died before
 }
 
 // start starts a server on data that kills itself at the point, "" for nowhere, and waits until it is ready or
@@ -48,8 +55,13 @@ func start(ctx context.Context, binary, data, point, log string) (*process, erro
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	p.client = &s3client.Client{
 		Endpoint: "http://" + addr, Access: accessKey, Secret: secretKey,
-		HTTP: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32, DisableCompression: true}},
+		HTTP: &http.Client{Timeout: callLimit, Transport: &http.Transport{MaxIdleConnsPerHost: 32, DisableCompression: true}},
 	}
+	c, err := client.Remote(p.client.Endpoint, accessKey, secretKey)
+	if err != nil {
+		return nil, err
+	}
+	p.api = c.API()
 	began := time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
@@ -128,7 +140,13 @@ func (p *process) dead() bool {
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
+	p.disconnect()
+}
+
+// disconnect closes the connections that no call uses. The client of the native API has the default transport.
+func (p *process) disconnect() {
 	p.client.HTTP.CloseIdleConnections()
+	http.DefaultClient.CloseIdleConnections()
 }
 
 // killed tells whether the process ended by SIGKILL, as it does at a named point, and not in a way of its own.
@@ -139,7 +157,7 @@ func (p *process) killed() bool {
 
 // stop ends the process in order.
 func (p *process) stop() error {
-	p.client.HTTP.CloseIdleConnections()
+	p.disconnect()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
@@ -162,3 +180,6 @@ func build(ctx context.Context, dir string) (string, error) {
 	}
 	return binary, nil
 }
+
+// packageID is the id of a worker's package.
+func (p *process) packageID(bucket, name string) int64 { return p.packages[bucket+"/"+name] }
