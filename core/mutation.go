@@ -17,6 +17,7 @@ type mutation struct {
 	now     int64
 	usage   Usage
 	emptied []string // packages a live entry left
+	inside  *Package // one that is known to be there; nil: none is
 }
 
 // newIDs are the ids that one new version may need, reserved outside the transaction; those that its work cannot

@@ -251,12 +251,17 @@ func (m *mutation) inPackage(ctx context.Context, id int64, key string) error {
 	if id == 0 {
 		return nil
 	}
+	name, _ := SplitKey(key)
+	if m.inside != nil && m.inside.ID == id && m.inside.Name == name {
+		return nil
+	}
 	p, found, err := m.tx.Package(ctx, id)
 	if err != nil {
 		return err
 	}
-	if name, _ := SplitKey(key); !found || p.BucketID != m.bucket.ID || p.Name != name {
+	if !found || p.BucketID != m.bucket.ID || p.Name != name {
 		return noSuchPackage(id)
 	}
+	m.inside = &p
 	return nil
 }

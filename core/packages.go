@@ -13,6 +13,9 @@ const rootScan = 1000
 // ensurePackage makes the implied package of a key that becomes live, unless the package exists.
 func (m *mutation) ensurePackage(ctx context.Context, key string) error {
 	name, _ := SplitKey(key)
+	if m.inside != nil && m.inside.Name == name {
+		return nil
+	}
 	_, found, err := m.tx.PackageByName(ctx, m.bucket.ID, name)
 	if err != nil || found {
 		return err
