@@ -113,6 +113,14 @@ func (b *bench) nativeStock(size int, s *server) error {
 // stockPath is the path of an object that is read.
 func stockPath(size, i int) string { return fmt.Sprintf("get%d/%04d", size, i%stock(size)) }
 
+// how is how requests for a target of the native API are authenticated, in a word.
+func (t target) how() string {
+	if t.header == "" {
+		return "signed"
+	}
+	return "bearer"
+}
+
 // call makes the request of a call of the native API for a target.
 func (r *nativeRow) call(t target, method, call string, query url.Values, body []byte) request {
 	if t.header == "" {
@@ -124,7 +132,7 @@ func (r *nativeRow) call(t target, method, call string, query url.Values, body [
 // content is what is stored, each time another.
 func (r *nativeRow) content(t target, what string, round, i int) []byte {
 	body := coretest.Bytes(uint64(i), r.size)
-	copy(body, fmt.Sprint(what, t.name, t.header == "", round))
+	copy(body, fmt.Sprint(what, t.name, round))
 	return body
 }
 
@@ -132,7 +140,7 @@ func (r *nativeRow) content(t target, what string, round, i int) []byte {
 func (r *nativeRow) put(what, aim string, all []target) error {
 	return r.b.contrast(figure{what: what, unit: unitOf(r.size), aim: aim}, all, func(t target, round int) (float64, error) {
 		took, _, err := send(r.b.ctx, t, r.clients, r.count, func(i int) request {
-			path, body := fmt.Sprintf("put%d/%t%d/%06d", r.size, t.header == "", round, i), r.content(t, what, round, i)
+			path, body := fmt.Sprintf("put%d/%s%d/%06d", r.size, all[0].how(), round, i), r.content(t, what, round, i)
 			n, ok := r.servers[t.name]
 			if !ok {
 				return r.b.signed(http.MethodPut, bucket, "s3-"+path, nil, body)
