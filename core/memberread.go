@@ -7,7 +7,8 @@ import "context"
 func (se *Session) OpenMember(ctx context.Context, id int64, opts GetOptions) (r *Reader, err error) {
 	opts.ObjectID = id
 	if opts.plain() {
-		r, err = se.open(ctx, &opts, func() (*resolved, error) { return se.resolveMember(ctx, id, true) })
+		find := se.memberOfID(ctx, id, true)
+		r, err = se.open(ctx, &opts, func() (*resolved, error) { return se.resolveMember(ctx, find) })
 		return r, fail("open object", "", err)
 	}
 	err = se.located(ctx, id, MemberOptions{Need: AccessRead, Hidden: opts.VersionID != ""}, func(m *Member) error {
@@ -24,7 +25,7 @@ func (se *Session) OpenMember(ctx context.Context, id int64, opts GetOptions) (r
 func (se *Session) StatMember(ctx context.Context, id int64, opts GetOptions) (o Object, err error) {
 	opts.ObjectID = id
 	if opts.plain() {
-		r, err := se.resolveMember(ctx, id, false)
+		r, err := se.resolveMember(ctx, se.memberOfID(ctx, id, false))
 		if err == nil {
 			err = r.judge(&opts)
 		}
@@ -40,18 +41,77 @@ func (se *Session) StatMember(ctx context.Context, id int64, opts GetOptions) (o
 	return o, err
 }
 
+// MemberPath returns where the object at a path of a package lies, if there is one. Errors: NotFound for the package,
+// BadArgument, BadKey, KeyTooLong, Forbidden.
+func (se *Session) MemberPath(ctx context.Context, packageID int64, path string) (Path, error) {
+	p, b, err := se.Package(ctx, packageID, AccessRead)
+	if err != nil {
+		return Path{}, err
+	}
+	key, err := MemberKey(&p, path)
+	return Path{b.Name, key}, err
+}
+
+// OpenMemberAt is OpenMember for the object at a key, of which opts name no version. Errors: those of OpenObject;
+// Conflict for an unfinished native upload.
+func (se *Session) OpenMemberAt(ctx context.Context, at Path, opts GetOptions) (*Reader, error) {
+	find := se.memberAt(ctx, at, true)
+	r, err := se.open(ctx, &opts, func() (*resolved, error) { return se.resolveMember(ctx, find) })
+	return r, fail("open object", at.String(), err)
+}
+
+// StatMemberAt is OpenMemberAt without the content.
+func (se *Session) StatMemberAt(ctx context.Context, at Path, opts GetOptions) (Object, error) {
+	r, err := se.resolveMember(ctx, se.memberAt(ctx, at, false))
+	if err == nil {
+		err = r.judge(&opts)
+	}
+	return r.object, fail("stat object", at.String(), err)
+}
+
 // plain tells that the current version is meant, and nothing of its parts.
 func (o *GetOptions) plain() bool { return o.VersionID == "" && o.PartNumber == 0 && !o.Parts }
 
-// resolveMember finds the current version of the object of that id in one statement, as one who may read its bucket.
-// What the cache says about rights is checked against the config epoch of the row's own snapshot.
-func (se *Session) resolveMember(ctx context.Context, id int64, withContent bool) (*resolved, error) {
+// memberLook finds the current version of one object.
+type memberLook struct {
+	find    func() (Found, error)
+	missing func() error // what an object that is not there, or of which the caller may not know, is answered with
+}
+
+// memberOfID looks for the object of an id, wherever it is.
+func (se *Session) memberOfID(ctx context.Context, id int64, withContent bool) memberLook {
+	return memberLook{
+		find:    func() (Found, error) { return se.s.findID(ctx, id, withContent) },
+		missing: func() error { return noSuchMember(id) },
+	}
+}
+
+// memberAt looks for the object at a key.
+func (se *Session) memberAt(ctx context.Context, at Path, withContent bool) memberLook {
+	return memberLook{
+		find: func() (Found, error) {
+			if err := CheckKey(at.Key); err != nil {
+				return Found{}, err
+			}
+			b, err := se.authorize(ctx, at.Bucket, AccessRead)
+			if err != nil {
+				return Found{}, err
+			}
+			return se.s.find(ctx, b.ID, at.Key, withContent)
+		},
+		missing: func() error { return noSuchKey(at.Key) },
+	}
+}
+
+// resolveMember finds an object in one statement, as one who may read its bucket. What the cache says about rights is
+// checked against the config epoch of the row's own snapshot.
+func (se *Session) resolveMember(ctx context.Context, l memberLook) (*resolved, error) {
 	for range resolveTries {
-		f, err := se.s.findID(ctx, id, withContent)
+		f, err := l.find()
 		if err != nil {
 			return new(resolved), err
 		}
-		r, err := se.readMember(ctx, id, &f)
+		r, err := se.readMember(ctx, &f, l.missing)
 		if !se.s.configMoved(f.ConfigEpoch) {
 			return r, err
 		}
@@ -60,14 +120,14 @@ func (se *Session) resolveMember(ctx context.Context, id int64, withContent bool
 }
 
 // readMember judges whether the caller may read what was found.
-func (se *Session) readMember(ctx context.Context, id int64, f *Found) (*resolved, error) {
+func (se *Session) readMember(ctx context.Context, f *Found, missing func() error) (*resolved, error) {
 	r := new(resolved)
 	if !f.Exists || !se.s.shows(&f.Entry, false) {
-		return r, noSuchMember(id)
+		return r, missing()
 	}
 	b, err := se.BucketByID(ctx, f.Entry.BucketID, AccessRead)
 	if err != nil {
-		return r, unknown(err, noSuchMember(id))
+		return r, unknown(err, missing())
 	}
 	if f.Entry.Unfinished != "" {
 		_, path := SplitKey(f.Entry.Key)

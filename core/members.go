@@ -96,18 +96,6 @@ func (se *Session) MemberAt(ctx context.Context, packageID int64, path string) (
 	return se.memberOf(ctx, b, key)
 }
 
-// MemberNamed finds the object at a key of a bucket. Errors: NoSuchBucket, NoSuchKey, BadKey, KeyTooLong, Forbidden.
-func (se *Session) MemberNamed(ctx context.Context, at Path) (Member, error) {
-	if err := CheckKey(at.Key); err != nil {
-		return Member{}, err
-	}
-	b, err := se.authorize(ctx, at.Bucket, AccessRead)
-	if err != nil {
-		return Member{}, err
-	}
-	return se.memberOf(ctx, b, at.Key)
-}
-
 func (se *Session) memberOf(ctx context.Context, b Bucket, key string) (out Member, err error) {
 	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		e, found, err := tx.Entry(ctx, b.ID, key)

@@ -1,6 +1,7 @@
 package nativeapi
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -25,36 +26,61 @@ func download(w http.ResponseWriter, r *request) error {
 	if given && version == "" {
 		return badArgument("versionID: it is empty")
 	}
-	return serve(w, r, id, version)
+	return serve(w, r, source{id: id, version: version})
 }
 
 // downloadByPath is GET object/downloadByPath.
 func downloadByPath(w http.ResponseWriter, r *request) error {
-	m, err := r.byPath()
+	at, err := r.place()
 	if err != nil {
 		return err
 	}
-	return serve(w, r, m.Entry.ObjectID, "")
+	return serve(w, r, source{at: at})
 }
 
-// byPath finds the object that packageID and path name or, without packageID, path alone: bucket/key.
-func (r *request) byPath() (core.Member, error) {
+// place is where packageID and path say that an object is or, without packageID, path alone: bucket/key.
+func (r *request) place() (core.Path, error) {
 	path, err := r.needText("path")
 	if err != nil {
-		return core.Member{}, err
+		return core.Path{}, err
 	}
 	id, given, err := r.optional("packageID")
 	if err != nil {
-		return core.Member{}, err
+		return core.Path{}, err
 	}
 	if given {
-		return r.se.MemberAt(r.Context(), id, path)
+		return r.se.MemberPath(r.Context(), id, path)
 	}
 	bucket, key, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !ok || key == "" {
-		return core.Member{}, badArgument("path: without packageID it is bucket/key")
+		return core.Path{}, badArgument("path: without packageID it is bucket/key")
 	}
-	return r.se.MemberNamed(r.Context(), core.Path{Bucket: bucket, Key: key})
+	return core.Path{Bucket: bucket, Key: key}, nil
+}
+
+// source is what a download reads: the object of an id, in a version, or the one at a key.
+type source struct {
+	id      int64
+	version string // "": the current one
+	at      core.Path
+}
+
+// stat describes it.
+func (s *source) stat(ctx context.Context, se *core.Session, opts core.GetOptions) (core.Object, error) {
+	if s.at != (core.Path{}) {
+		return se.StatMemberAt(ctx, s.at, opts)
+	}
+	opts.VersionID = s.version
+	return se.StatMember(ctx, s.id, opts)
+}
+
+// open opens it.
+func (s *source) open(ctx context.Context, se *core.Session, opts core.GetOptions) (*core.Reader, error) {
+	if s.at != (core.Path{}) {
+		return se.OpenMemberAt(ctx, s.at, opts)
+	}
+	opts.VersionID = s.version
+	return se.OpenMember(ctx, s.id, opts)
 }
 
 // wish is what a download asks of an object: which bytes, and under which conditions.
@@ -108,22 +134,22 @@ func (a *wish) choose(v *core.Version) (core.Slice, error) {
 	return core.Slice{Length: v.Size}, nil
 }
 
-// serve answers with the content of a version of an object.
-func serve(w http.ResponseWriter, r *request, id int64, version string) error {
+// serve answers with the content of an object.
+func serve(w http.ResponseWriter, r *request, from source) error {
 	a, err := r.wish()
 	if err != nil {
 		return err
 	}
-	opts := core.GetOptions{VersionID: version, Choose: a.choose}
+	opts := core.GetOptions{Choose: a.choose}
 	if r.Method == http.MethodHead {
-		o, err := r.se.StatMember(r.Context(), id, opts)
+		o, err := from.stat(r.Context(), r.se, opts)
 		if err != nil {
 			return a.refuse(w, &o, err)
 		}
 		w.WriteHeader(a.describe(w.Header(), &o))
 		return nil
 	}
-	rd, err := r.se.OpenMember(r.Context(), id, opts)
+	rd, err := from.open(r.Context(), r.se, opts)
 	if rd != nil {
 		defer func() { _ = rd.Body.Close() }()
 	}
