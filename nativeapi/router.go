@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/gorilla/mux"
 	"golang.org/x/sync/semaphore"
 
 	"trivium/core"
@@ -80,9 +80,14 @@ func New(cfg Config) http.Handler { return newNative(cfg, nil).router() }
 // nobody, so it must not be reached from a network.
 func NewLocal(cfg Config) http.Handler {
 	operator := core.System("operator")
-	router := newNative(cfg, &operator).router()
-	router.PathPrefix(adminapi.Prefix).Handler(NewAdmin(cfg))
-	return router
+	calls, admin := newNative(cfg, &operator).router(), NewAdmin(cfg)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.EscapedPath(), adminapi.Prefix) {
+			admin.ServeHTTP(w, r)
+			return
+		}
+		calls.ServeHTTP(w, r)
+	})
 }
 
 func newNative(cfg Config, local *core.Principal) *native {
@@ -162,14 +167,21 @@ func (d *native) uploadCalls() []endpoint {
 	}
 }
 
-// router routes by the path alone: a wrong method is answered in the API's own form.
-func (d *native) router() *mux.Router {
-	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
+// router routes by the path alone: a wrong method is answered in the API's own form. No path has variables, so that one
+// look finds the call; mux would match regular expressions one after the other.
+func (d *native) router() http.Handler {
+	calls := make(map[string]http.Handler, len(d.endpoints))
 	for i := range d.endpoints {
-		router.Handle(v1.Prefix+d.endpoints[i].path, d.wrap(&d.endpoints[i]))
+		calls[v1.Prefix+d.endpoints[i].path] = d.wrap(&d.endpoints[i])
 	}
-	router.NotFoundHandler = d.wrap(&endpoint{op: "Unknown", run: d.unknown})
-	return router
+	unknown := d.wrap(&endpoint{op: "Unknown", run: d.unknown})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		call, ok := calls[r.URL.EscapedPath()]
+		if !ok {
+			call = unknown
+		}
+		call.ServeHTTP(w, r)
+	})
 }
 
 // wrap is around every call: it authenticates, tells the log, and answers errors.
