@@ -116,7 +116,8 @@ func (s *Service) promise(n int64) error {
 	}
 	now := s.now()
 	ok, old := s.reserve.take(n, now)
-	if old && s.askDisk(now) {
+	if old {
+		s.waitForDisk(now)
 		ok, _ = s.reserve.take(n, now)
 	}
 	if !ok {
@@ -133,6 +134,26 @@ func (s *Service) askDisk(now int64) (asked bool) {
 		return false
 	}
 	defer r.ask.Unlock()
+	s.refresh(now)
+	return true
+}
+
+// waitForDisk is askDisk for one who cannot go on without a newer figure: when somebody else is about it, he waits.
+func (s *Service) waitForDisk(now int64) {
+	r := &s.reserve
+	r.ask.Lock()
+	defer r.ask.Unlock()
+	r.mu.Lock()
+	old := elapsed(r.asked, now, reserveTight)
+	r.mu.Unlock()
+	if old {
+		s.refresh(now)
+	}
+}
+
+// refresh asks the disk. The caller has the lock for that.
+func (s *Service) refresh(now int64) {
+	r := &s.reserve
 	r.mu.Lock()
 	before, open := r.owed, r.unread+min(r.unwritten, r.most)
 	r.mu.Unlock()
@@ -151,7 +172,6 @@ func (s *Service) askDisk(now int64) (asked bool) {
 	case low != was:
 		s.log.Warn(reserveWords(low), "low", low, "freeBytes", free, "reserveBytes", r.keep)
 	}
-	return true
 }
 
 // reserveWords says what the reserve means for uploads, and what to do.
@@ -165,15 +185,15 @@ func reserveWords(low bool) string {
 
 // reserved returns body with room promised for its first 16 MiB before anything is read, and for each 4 MiB then: so
 // a long upload stops when the disk fills up meanwhile, and many at once cannot fill it. size is what the body
-// announces, -1: nothing. The caller calls done when what was read is written or given up.
+// announces, -1: nothing; that one is promised room once it is no small body. The caller calls done when what was read is written or given up.
 func (s *Service) reserved(body io.Reader, size int64) (reader io.Reader, done func()) {
 	if s.reserve.free == nil || size >= 0 && size <= reserveSmall {
 		return body, func() {}
 	}
-	if size < 0 {
-		size = math.MaxInt64
-	}
 	b := &reservedBody{s: s, src: body, rest: size, next: reserveFirst}
+	if size < 0 {
+		b.rest, b.left = math.MaxInt64, reserveSmall
+	}
 	return b, b.done
 }
 
@@ -194,6 +214,9 @@ func (b *reservedBody) Read(p []byte) (int, error) {
 		if err := b.forward(); err != nil {
 			return 0, err
 		}
+	}
+	if b.step == 0 && int64(len(p)) > b.left {
+		p = p[:b.left] // nothing is promised yet
 	}
 	n, err := b.src.Read(p)
 	b.left -= int64(n)

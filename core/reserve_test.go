@@ -3,7 +3,9 @@ package core_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -116,4 +118,69 @@ func TestReserveOfSmallBodies(t *testing.T) {
 			t.Errorf("%d bodies were stored, want the 20 that fit and few more", stored)
 		}
 	})
+}
+
+// TestReserveOfUnknownLengths: small bodies of which nobody said how long they are, such as the files of a form, are
+// promised nothing either, so that many at once are not refused for what they do not need.
+func TestReserveOfUnknownLengths(t *testing.T) {
+	const reserve, room = 256 << 20, 20 << 20
+	now := time.Now()
+	free := int64(reserve + room)
+	env := coretest.New(t, coretest.Options{
+		FreeSpace: func() (int64, error) { return free, nil }, Now: func() time.Time { return now },
+	})
+	ctx := t.Context()
+	_, err := env.Bucket(ctx, "bkt", core.VersioningOff, core.BucketPolicy{})
+	ok(t, "bucket", err)
+	id := pkg(t, env, "bkt", "p")
+	b, err := env.Admin.NewBatch(ctx, id)
+	ok(t, "begin", err)
+	defer b.Close()
+	add := func(path string, size int) error {
+		return b.Add(ctx, path, bytes.NewReader(make([]byte, size)), -1, core.PutOptions{})
+	}
+	for i := range 50 {
+		ok(t, "small file", add(fmt.Sprint(i), 4<<10))
+	}
+	ok(t, "large file", add("large", 1<<20))
+	wantCode(t, "one for which there is no room", add("larger", 1<<20), core.NoSpace)
+}
+
+// TestReserveWaitsForTheDisk: who is short of room while another asks the disk waits for what it says.
+func TestReserveWaitsForTheDisk(t *testing.T) {
+	const reserve = 256 << 20
+	var free, clock atomic.Int64
+	free.Store(reserve + 1<<20)
+	clock.Store(time.Now().UnixNano())
+	entered, release := make(chan struct{}, 100), make(chan struct{})
+	env := coretest.New(t, coretest.Options{
+		Now: func() time.Time { return time.Unix(0, clock.Load()) },
+		FreeSpace: func() (int64, error) {
+			n := free.Load()
+			if n > reserve+1<<20 {
+				entered <- struct{}{}
+				<-release
+			}
+			return n, nil
+		},
+	})
+	_, err := env.Bucket(t.Context(), "bkt", core.VersioningOff, core.BucketPolicy{})
+	ok(t, "bucket", err)
+	put := func(key string) error {
+		_, err := env.Admin.PutObject(t.Context(), "bkt", key, bytes.NewReader(make([]byte, 4<<20)), 4<<20, core.PutOptions{})
+		return err
+	}
+	wantCode(t, "without room", put("a"), core.NoSpace)
+	free.Store(reserve + 64<<20) // somebody made room
+	clock.Add(int64(500 * time.Millisecond))
+	first, second := make(chan error, 1), make(chan error, 1)
+	go func() { first <- put("a") }()
+	<-entered
+	go func() { second <- put("b") }()
+	for range 100 {
+		runtime.Gosched() // the second has time to be refused
+	}
+	close(release)
+	ok(t, "the one who asks", <-first)
+	ok(t, "the one who waits", <-second)
 }
