@@ -179,6 +179,44 @@ func (se *Session) bucketPage(ctx context.Context, after string, opts BucketList
 	return kept, next, err
 }
 
+// BucketPage is a page of a list of buckets. Next is what the list goes on after; 0: it ends here.
+type BucketPage struct {
+	Buckets []Bucket
+	Next    int64
+}
+
+// BucketsByID reads up to limit buckets by id, after that one, and returns those that the caller may read: a page may be
+// empty and not the last. Errors: Forbidden for anonymous callers, BadArgument (limit), Overloaded.
+func (se *Session) BucketsByID(ctx context.Context, after int64, limit int) (p BucketPage, err error) {
+	if se.p.Anonymous {
+		return p, &Error{Code: Forbidden, Msg: "log in to list buckets"}
+	}
+	if err := checkLimit(limit); err != nil {
+		return p, err
+	}
+	err = se.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
+		p = BucketPage{}
+		rows, err := tx.BucketsByID(ctx, after, limit)
+		if err != nil {
+			return err
+		}
+		for _, b := range rows {
+			shown, err := se.lists(ctx, tx, b, false)
+			if err != nil {
+				return err
+			}
+			if shown {
+				p.Buckets = append(p.Buckets, b)
+			}
+		}
+		if n := len(rows); n > 0 && n == limit {
+			p.Next = rows[n-1].ID
+		}
+		return nil
+	})
+	return p, fail("list buckets", "", err)
+}
+
 // lists tells whether a bucket belongs into the caller's list.
 func (se *Session) lists(ctx context.Context, tx MetaTx, b Bucket, owned bool) (bool, error) {
 	if b.Owner == se.p.UserID {

@@ -272,6 +272,38 @@ func TestBuckets(t *testing.T) {
 	}
 	_, _, err := env.Service.Session(core.Anonymous()).Buckets(ctx, core.BucketListOptions{Limit: 10})
 	wantCode(t, "anonymously", err, core.Forbidden)
+	byID := func(s *core.Session, limit int) string {
+		var all []string
+		for p := (core.BucketPage{}); ; {
+			var err error
+			p, err = s.BucketsByID(ctx, p.Next, limit)
+			ok(t, "buckets", err)
+			if len(p.Buckets) > limit {
+				t.Fatalf("a page of %d with limit %d", len(p.Buckets), limit)
+			}
+			for _, b := range p.Buckets {
+				all = append(all, b.Name)
+			}
+			if p.Next == 0 {
+				return strings.Join(all, " ")
+			}
+		}
+	}
+	ok(t, "delete", bob.DeleteBucket(ctx, "bob-4", true))
+	for _, limit := range []int{1, 2, 9, 1000} {
+		want := "alice-0 bob-1 alice-1 alice-2 bob-3 alice-3 alice-4"
+		if got := byID(alice, limit); got != want {
+			t.Errorf("alice: BucketsByID() by %d = %s, want %s", limit, got, want)
+		}
+		want = "bob-0 alice-0 bob-1 alice-1 bob-2 alice-2 bob-3 alice-3 alice-4"
+		if got := byID(env.Admin, limit); got != want {
+			t.Errorf("admin: BucketsByID() by %d = %s, want %s", limit, got, want)
+		}
+	}
+	_, err = env.Service.Session(core.Anonymous()).BucketsByID(ctx, 0, 10)
+	wantCode(t, "anonymously", err, core.Forbidden)
+	_, err = alice.BucketsByID(ctx, 0, 1001)
+	wantCode(t, "a page of more than 1,000", err, core.BadArgument)
 }
 
 // What makes a bucket not empty, and what does not.

@@ -97,6 +97,8 @@ type BucketTx interface {
 	// Buckets lists by name, after the given one; Deleting ones are left out unless deleting is true, which
 	// lists only those (several may have one name: such a page is not continued but worked off).
 	Buckets(ctx context.Context, after string, limit int, deleting bool) ([]Bucket, error)
+	// BucketsByID lists by ID, after the given one, without Deleting ones.
+	BucketsByID(ctx context.Context, afterID int64, limit int) ([]Bucket, error)
 	// DeleteBucket deletes the row alone, with grants, documents, usage, locks and the bucket's own dead properties.
 	DeleteBucket(ctx context.Context, id int64) error
 	SetGrants(ctx context.Context, bucketID int64, grants []Grant) error // replaces all of the bucket's

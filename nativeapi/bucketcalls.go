@@ -1,7 +1,6 @@
 package nativeapi
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 
@@ -45,23 +44,25 @@ func getBucket(w http.ResponseWriter, r *request) error {
 	return r.reply(w, v1.OneBucket{Bucket: bucketRecord(&b)})
 }
 
-// listBuckets is GET bucket/listAll.
+// listBuckets is GET bucket/listAll: all of them, streamed.
 func listBuckets(w http.ResponseWriter, r *request) error {
-	out := v1.AllBuckets{Buckets: []v1.Bucket{}}
-	for after, more := "", true; more; {
-		var page []core.Bucket
-		var err error
-		page, more, err = r.se.Buckets(r.Context(), core.BucketListOptions{After: after, Limit: v1.MaxPage})
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			out.Buckets = append(out.Buckets, bucketRecord(&page[i]))
-			after = page[i].Name
-		}
+	page, err := r.se.BucketsByID(r.Context(), 0, v1.MaxPage)
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(out.Buckets, func(a, b v1.Bucket) int { return cmp.Compare(a.BucketID, b.BucketID) })
-	return r.reply(w, out)
+	s := r.stream(w, "buckets")
+	for {
+		for i := range page.Buckets {
+			s.item(bucketRecord(&page.Buckets[i]))
+		}
+		if page.Next == 0 {
+			break
+		}
+		page, err = r.se.BucketsByID(r.Context(), page.Next, v1.MaxPage)
+		s.check(err)
+	}
+	s.end()
+	return nil
 }
 
 // bucketRef reads which bucket is meant from the body, and finds it.

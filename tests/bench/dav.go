@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -169,4 +170,26 @@ func (b *bench) checkMembers(folder string) error {
 		}
 	}
 	return nil
+}
+
+// listMemory lists a whole bucket by WebDAV and watches the server's memory.
+func (b *bench) listMemory(name string, size int) error {
+	before, err := b.server.memory("RssAnon")
+	if err != nil {
+		return err
+	}
+	t := b.davTargets()[0]
+	t.path = "/dav/" + name
+	ctx, cancel := context.WithCancel(b.ctx)
+	peak := make(chan float64)
+	go func() { peak <- b.server.peak(ctx) }()
+	_, err = b.timedCall(t, request{
+		method: "PROPFIND", target: "/", header: "Depth: 1\r\n", body: []byte(davAsked), want: http.StatusMultiStatus,
+	})
+	cancel()
+	b.table.print(figure{
+		what: fmt.Sprintf("PROPFIND of %d: memory gained", size), unit: mebibytes, value: max(0, <-peak-before),
+		aim: "whatever the number",
+	})
+	return err
 }

@@ -322,6 +322,9 @@ func (b *bench) rowList() error {
 		if err := b.page(what, "≤ 3 ms", tree, url.Values{"delimiter": {"/"}}, "<CommonPrefixes>"); err != nil {
 			return err
 		}
+		if err := b.listMemory(flat, size); err != nil {
+			return err
+		}
 		b.table.print(figure{
 			what: fmt.Sprintf("start with %d objects: ready after", 2*size), unit: millis,
 			value: float64(ready.Microseconds()) / 1000, aim: "≤ 5 s at 10 M",

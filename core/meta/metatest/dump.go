@@ -1,8 +1,12 @@
 package metatest
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"math"
+	"reflect"
+	"slices"
 
 	"trivium/core"
 	"trivium/core/content"
@@ -111,6 +115,20 @@ func (d *State) buckets(ctx context.Context, tx core.MetaTx) error {
 	})
 	if err != nil {
 		return err
+	}
+	byID, err := pages(func(last *core.Bucket) ([]core.Bucket, error) {
+		id := int64(math.MinInt64)
+		if last != nil {
+			id = last.ID
+		}
+		return tx.BucketsByID(ctx, id, page)
+	})
+	if err != nil {
+		return err
+	}
+	want := slices.SortedFunc(slices.Values(live), func(a, b core.Bucket) int { return cmp.Compare(a.ID, b.ID) })
+	if !reflect.DeepEqual(want, byID) {
+		return fmt.Errorf("BucketsByID() = %+v, want %+v", byID, want)
 	}
 	deleting, err := tx.Buckets(ctx, "", math.MaxInt32, true) // of which several may have one name
 	d.Buckets = append(live, deleting...)

@@ -19,6 +19,7 @@ const (
 	bucketByName = selectBucket + `WHERE name = ?1 AND deleting = 0`
 	liveBuckets  = selectBucket + `WHERE name > ?1 AND deleting = 0 ORDER BY name LIMIT ?2`
 	goneBuckets  = selectBucket + `WHERE name > ?1 AND deleting = 1 ORDER BY name, id LIMIT ?2`
+	bucketsByID  = selectBucket + `WHERE id > ?1 AND deleting = 0 ORDER BY id LIMIT ?2`
 	deleteBucket = `DELETE FROM buckets WHERE id = ?1`
 	deleteDocs   = `DELETE FROM docs WHERE bucket_id = ?1`
 	deleteUsage  = `DELETE FROM usage WHERE bucket_id = ?1`
@@ -61,6 +62,11 @@ func (t *Tx) Buckets(ctx context.Context, after string, limit int, deleting bool
 		text = goneBuckets
 	}
 	return queryRows(ctx, t.conn, scanBucket, text, Blob(after), max(limit, 0))
+}
+
+// BucketsByID implements core.BucketTx.
+func (t *Tx) BucketsByID(ctx context.Context, afterID int64, limit int) ([]core.Bucket, error) {
+	return queryRows(ctx, t.conn, scanBucket, bucketsByID, afterID, max(limit, 0))
 }
 
 func scanBucket(r Rows) (core.Bucket, error) {
