@@ -264,8 +264,8 @@ func (se *Session) deleteIn(ctx context.Context, b Bucket, ids []int64) (elsewhe
 		return m.finish(ctx)
 	})
 	se.s.hook("delete.commit.after")
-	if CodeOf(err) == NoSuchBucket && err != nil {
-		return ids, nil
+	if CodeOf(err) == NoSuchBucket {
+		elsewhere, err = ids, nil
 	}
 	return elsewhere, err
 }

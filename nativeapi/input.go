@@ -185,7 +185,7 @@ func decodeValue(raw json.RawMessage, into reflect.Value, name string) error {
 	case reflect.Slice:
 		return decodeItems(raw, into, name)
 	case reflect.Map:
-		if texts, ok := into.Addr().Interface().(*map[string]*string); ok {
+		if texts, ok := reflect.TypeAssert[*map[string]*string](into.Addr()); ok {
 			return decodeTexts(raw, texts, name)
 		}
 	}
