@@ -43,6 +43,34 @@ func memberKey(p *Package, path string) (string, error) {
 	return key, CheckKey(key)
 }
 
+// MemberTarget is where an object is to come.
+type MemberTarget struct {
+	PackageID int64
+	Path      string
+}
+
+// CheckTargets returns which of targets is the first with a path that cannot be, and why: BadArgument, BadKey,
+// KeyTooLong. Those in packages that are missing, or in which the caller may not write, are judged by their path alone.
+func (se *Session) CheckTargets(ctx context.Context, targets []MemberTarget) (bad int, err error) {
+	known := make(map[int64]Package)
+	for i, t := range targets {
+		p, found := known[t.PackageID]
+		if !found {
+			p, _, err = se.Package(ctx, t.PackageID, AccessWrite)
+			if code := CodeOf(err); err != nil && code != NotFound && code != Forbidden {
+				return i, err
+			} else if err != nil {
+				p = Package{Name: "?"}
+			}
+			known[t.PackageID] = p
+		}
+		if _, err := MemberKey(&p, t.Path); err != nil {
+			return i, err
+		}
+	}
+	return 0, nil
+}
+
 // MemberOptions say which objects count.
 type MemberOptions struct {
 	// Hidden finds objects under delete markers, too: they have versions.

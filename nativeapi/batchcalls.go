@@ -1,7 +1,9 @@
 package nativeapi
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 
 	"trivium/core"
 	v1 "trivium/nativeapi/v1"
@@ -17,10 +19,29 @@ func skipped(err error) bool {
 	return false
 }
 
+// checkTargets refuses a batch whole for a path that cannot be, and names its field: nothing is done yet.
+func (r *request) checkTargets(targets []core.MemberTarget, field string) error {
+	bad, err := r.se.CheckTargets(r.Context(), targets)
+	if err == nil {
+		return nil
+	}
+	if rep, message := worded(err); rep.status == http.StatusBadRequest {
+		return badArgument(fmt.Sprintf(field, bad) + ": " + strings.TrimPrefix(message, "path: "))
+	}
+	return err
+}
+
 // moveObjects is POST object/move.
 func moveObjects(w http.ResponseWriter, r *request) error {
 	var in v1.Move
 	if err := r.decode(&in); err != nil {
+		return err
+	}
+	targets := make([]core.MemberTarget, len(in.Movings))
+	for i, m := range in.Movings {
+		targets[i] = core.MemberTarget{PackageID: m.PackageID, Path: m.Path}
+	}
+	if err := r.checkTargets(targets, "movings[%d].path"); err != nil {
 		return err
 	}
 	out := v1.Moved{Successes: []int64{}}
@@ -40,6 +61,13 @@ func moveObjects(w http.ResponseWriter, r *request) error {
 func cloneObjects(w http.ResponseWriter, r *request) error {
 	var in v1.Clone
 	if err := r.decode(&in); err != nil {
+		return err
+	}
+	targets := make([]core.MemberTarget, len(in.Clonings))
+	for i, c := range in.Clonings {
+		targets[i] = core.MemberTarget{PackageID: c.NewPackageID, Path: c.NewPath}
+	}
+	if err := r.checkTargets(targets, "clonings[%d].newPath"); err != nil {
 		return err
 	}
 	out := v1.Cloned{Objects: make([]*v1.Object, len(in.Clonings))}

@@ -43,7 +43,7 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	return newPublicLab(t, "")
+	return newLabOn(t, "", coretest.Options{})
 }
 
 // cloudKind is a kind in memory that looks as a cloud does: its secret must be SK1.
@@ -70,11 +70,18 @@ func cloudKind(name string) drivers.Kind {
 // newPublicLab is newLab behind a proxy.
 func newPublicLab(t *testing.T, public string) *lab {
 	t.Helper()
+	return newLabOn(t, public, coretest.Options{})
+}
+
+// newLabOn is newPublicLab on a Service of that kind.
+func newLabOn(t *testing.T, public string, opts coretest.Options) *lab {
+	t.Helper()
 	l := &lab{t: t, public: public, keys: map[string][2]string{}, ids: map[string]int64{"admin": coretest.AdminID}}
 	l.now.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
 	clock := func() time.Time { return time.Unix(0, l.now.Load()).UTC() }
 	clouds := []drivers.Kind{cloudKind("S3"), cloudKind("OBS")}
-	l.env = coretest.New(t, coretest.Options{Now: clock, Kinds: clouds, UserKinds: clouds})
+	opts.Now, opts.Kinds, opts.UserKinds = clock, clouds, clouds
+	l.env = coretest.New(t, opts)
 	l.door = nativeapi.New(nativeapi.Config{
 		Service: l.env.Service, Now: clock, PublicURL: l.public, Status: func() adminapi.Status { return adminapi.Status{Version: "v1"} },
 		Observe: func(_ context.Context, e nativeapi.Event) { l.events = append(l.events, e) },

@@ -104,10 +104,11 @@ func presign(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	if in.Expires == 0 {
-		in.Expires = 3600
+	expires := int64(3600)
+	if in.Expires != nil {
+		expires = *in.Expires
 	}
-	if in.Expires > 7*24*3600 {
+	if expires < 1 || expires > 7*24*3600 {
 		return badArgument("expires: it must be 1 to 604800 seconds")
 	}
 	method, path, q := http.MethodGet, v1.Prefix+"object/download", url.Values{}
@@ -128,7 +129,7 @@ func presign(w http.ResponseWriter, r *request) error {
 		q.Set("packageID", strconv.FormatInt(in.PackageID, 10))
 		q.Set("path", in.Path)
 	}
-	token, expiry, err := r.se.Token(r.Context(), core.TokenUse{URL: signedText(method, path, q)}, time.Duration(in.Expires)*time.Second)
+	token, expiry, err := r.se.Token(r.Context(), core.TokenUse{URL: signedText(method, path, q)}, time.Duration(expires)*time.Second)
 	if err != nil {
 		return err
 	}

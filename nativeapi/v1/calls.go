@@ -203,7 +203,7 @@ type Presign struct {
 	ObjectID  int64  `json:"objectID,omitempty"`
 	PackageID int64  `json:"packageID,omitempty"`
 	Path      string `json:"path,omitempty"`
-	Expires   int64  `json:"expires,omitempty"` // seconds; 0: 3600
+	Expires   *int64 `json:"expires,omitempty"` // seconds, 1 to 604,800; nil: 3600
 }
 
 // Presigned answers it.
