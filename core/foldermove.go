@@ -338,7 +338,7 @@ func (w *folderWork) takePackage(ctx context.Context, a *mutation) (Package, boo
 func (w *folderWork) placePackage(ctx context.Context, b *mutation, p Package, moved, members bool) error {
 	name := strings.TrimSuffix(w.dst, "/")
 	if moved && !strings.Contains(name, "/") {
-		p.BucketID, p.Name = b.bucket.ID, name
+		p.BucketID, p.Name, p.Ending = b.bucket.ID, name, 0
 		return b.tx.PutPackage(ctx, p)
 	}
 	if members {

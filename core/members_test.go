@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -451,43 +450,11 @@ func TestMembersUnfinished(t *testing.T) {
 	}
 }
 
-// TestDeleteRootPackage: among many other packages the objects of the root package are deleted in steps, each of which
-// looks at so much and goes on where the one before it ended.
-func TestDeleteRootPackage(t *testing.T) {
-	var counted partsMeta
-	env := newEnv(t, coretest.Options{WrapMeta: func(s core.MetaStore) core.MetaStore { counted.MetaStore = s; return &counted }})
-	ctx := t.Context()
-	var all sync.WaitGroup
-	for w := range 30 {
-		all.Go(func() {
-			for i := range 20 {
-				write(t, env, "ver", fmt.Sprintf("p%d-%d/x", w, i), nil, core.PutOptions{})
-			}
-		})
-	}
-	all.Wait()
-	for _, key := range []string{"a", "/lead", "zz"} {
-		write(t, env, "ver", key, nil, core.PutOptions{})
-	}
-	root, err := env.Admin.PackageNamed(ctx, "ver", "")
-	ok(t, "root package", err)
-	counted.most.Store(0)
-	ok(t, "delete", env.Admin.DeletePackage(ctx, root.ID))
-	if n := counted.most.Load(); n == 0 || n > 500 {
-		t.Errorf("a transaction looked at %d items, want at most 500", n)
-	}
-	_, err = env.Admin.PackageNamed(ctx, "ver", "")
-	wantCode(t, "the root package", err, core.NotFound)
-	page, err := env.Admin.ListObjects(ctx, "ver", core.ListOptions{Limit: 1000})
-	if err != nil || len(page.Items) != 600 {
-		t.Errorf("%d objects are left, %v, want 600", len(page.Items), err)
-	}
-}
-
-// partsMeta counts whose parts one reading transaction reads, and what one that writes lists.
+// partsMeta counts whose parts one reading transaction reads, what one that writes lists, and how many of these list.
 type partsMeta struct {
 	core.MetaStore
 	most  atomic.Int64
+	wrote atomic.Int64
 	after func() // behind a transaction that lists
 }
 
@@ -512,6 +479,9 @@ func (m *partsMeta) Update(ctx context.Context, fn func(ctx context.Context, tx 
 		counting = partsTx{MetaTx: tx}
 		return fn(ctx, &counting)
 	})
+	if counting.lists {
+		m.wrote.Add(1)
+	}
 	for old := m.most.Load(); old < counting.items && !m.most.CompareAndSwap(old, counting.items); old = m.most.Load() {
 	}
 	return err
@@ -520,7 +490,7 @@ func (m *partsMeta) Update(ctx context.Context, fn func(ctx context.Context, tx 
 // partsTx is a transaction of partsMeta.
 type partsTx struct {
 	core.MetaTx
-	reads, items int64 // items: without brief ones
+	reads, items int64
 	lists        bool
 }
 
@@ -534,8 +504,6 @@ func (tx *partsTx) Parts(ctx context.Context, uploadID string, after, limit int)
 func (tx *partsTx) List(ctx context.Context, q core.ListQuery) ([]core.ListItem, error) {
 	tx.lists = true
 	items, err := tx.MetaTx.List(ctx, q)
-	if !q.Brief {
-		tx.items += int64(len(items))
-	}
+	tx.items += int64(len(items))
 	return items, err
 }

@@ -83,6 +83,9 @@ type Package struct {
 	Name       string
 	Explicit   bool
 	CreateTime int64
+	// Ending, unless 0, names a deletion of the package that is on its way, and says that no member came since it began:
+	// whatever adds one takes it away.
+	Ending int64
 }
 
 // ContentKind says where a version's bytes are.

@@ -155,42 +155,144 @@ func (se *Session) CreatePackage(ctx context.Context, bucketID int64, name strin
 const packageStep = 500
 
 // DeletePackage deletes the objects of a package as DeleteMembers does, some in each transaction, and with the last of
-// them the package. After an error some may be gone; a repetition goes on. Errors: NotFound, Forbidden (also:
-// retention), ReadOnly, Internal.
+// them the package, under whatever name and in whatever bucket it is by then. Where only other packages lie before the
+// next object of the root package, those are passed by reads alone: nobody's writes wait for that. After an error some may
+// be gone; a repetition goes on. Errors: NotFound, Forbidden (also: retention), Overloaded when the package keeps moving,
+// ReadOnly, Internal.
 func (se *Session) DeletePackage(ctx context.Context, id int64) error {
-	p, b, err := se.Package(ctx, id, AccessWrite)
+	for try, begun := 1, false; ; try++ {
+		p, b, err := se.Package(ctx, id, AccessWrite)
+		if err != nil {
+			if begun && CodeOf(err) == NotFound {
+				return nil // an implied one went with its last object
+			}
+			return err
+		}
+		d := packageDeletion{se: se, pkg: p, bucket: b}
+		err = d.run(MakingRoom(ctx))
+		switch {
+		case !errors.Is(err, errElsewhere):
+			return fail("delete package", b.Name, err)
+		case try == resolveTries:
+			return Errorf(Overloaded, "", "package %d keeps moving; try again", id)
+		}
+		begun = true
+	}
+}
+
+// run deletes the package in as many transactions as it takes; errElsewhere when it is not where it was.
+func (d *packageDeletion) run(ctx context.Context) (err error) {
+	for !d.gone && err == nil {
+		if len(d.left) == 0 { // at the beginning, and when members came where nobody looks any more
+			d.left, d.token = memberRanges(&d.pkg, "", ""), 0
+		} else {
+			d.left, err = d.se.nextMember(ctx, &d.bucket, d.left)
+		}
+		if err == nil {
+			err = d.step(ctx)
+		}
+	}
+	return err
+}
+
+// packageDeletion is how far DeletePackage is.
+type packageDeletion struct {
+	se     *Session
+	pkg    Package
+	bucket Bucket
+	left   []memberRange // where members may be that are to be deleted
+	token  int64         // names the deletion since its last beginning; 0: it begins
+	gone   bool          // the package is deleted
+}
+
+// step deletes some members and, when there are no more, the package.
+func (d *packageDeletion) step(ctx context.Context) error {
+	se := d.se
+	first, err := se.s.nextIDs(ctx, "object", packageStep)
 	if err != nil {
 		return err
 	}
-	ctx = MakingRoom(ctx)
-	left := memberRanges(&p, "", "")
-	for gone := false; !gone && err == nil; {
-		var first int64
-		if first, err = se.s.nextIDs(ctx, "object", packageStep); err != nil {
-			break
+	token := d.token
+	if token == 0 {
+		token = first
+	}
+	var rest []memberRange
+	var gone bool
+	se.s.hook("delete.commit.before")
+	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
+		rest, gone = nil, false
+		m, err := se.begin(ctx, tx, d.bucket)
+		if err != nil {
+			return err
 		}
-		var rest []memberRange
-		se.s.hook("delete.commit.before")
-		err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
-			m, err := se.begin(ctx, tx, b)
-			if err != nil {
-				return err
-			}
-			if rest, err = m.dropMembers(ctx, left, first); err != nil {
-				return err
-			}
-			if err := m.finish(ctx); err != nil {
-				return err
-			}
-			gone, err = m.dropWithoutMembers(ctx, &p, rest)
+		p, found, err := tx.Package(ctx, d.pkg.ID)
+		if gone = err == nil && !found; err != nil || gone {
+			return err
+		}
+		if p.BucketID != d.bucket.ID || p.Name != d.pkg.Name {
+			return errElsewhere
+		}
+		if rest, err = m.dropMembers(ctx, d.left, first); err != nil {
+			return err
+		}
+		if err := m.finish(ctx); err != nil {
+			return err
+		}
+		if len(rest) == 0 && (d.token == 0 || d.token == p.Ending) {
+			gone = true
+			return tx.DeletePackage(ctx, p.ID)
+		}
+		if d.token == 0 {
+			return m.mark(ctx, p.ID, token)
+		}
+		return nil
+	})
+	se.s.hook("delete.commit.after")
+	d.left, d.token, d.gone = rest, token, gone
+	return err
+}
+
+// mark names a deletion that begins, unless the package went with its last member.
+func (m *mutation) mark(ctx context.Context, id, token int64) error {
+	p, found, err := m.tx.Package(ctx, id)
+	if err != nil || !found {
+		return err
+	}
+	p.Ending = token
+	return m.tx.PutPackage(ctx, p)
+}
+
+// nextMember passes over the other packages that lie before the next object of the root package.
+func (se *Session) nextMember(ctx context.Context, b *Bucket, left []memberRange) ([]memberRange, error) {
+	for len(left) > 0 && left[0].drop {
+		r := left[0]
+		r.q.BucketID, r.q.Limit, r.q.Brief = b.ID, maxPage, true
+		var items []ListItem
+		err := se.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
+			var err error
+			items, err = tx.List(ctx, r.q)
 			return err
 		})
-		se.s.hook("delete.commit.after")
-		if left = rest; len(left) == 0 { // and there are members: they came where nobody looks any more
-			left = memberRanges(&p, "", "")
+		if err != nil {
+			return nil, err
+		}
+		for i := range items {
+			if items[i].CommonPrefix == "" {
+				return append([]memberRange{r.whole()}, left[1:]...), nil
+			}
+			r.q.after(items[i].name())
+		}
+		if left = left[1:]; len(items) == maxPage {
+			left = append([]memberRange{r.whole()}, left...)
 		}
 	}
-	return fail("delete package", b.Name, err)
+	return left, nil
+}
+
+// whole is r for whole entries.
+func (r memberRange) whole() memberRange {
+	r.q.Brief = false
+	return r
 }
 
 // dropMembers deletes members of a package in the first packageStep items of its ranges, and returns what is left of
@@ -220,30 +322,6 @@ func (m *mutation) dropMembers(ctx context.Context, ranges []memberRange, firstI
 		ranges = ranges[1:]
 	}
 	return ranges, nil
-}
-
-// dropWithoutMembers deletes a package whose ranges were gone through, unless it has members.
-func (m *mutation) dropWithoutMembers(ctx context.Context, p *Package, left []memberRange) (gone bool, err error) {
-	if len(left) > 0 {
-		return false, nil
-	}
-	for _, r := range memberRanges(p, "", "") {
-		r.q.BucketID, r.q.Limit, r.q.Brief = m.bucket.ID, packageStep, true
-		for more := true; more; {
-			items, err := m.tx.List(ctx, r.q)
-			if err != nil {
-				return false, err
-			}
-			for i := range items {
-				if items[i].CommonPrefix == "" {
-					return false, nil
-				}
-				r.q.after(items[i].name())
-			}
-			more = len(items) == r.q.Limit
-		}
-	}
-	return true, m.tx.DeletePackage(ctx, p.ID)
 }
 
 // inPackage returns NotFound unless the package is there and key belongs to it; 0 is any package.

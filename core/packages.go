@@ -10,17 +10,24 @@ import (
 // with more packages than that the root's row may stay without a member until a later deletion finds room.
 const rootScan = 1000
 
-// ensurePackage makes the implied package of a key that becomes live, unless the package exists.
+// ensurePackage makes the implied package of a key that becomes live, unless the package exists. Of a deletion of the
+// package that is on its way it lets this one know.
 func (m *mutation) ensurePackage(ctx context.Context, key string) error {
 	name, _ := SplitKey(key)
-	if m.inside != nil && m.inside.Name == name {
+	if m.inside != nil && m.inside.Name == name && m.inside.Ending == 0 {
 		return nil
 	}
-	_, found, err := m.tx.PackageByName(ctx, m.bucket.ID, name)
-	if err != nil || found {
+	p, found, err := m.tx.PackageByName(ctx, m.bucket.ID, name)
+	switch {
+	case err != nil:
 		return err
+	case !found:
+		return m.makePackage(ctx, name, false)
+	case p.Ending != 0:
+		p.Ending = 0
+		return m.tx.PutPackage(ctx, p)
 	}
-	return m.makePackage(ctx, name, false)
+	return nil
 }
 
 // makePackage makes a package. Its id is taken in the transaction: that a key needs a package shows only there, and

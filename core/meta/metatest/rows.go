@@ -66,7 +66,7 @@ func bucketSteps() []step {
 	gone := other
 	gone.Deleting = true
 	again := core.Bucket{ID: 10, Name: "another"}
-	pkg := core.Package{ID: 5, BucketID: 1, Name: "p", Explicit: true, CreateTime: 2}
+	pkg := core.Package{ID: 5, BucketID: 1, Name: "p", Explicit: true, CreateTime: 2, Ending: 1 << 60}
 	root := core.Package{ID: 4, BucketID: 1}
 	grants := []core.Grant{{BucketID: 9, UserID: 3, Access: core.AccessWrite}, {BucketID: 9, UserID: 7, Access: core.AccessOwner}}
 	return []step{

@@ -35,6 +35,12 @@ const (
 	deletePackage = `DELETE FROM packages WHERE id = ?1`
 )
 
+// What the column explicit of packages holds: whether the package is, and above that bit its Ending.
+const (
+	packageExplicit = 1
+	packageEnding   = 1 // bits
+)
+
 // PutBucket implements core.BucketTx.
 func (t *Tx) PutBucket(ctx context.Context, b core.Bucket) error {
 	policy, err := json.Marshal(b.Policy)
@@ -95,7 +101,11 @@ func (t *Tx) DeleteBucket(ctx context.Context, id int64) error {
 
 // PutPackage implements core.BucketTx.
 func (t *Tx) PutPackage(ctx context.Context, p core.Package) error {
-	return t.exec(ctx, putPackage, p.ID, p.BucketID, Blob(p.Name), p.Explicit, p.CreateTime)
+	flags := p.Ending << packageEnding
+	if p.Explicit {
+		flags |= packageExplicit
+	}
+	return t.exec(ctx, putPackage, p.ID, p.BucketID, Blob(p.Name), flags, p.CreateTime)
 }
 
 // Package implements core.BucketTx.
@@ -125,7 +135,8 @@ func (t *Tx) DeletePackage(ctx context.Context, id int64) error {
 
 func scanPackage(r Rows) (core.Package, error) {
 	return core.Package{
-		ID: r.Int(0), BucketID: r.Int(1), Name: r.Text(2), Explicit: r.Int(3) != 0, CreateTime: r.Int(4),
+		ID: r.Int(0), BucketID: r.Int(1), Name: r.Text(2), Explicit: r.Int(3)&packageExplicit != 0, Ending: r.Int(3) >> packageEnding,
+		CreateTime: r.Int(4),
 	}, nil
 }
 
