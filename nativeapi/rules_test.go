@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -264,5 +265,30 @@ func TestRulePackageDelete(t *testing.T) {
 		l.ok("the other package", l.get(fmt.Sprintf("object/info?objectID=%d", other)))
 		l.s3put("bkt", prefix+"x", "revived")
 		l.ok("the object that was written again", l.get(fmt.Sprintf("object/info?objectID=%d", id)))
+	}
+}
+
+// TestRuleTooLarge: content that is announced as longer than 5 TiB is refused before it comes.
+func TestRuleTooLarge(t *testing.T) {
+	l := newLab(t)
+	p := l.pkg(l.bucket("bkt"), "pkg")
+	r := l.request(call{method: http.MethodPut, target: fmt.Sprintf("/v1/object/putByPath?packageID=%d&path=x", p), user: "admin"})
+	r.Body, r.ContentLength = io.NopCloser(unread{t}), 5<<40+1
+	l.want("5 TiB and a byte", l.send(r), 413, "TooLarge")
+}
+
+// TestRuleHealth: it is for everybody, and 503 when the store has closed.
+func TestRuleHealth(t *testing.T) {
+	l := newLab(t)
+	health := func() answer { return l.do(call{method: http.MethodGet, target: "/v1/system/health"}) }
+	a := l.ok("health", health())
+	if _, err := time.Parse(time.RFC3339Nano, str(a, "time")); err != nil || str(a, "status") != "ok" || str(a, "version") != "v1" {
+		t.Errorf("health: %s, %v", a.body, err)
+	}
+	if err := l.env.Service.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if a := l.want("closed", health(), 503, "Unavailable"); a.Header.Get("Retry-After") == "" {
+		t.Errorf("header %v", a.Header)
 	}
 }
