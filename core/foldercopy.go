@@ -85,6 +85,9 @@ func (w *folderWork) copy(ctx context.Context, a, b *mutation) (made bool, err e
 			return false, err
 		}
 	}
+	if err := b.replaced(ctx, strings.TrimSuffix(w.dst, "/")); err != nil {
+		return false, err
+	}
 	return made, b.finish(ctx)
 }
 

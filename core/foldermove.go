@@ -193,6 +193,9 @@ func (w *folderWork) move(ctx context.Context, a, b *mutation) (made bool, err e
 	if err := a.keepFolder(ctx, w.src, w.above); err != nil {
 		return false, err
 	}
+	if err := b.replaced(ctx, strings.TrimSuffix(w.dst, "/")); err != nil {
+		return false, err
+	}
 	return made, w.finish(ctx, a, b)
 }
 

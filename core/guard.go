@@ -235,3 +235,32 @@ func (w guarding) unlock(ctx context.Context, b Bucket, key string) error {
 	}
 	return w.tx.DeleteLocks(ctx, b.ID, key)
 }
+
+// replaced ends the locks below a path that something else has come to lie at, where nothing is any more (§6.1). All
+// others stay, first of all that of the path itself: a lock is on the address, and what comes there comes under it
+// (§7.6). Clients that replace a file under its lock go on using that lock.
+func (m *mutation) replaced(ctx context.Context, path string) error {
+	if m.se.guard == nil {
+		return nil
+	}
+	locks, err := m.tx.LocksIn(ctx, m.bucket.ID, path, 2*maxLocks)
+	if err != nil {
+		return err
+	}
+	for _, l := range locks {
+		if l.Key == path {
+			continue
+		}
+		there, err := m.occupied(ctx, l.Key)
+		if err != nil {
+			return err
+		}
+		if there {
+			continue
+		}
+		if err := m.tx.DeleteLock(ctx, l.Token); err != nil {
+			return err
+		}
+	}
+	return nil
+}

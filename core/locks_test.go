@@ -370,3 +370,58 @@ func TestLocksAtOnce(t *testing.T) {
 		t.Errorf("%d got the lock and %d were refused, want 1 and 15", won.Load(), refused.Load())
 	}
 }
+
+// TestLockStaysWithItsAddress: what replaces something that is locked comes under its lock (RFC 4918 §7.6), by MOVE and
+// COPY, of files and folders. Locks below it stay where something is again, and end where nothing is; the source's end.
+func TestLockStaysWithItsAddress(t *testing.T) {
+	overwrite := core.TreeOptions{Overwrite: true}
+	for name, op := range map[string]func(se *core.Session, src, dst core.Path) error{
+		"move": func(se *core.Session, src, dst core.Path) error {
+			made, err := se.MovePath(t.Context(), src, dst, overwrite)
+			if made {
+				t.Error("MovePath made its target, which was there")
+			}
+			return err
+		},
+		"copy": func(se *core.Session, src, dst core.Path) error {
+			made, err := se.CopyPath(t.Context(), src, dst, overwrite)
+			if made {
+				t.Error("CopyPath made its target, which was there")
+			}
+			return err
+		},
+	} {
+		for _, tc := range []struct {
+			name, src, dst string
+			locked         []string
+			stay           string
+		}{
+			{"file onto file", "p/f", "p/d/f", []string{"p/f", "p/d/f"}, "p/d/f"},
+			{"file onto folder", "p/f", "p/d", []string{"p/d", "p/d/f", "p/d/e"}, "p/d"},
+			{"folder onto file", "p/dx", "p/f", []string{"p/dx", "p/dx/f", "p/f"}, "p/f"},
+			{"folder onto folder", "p/dx", "p/d", []string{"p/dx", "p/d", "p/d/f", "p/d/e", "p/d/e/g"}, "p/d p/d/f"},
+		} {
+			t.Run(name+" "+tc.name, func(t *testing.T) {
+				_, se := lockTree(t)
+				tokens := make(map[string]string)
+				var lists []core.GuardList
+				for _, key := range tc.locked {
+					l := lockIt(t, se, key, core.LockRequest{Time: time.Hour})
+					tokens[key] = l.Token
+					lists = append(lists, core.GuardList{Path: at(key), States: []core.GuardState{{Token: l.Token}}})
+				}
+				ok(t, name, op(se.Guarded(core.Guard{Lists: lists}), at(tc.src), at(tc.dst)))
+				for _, key := range tc.locked {
+					_, err := guarded(se, at(key), tokens[key]).RefreshLock(t.Context(), at(key), time.Hour)
+					source := key == tc.src || strings.HasPrefix(key, tc.src+"/")
+					stays := strings.Contains(" "+tc.stay+" ", " "+key+" ") || source && name == "copy"
+					if stays != (err == nil) || !stays && core.CodeOf(err) != core.PreconditionFailed {
+						t.Errorf("refresh of the lock of %s = %v, want it to be there: %v", key, err, stays)
+					}
+				}
+				_, _, err := se.LockPath(t.Context(), at(tc.dst), core.LockRequest{})
+				wantCode(t, "another lock of the target", err, core.Locked)
+			})
+		}
+	}
+}

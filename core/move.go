@@ -280,6 +280,9 @@ func (mv *moving) finish(ctx context.Context, a, b *mutation) error {
 		if err := a.keepFolder(ctx, mv.src, mv.ids); err != nil {
 			return err
 		}
+		if err := b.replaced(ctx, mv.dst); err != nil {
+			return err
+		}
 	}
 	if a != b {
 		if err := b.finish(ctx); err != nil {

@@ -119,8 +119,8 @@ func (se *Session) removeFile(ctx context.Context, p Path, opts *TreeOptions) er
 }
 
 // CopyPath copies a file or folder with its metadata and dead properties, in one transaction and without moving a byte
-// (P5, RFC 4918 §9.8). made tells whether there was nothing at the target. Locks are not copied; those of what is
-// overwritten end. Errors: as CopyFolder and CopyObject; NoSuchKey when there is no source, Exists without Overwrite,
+// (P5, RFC 4918 §9.8). made tells whether there was nothing at the target. Locks are not copied; the
+// target's stay, with what is now there under them (§7.6), and end below it where nothing is any more. Errors: as CopyFolder and CopyObject; NoSuchKey when there is no source, Exists without Overwrite,
 // Conflict when the target's parent does not exist or one lies in the other, Forbidden for buckets and the root,
 // Locked, PreconditionFailed.
 func (se *Session) CopyPath(ctx context.Context, src, dst Path, opts TreeOptions) (made bool, err error) {
@@ -197,6 +197,9 @@ func (se *Session) copyFile(ctx context.Context, src, dst Path, opts *TreeOption
 		if err := m.copyProperties(ctx, &e, &copied); err != nil {
 			return err
 		}
+		if err := m.replaced(ctx, dst.Key); err != nil {
+			return err
+		}
 		return m.finish(ctx)
 	})
 	se.s.hook("put.commit.after")
@@ -229,9 +232,6 @@ func (m *mutation) room(ctx context.Context, path string, overwrite, folder bool
 	if taken && (folder || m.live(&e, had) == nil) {
 		err = m.clearPath(ctx, path)
 	}
-	if err == nil && taken {
-		err = w.unlock(ctx, m.bucket, path)
-	}
 	if err != nil {
 		return false, err
 	}
@@ -246,8 +246,8 @@ func (m *mutation) room(ctx context.Context, path string, overwrite, folder bool
 }
 
 // MovePath moves a file or folder with all versions and dead properties, in one transaction and without moving a byte
-// (P5, RFC 4918 §9.9). made is as of CopyPath. With two empty keys it renames a bucket, onto a name that is free. Locks
-// stay behind and end. Errors: as MoveFolder and MoveObject, and those of CopyPath.
+// (P5, RFC 4918 §9.9). made is as of CopyPath. With two empty keys it renames a bucket, onto a name that is free. The
+// source's locks end, the target's are treated as by CopyPath. Errors: as MoveFolder and MoveObject, and those of CopyPath.
 func (se *Session) MovePath(ctx context.Context, src, dst Path, opts TreeOptions) (made bool, err error) {
 	if src.Key == "" && dst.Key == "" && src.Bucket != "" {
 		return true, se.renameBucket(ctx, src.Bucket, dst.Bucket)

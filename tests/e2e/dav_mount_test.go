@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -88,8 +89,8 @@ func asRoot(args ...string) []string {
 }
 
 // mountDAV mounts the tree of the WebDAV door by davfs2 and returns where, and what unmounts it, which waits until all
-// was sent.
-func mountDAV(t *testing.T, s *instance) (dir string, unmount func()) {
+// was sent. settings are lines of davfs2's configuration.
+func mountDAV(t *testing.T, s *instance, settings ...string) (dir string, unmount func()) {
 	t.Helper()
 	probe := asRoot("/usr/sbin/mount.davfs", "--version")
 	need(t, probe[0], probe[1:]...)
@@ -113,12 +114,13 @@ mkdir "$1/mnt" "$1/cache"
 chgrp davfs2 "$1/cache"
 chmod 1775 "$1/cache"
 umask 077
-printf 'ask_auth 0\nuse_locks 1\ndelay_upload 0\ncache_dir %s\nsecrets %s\n' "$1/cache" "$1/secrets" >"$1/conf"
+printf 'ask_auth 0\nuse_locks 1\ncache_dir %s\nsecrets %s\n%s\n' "$1/cache" "$1/secrets" "$6" >"$1/conf"
 printf '%s/dav/ "%s" "%s"\n' "$2" "$3" "$4" >"$1/secrets"
 chown "$5" "$1/mnt"
 mount.davfs -o "conf=$1/conf,rw,uid=$5" "$2/dav/" "$1/mnt" </dev/null
 `
-	out, err := run("env", "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "/bin/sh", "-c", setup, "sh", base, s.url, rootUser, rootPassword, fmt.Sprint(os.Getuid()))
+	out, err := run("env", "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "/bin/sh", "-c", setup, "sh", base, s.url, rootUser, rootPassword, fmt.Sprint(os.Getuid()),
+		strings.Join(settings, "\n"))
 	if err != nil && os.Getenv("TRIVIUM_TEST_CLIENTS") != "required" {
 		t.Skipf("mounting is not possible here: %v %s", err, out)
 	}
@@ -147,7 +149,7 @@ func TestDAVMount(t *testing.T) {
 	t.Parallel()
 	s := start(t, startOptions{})
 	s.dav("MKCOL", "/box", "")
-	mnt, unmount := mountDAV(t, s)
+	mnt, unmount := mountDAV(t, s, "delay_upload 0")
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -195,4 +197,29 @@ func TestDAVMount(t *testing.T) {
 	if status, _ := s.dav(http.MethodDelete, "/box", ""); status != http.StatusNoContent {
 		t.Errorf("DELETE of the whole, which nobody has locked any more = %d, want 204", status)
 	}
+}
+
+// TestDAVMountReplaces saves files the way editors do, again before davfs2 has sent what came before: a new file takes
+// the place of one that davfs2 still holds the lock of, and is sent under that.
+func TestDAVMountReplaces(t *testing.T) {
+	t.Parallel()
+	s := start(t, startOptions{})
+	s.dav("MKCOL", "/box", "")
+	mnt, unmount := mountDAV(t, s, "delay_upload 600") // nothing is sent before the end but by replacing
+	script := `set -e
+cd "$1/box"
+echo one >twice; sed -i s/one/two/ twice; sed -i s/two/three/ twice
+echo note >over; echo new >over.tmp; mv over.tmp over
+for i in 1 2 3; do echo "$i" >often.tmp; mv often.tmp often; done
+echo old >kept; mv kept kept.bak; echo new >kept
+`
+	if out, err := exec.CommandContext(t.Context(), "/bin/sh", "-c", script, "sh", mnt).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	unmount()
+	for name, content := range map[string]string{"twice": "three\n", "over": "new\n", "often": "3\n", "kept": "new\n", "kept.bak": "old\n"} {
+		s.wantFile("/box/"+name, content)
+	}
+	s.wantNone("/box/over.tmp")
+	s.wantNone("/box/often.tmp")
 }
