@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// document runs the shell lines of a document as they are printed: a server of the test's stands in for the one of
+// `make run`, and the working directory has README.md and docs.
+type document struct {
+	t      *testing.T
+	blocks []string
+	script strings.Builder
+	s      *instance
+}
+
+// readDocument takes the shell blocks of a file of this repository, and starts a server that has drawn its credentials.
+func readDocument(t *testing.T, file string) *document {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../..", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &document{t: t, s: start(t, startOptions{env: []string{}})}
+	for i, part := range strings.Split(string(text), "\n```") {
+		if block, shell := strings.CutPrefix(part, "sh\n"); shell && i%2 == 1 {
+			d.blocks = append(d.blocks, block+"\n")
+		}
+	}
+	return d
+}
+
+// block returns the shell block that has a text.
+func (d *document) block(has string) string {
+	d.t.Helper()
+	for _, b := range d.blocks {
+		if strings.Contains(b, has) {
+			return b
+		}
+	}
+	d.t.Fatalf("no shell block has %q", has)
+	return ""
+}
+
+// run runs lines in one shell, which ends at the first that fails: a request that is refused is one. It returns what
+// they wrote.
+func (d *document) run(lines ...string) string {
+	d.t.Helper()
+	cwd := d.t.TempDir()
+	if err := os.CopyFS(filepath.Join(cwd, "docs"), os.DirFS("../../docs")); err != nil {
+		d.t.Fatal(err)
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(cwd, "README.md"), readme, 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.Symlink(d.s.dir, filepath.Join(cwd, "data")); err != nil {
+		d.t.Fatal(err)
+	}
+	d.script.WriteString("set -e\ncurl() { command curl -sS --fail-with-body \"$@\"; echo; }\n")
+	for _, text := range lines {
+		d.script.WriteString(strings.ReplaceAll(text, "http://127.0.0.1:7070", d.s.url))
+	}
+	cmd := exec.CommandContext(d.t.Context(), "/bin/bash", "-x", "-c", d.script.String())
+	cmd.Dir = cwd
+	cmd.Env = []string{"PATH=" + filepath.Dir(binary) + ":/usr/bin:/bin", "HOME=" + d.t.TempDir(), "LANG=C.UTF-8"}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		d.t.Fatalf("%v\n%s", err, tail(string(out), 8000))
+	}
+	return string(out)
+}
+
+// TestWebDAVLines runs the lines of docs/webdav.md for curl and rclone.
+func TestWebDAVLines(t *testing.T) {
+	t.Parallel()
+	need(t, "/usr/bin/curl", "--version")
+	need(t, "/usr/bin/rclone", "version")
+	d := readDocument(t, "docs/webdav.md")
+	d.run(d.block("-X MKCOL"), d.block("rclone config create"))
+}
