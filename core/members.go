@@ -121,16 +121,28 @@ func (se *Session) MemberAt(ctx context.Context, packageID int64, path string) (
 	if err != nil {
 		return Member{}, err
 	}
-	return se.memberOf(ctx, b, key)
+	return se.memberOf(ctx, b, key, false)
 }
 
-func (se *Session) memberOf(ctx context.Context, b Bucket, key string) (out Member, err error) {
+// MemberNamed finds the object at a key of a bucket. Errors: NoSuchBucket, NoSuchKey, BadKey, KeyTooLong, Forbidden.
+func (se *Session) MemberNamed(ctx context.Context, at Path) (Member, error) {
+	if err := CheckKey(at.Key); err != nil {
+		return Member{}, err
+	}
+	b, err := se.authorize(ctx, at.Bucket, AccessRead)
+	if err != nil {
+		return Member{}, err
+	}
+	return se.memberOf(ctx, b, at.Key, false)
+}
+
+func (se *Session) memberOf(ctx context.Context, b Bucket, key string, hidden bool) (out Member, err error) {
 	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		e, found, err := tx.Entry(ctx, b.ID, key)
 		if err != nil {
 			return err
 		}
-		if !found || !se.s.shows(&e, false) {
+		if !found || !se.s.shows(&e, hidden) {
 			return noSuchKey(key)
 		}
 		out, err = member(ctx, tx, &b, e)

@@ -51,11 +51,7 @@ func (r *request) place() (core.Path, error) {
 	if given {
 		return r.se.MemberPath(r.Context(), id, path)
 	}
-	bucket, key, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if !ok || key == "" {
-		return core.Path{}, badArgument("path: without packageID it is bucket/key")
-	}
-	return core.Path{Bucket: bucket, Key: key}, nil
+	return bucketAndKey(path)
 }
 
 // source is what a download reads: the object of an id, in a version, or the one at a key.

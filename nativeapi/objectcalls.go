@@ -34,23 +34,39 @@ func objectInfo(w http.ResponseWriter, r *request) error {
 	return r.reply(w, v1.ObjectInfo{Object: objectDoc(&m), Info: info})
 }
 
-// named finds the object that objectID, or packageID and path, name.
+// named finds the object that objectID, or packageID and path, name or, without either id, path alone: bucket/key. With
+// deleted it may be one that a delete marker hides, which its bucket's name and its key find, or its objectID.
 func (r *request) named() (core.Member, error) {
+	hidden, err := r.flag("deleted")
+	if err != nil {
+		return core.Member{}, err
+	}
 	id, given, err := r.optional("objectID")
 	if err != nil {
 		return core.Member{}, err
 	}
 	if given {
-		return r.se.MemberByID(r.Context(), id, core.MemberOptions{Need: core.AccessRead})
+		return r.se.MemberByID(r.Context(), id, core.MemberOptions{Need: core.AccessRead, Hidden: hidden})
 	}
-	if id, err = r.number("packageID"); err != nil {
-		return core.Member{}, err
+	if !hidden {
+		at, err := r.place()
+		if err != nil {
+			return core.Member{}, err
+		}
+		return r.se.MemberNamed(r.Context(), at)
 	}
 	path, err := r.needText("path")
 	if err != nil {
 		return core.Member{}, err
 	}
-	return r.se.MemberAt(r.Context(), id, path)
+	if r.query.Has("packageID") {
+		return core.Member{}, badArgument("packageID: a deleted object is found by objectID, or by bucket/key as path")
+	}
+	at, err := bucketAndKey(path)
+	if err != nil {
+		return core.Member{}, err
+	}
+	return r.se.HiddenMember(r.Context(), at)
 }
 
 // updateMetadata is POST object/updateMetadata.

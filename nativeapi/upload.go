@@ -242,9 +242,9 @@ func (r *request) addFile(b *core.Batch, p *formPart) error {
 	})
 }
 
-// putByPath is PUT object/putByPath.
+// putByPath is PUT object/putByPath. Without packageID, path is bucket/key, as for object/downloadByPath.
 func putByPath(w http.ResponseWriter, r *request) error {
-	id, err := r.number("packageID")
+	id, given, err := r.optional("packageID")
 	if err != nil {
 		return err
 	}
@@ -255,22 +255,29 @@ func putByPath(w http.ResponseWriter, r *request) error {
 	if _, _, err := r.optional("affinity"); err != nil {
 		return err
 	}
-	b, err := r.se.NewBatch(r.Context(), id)
+	opts := core.PutOptions{Attrs: core.Attrs{ContentType: contentType(r.Header.Get("Content-Type"), path)}}
+	var m core.Member
+	if given {
+		m, err = r.se.PutInPackage(r.Context(), id, path, r.Body, r.ContentLength, opts)
+	} else {
+		var at core.Path
+		if at, err = bucketAndKey(path); err == nil {
+			m, err = r.se.PutNamed(r.Context(), at, r.Body, r.ContentLength, opts)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	defer b.Close()
-	err = b.Add(r.Context(), path, r.Body, r.ContentLength, core.PutOptions{
-		Attrs: core.Attrs{ContentType: contentType(r.Header.Get("Content-Type"), path)},
-	})
-	if err != nil {
-		return err
+	return r.reply(w, v1.OneObject{Object: objectDoc(&m)})
+}
+
+// bucketAndKey reads a path that stands without packageID; one leading slash is ignored.
+func bucketAndKey(path string) (core.Path, error) {
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !ok || key == "" {
+		return core.Path{}, badArgument("path: without packageID it is bucket/key")
 	}
-	members, err := b.Commit(r.Context())
-	if err != nil {
-		return err
-	}
-	return r.reply(w, v1.OneObject{Object: objectDoc(&members[0])})
+	return core.Path{Bucket: bucket, Key: key}, nil
 }
 
 // defaultType is for content of which nobody said what it is.

@@ -155,6 +155,11 @@ func (a API) InfoAt(ctx context.Context, pkg int64, path string) (v1.ObjectInfo,
 	return read[v1.ObjectInfo](ctx, a, "object/info", url.Values{"packageID": {strconv.FormatInt(pkg, 10)}, "path": {path}})
 }
 
+// InfoNamed describes the object at a key of a bucket; with deleted it may be one that a delete marker hides.
+func (a API) InfoNamed(ctx context.Context, bucket, key string, deleted bool) (v1.ObjectInfo, error) {
+	return read[v1.ObjectInfo](ctx, a, "object/info", values("path", "/"+bucket+"/"+key, "deleted", deleted))
+}
+
 // ListOptions select a page of the objects of a package whose paths have the prefix. Folded: what has a slash behind
 // the prefix is a common prefix.
 type ListOptions struct {
@@ -247,7 +252,15 @@ func (a API) Restore(ctx context.Context, object int64, version string) (v1.Obje
 
 // Put stores the body, of size bytes, -1 if that is not known, at a path of a package. It does not close body.
 func (a API) Put(ctx context.Context, pkg int64, path string, body io.Reader, size int64) (v1.Object, error) {
-	q := url.Values{"packageID": {strconv.FormatInt(pkg, 10)}, "path": {path}}
+	return a.put(ctx, url.Values{"packageID": {strconv.FormatInt(pkg, 10)}, "path": {path}}, body, size)
+}
+
+// PutNamed is Put to a key of a bucket, whose package comes to be where there is none.
+func (a API) PutNamed(ctx context.Context, bucket, key string, body io.Reader, size int64) (v1.Object, error) {
+	return a.put(ctx, url.Values{"path": {"/" + bucket + "/" + key}}, body, size)
+}
+
+func (a API) put(ctx context.Context, q url.Values, body io.Reader, size int64) (v1.Object, error) {
 	if size == 0 {
 		body = http.NoBody
 	}
