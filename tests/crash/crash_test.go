@@ -85,9 +85,6 @@ func newSuite(t *testing.T, rounds int) *suite {
 	return s
 }
 
-// packageIDs are the ids of the packages by bucket/name.
-type packageIDs map[string]int64
-
 // makePackages makes the packages of all workers, which stay when they are empty.
 func makePackages(ctx context.Context, p *process) (packageIDs, error) {
 	ids := packageIDs{}

@@ -18,6 +18,9 @@ import (
 	"trivium/tests/s3client"
 )
 
+// packageIDs are the ids of the packages by bucket/name.
+type packageIDs map[string]int64
+
 // The credentials of the servers under test.
 const (
 	accessKey = "CRASHTESTKEY00000001"
