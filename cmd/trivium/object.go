@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -48,16 +49,33 @@ func (p place) String() string {
 	return p.bucket + "/" + p.pkg + "/" + p.path
 }
 
-// find finds the object at a place.
-func (p place) find(ctx context.Context, a client.API) (v1.ObjectInfo, error) {
-	if p.path == "" {
+// key is what the place has behind the bucket.
+func (p place) key() string {
+	if p.pkg == "" {
+		return p.path
+	}
+	return p.pkg + "/" + p.path
+}
+
+// find finds the object at a place; with deleted, also one that was deleted where versions are kept.
+func (p place) find(ctx context.Context, a client.API, deleted bool) (v1.ObjectInfo, error) {
+	if p.bucket == "" || p.path == "" {
 		return v1.ObjectInfo{}, fmt.Errorf("%s names no object: give BUCKET/KEY", p)
 	}
-	pkg, err := a.Package(ctx, p.bucket, p.pkg)
-	if err != nil {
-		return v1.ObjectInfo{}, fmt.Errorf("%s: %w", p, err)
+	info, err := a.InfoNamed(ctx, p.bucket, p.key(), deleted)
+	return info, about(p.String(), err)
+}
+
+// about says what an error is about, unless the server has said so.
+func about(name string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return a.InfoAt(ctx, pkg.PackageID, p.path)
+	bucket, _, _ := strings.Cut(name, "/")
+	if text := err.Error(); strings.HasPrefix(text, name+": ") || strings.HasPrefix(text, bucket+": ") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // withAPI runs work with a client of the native API.
@@ -77,7 +95,7 @@ func objectPut() *cobra.Command {
 	var out printer
 	cmd := &cobra.Command{
 		Use: "put FILE BUCKET/KEY", Short: "Store a file; - is the standard input",
-		Long: "Store a file; - is the standard input. A key that ends in a slash gets the name of the file. The package is made\nif it is not there.",
+		Long: "Store a file; - is the standard input. A bucket alone, or a key that ends in a slash, gets the name of the file.\nThe package is made if it is not there.",
 		Args: someArguments(2, "a file and BUCKET/KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			to := parsePlace(args[1])
@@ -89,16 +107,18 @@ func objectPut() *cobra.Command {
 				return err
 			}
 			defer func() { _ = in.Close() }()
+			if to.bucket == "" || to.path == "" {
+				return fmt.Errorf("%s names no object: give BUCKET/KEY", args[1])
+			}
 			return withAPI(cmd, &c, func(ctx context.Context, a client.API) error {
-				pkg, err := packageFor(ctx, a, to)
-				if err != nil {
+				if err := packageFor(ctx, a, to); err != nil {
 					return err
 				}
 				bar := newProgress(cmd.ErrOrStderr(), to.String(), size)
-				o, err := a.Put(ctx, pkg, to.path, bar.reader(in), size)
+				o, err := a.PutNamed(ctx, to.bucket, to.key(), bar.reader(in), size)
 				bar.end(err == nil)
 				if err != nil {
-					return fmt.Errorf("%s: %w", to, err)
+					return about(to.String(), err)
 				}
 				return out.print(cmd, o, fmt.Sprintf("%s stored, %d bytes, %s", to, o.Size, o.FileHash))
 			})
@@ -130,24 +150,26 @@ func openSource(cmd *cobra.Command, name string) (io.ReadCloser, int64, error) {
 	return f, info.Size(), nil
 }
 
-// packageFor finds the package of a place, and makes it where there is none.
-func packageFor(ctx context.Context, a client.API, p place) (int64, error) {
-	pkg, err := a.Package(ctx, p.bucket, p.pkg)
+// packageFor makes the package of a place where there is none, so that it stays when it is empty. A key without a slash
+// has none: then only the bucket must be there, before a body is sent that would be refused.
+func packageFor(ctx context.Context, a client.API, p place) error {
+	if p.pkg == "" {
+		_, err := a.Bucket(ctx, p.bucket)
+		return about(p.bucket, err)
+	}
+	_, err := a.Package(ctx, p.bucket, p.pkg)
 	if err == nil || !missing(err) {
-		return pkg.PackageID, err
+		return about(p.bucket, err)
 	}
 	b, err := a.Bucket(ctx, p.bucket)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", p.bucket, err)
+		return about(p.bucket, err)
 	}
-	if p.pkg == "" {
-		return 0, fmt.Errorf("%s: a key of the native API has a package, which is what stands before its first slash: give BUCKET/PACKAGE/PATH", p)
-	}
-	pkg, err = a.CreatePackage(ctx, b.BucketID, p.pkg)
+	_, err = a.CreatePackage(ctx, b.BucketID, p.pkg)
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Code == "DataExists" { // somebody else was faster
-		pkg, err = a.Package(ctx, p.bucket, p.pkg)
+		err = nil
 	}
-	return pkg.PackageID, err
+	return about(p.String(), err)
 }
 
 // objectGet fetches an object.
@@ -157,22 +179,23 @@ func objectGet() *cobra.Command {
 	var version string
 	cmd := &cobra.Command{
 		Use: "get BUCKET/KEY [FILE]", Short: "Fetch an object into a file; - is the standard output",
-		Long: "Fetch an object into a file, by default one of its name in the working directory; - is the standard output. The\nfile appears when it is whole.",
+		Long: `Fetch an object into a file, by default one of its name in the working directory; - is the standard output, and a
+directory gets a file of that name. The file appears when it is whole, in the place of one that is there already.`,
 		Args: betweenArguments(1, 2, "BUCKET/KEY and, if it is to have another name, a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from := parsePlace(args[0])
 			file := path.Base(from.path)
 			if len(args) == 2 {
-				file = args[1]
+				file = targetFile(args[1], file)
 			}
 			return withAPI(cmd, &c, func(ctx context.Context, a client.API) error {
-				info, err := from.find(ctx, a)
+				info, err := from.find(ctx, a, version != "")
 				if err != nil {
 					return err
 				}
 				content, err := a.Download(ctx, info.Object.ObjectID, version)
 				if err != nil {
-					return fmt.Errorf("%s: %w", from, err)
+					return about(from.String(), err)
 				}
 				bar := newProgress(cmd.ErrOrStderr(), from.String(), content.Size)
 				err = fetch(cmd, file, bar.reader(content))
@@ -190,17 +213,30 @@ func objectGet() *cobra.Command {
 	return cmd
 }
 
-// fetch writes content into a file, which appears when it is whole.
+// targetFile is the file that a name stands for: in a directory it is the one of the object's name.
+func targetFile(name, object string) string {
+	info, err := os.Stat(name)
+	if err == nil && info.IsDir() || strings.HasSuffix(name, string(os.PathSeparator)) {
+		return filepath.Join(name, object)
+	}
+	return name
+}
+
+// fetch writes content into a file, which appears when it is whole. Errors name that file, and not what lies beside it
+// until then.
 func fetch(cmd *cobra.Command, name string, content io.Reader) (err error) {
 	if name == "-" {
 		_, err = io.Copy(cmd.OutOrStdout(), content)
 		return err
 	}
-	dir, base := path.Split(strings.ReplaceAll(name, string(os.PathSeparator), "/"))
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a directory", name)
+	}
+	dir, base := filepath.Split(name)
 	part := dir + "." + base + "." + rand.Text()[:8] + ".part"
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) //nolint:gosec // as any program makes files: the umask decides
 	if err != nil {
-		return err
+		return unpart(name, err)
 	}
 	defer func() {
 		if err != nil {
@@ -208,12 +244,23 @@ func fetch(cmd *cobra.Command, name string, content io.Reader) (err error) {
 		}
 	}()
 	if _, err = io.Copy(f, content); err != nil {
-		return errors.Join(err, f.Close())
+		return unpart(name, errors.Join(err, f.Close()))
 	}
-	if err = errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
+	if err = errors.Join(f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
 	}
-	return os.Rename(f.Name(), name)
+	return unpart(name, err)
+}
+
+// unpart makes an error about the part of a file one about that file.
+func unpart(name string, err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return fmt.Errorf("%s: %w", name, e.Err)
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return fmt.Errorf("%s: %w", name, e.Err)
+	}
+	return err
 }
 
 // objectRemove deletes objects.
@@ -226,7 +273,7 @@ func objectRemove() *cobra.Command {
 			return withAPI(cmd, &c, func(ctx context.Context, a client.API) error {
 				var ids []int64
 				for _, arg := range args {
-					info, err := parsePlace(arg).find(ctx, a)
+					info, err := parsePlace(arg).find(ctx, a, false)
 					if err != nil {
 						return err
 					}
@@ -243,11 +290,12 @@ func objectRemove() *cobra.Command {
 	return cmd
 }
 
-// objectRef are the arguments of commands for an object that may be deleted: its place or, by --id, its id.
+// objectRef are the arguments of commands for an object that may be deleted: its place or, by --id, its id. Of deleted
+// objects that had one name, the place finds the last.
 type objectRef struct{ id int64 }
 
 func (r *objectRef) addFlag(cmd *cobra.Command) {
-	cmd.Flags().Int64Var(&r.id, "id", 0, "objectID of the object, in place of BUCKET/KEY: a deleted one is found by it alone")
+	cmd.Flags().Int64Var(&r.id, "id", 0, "objectID of the object, in place of BUCKET/KEY")
 }
 
 // find returns the id, and the arguments behind it.
@@ -258,7 +306,7 @@ func (r *objectRef) find(ctx context.Context, a client.API, args []string) (int6
 	if len(args) == 0 {
 		return 0, nil, errors.New("name the object: BUCKET/KEY, or --id")
 	}
-	info, err := parsePlace(args[0]).find(ctx, a)
+	info, err := parsePlace(args[0]).find(ctx, a, true)
 	return info.Object.ObjectID, args[1:], err
 }
 

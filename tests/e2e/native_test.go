@@ -185,7 +185,6 @@ func TestObjectCommands(t *testing.T) {
 		a.do(t, "object", "restore", key, "null")
 		a.do(t, "object", "rm", key)
 		a.refuse(t, "there is no", "object", "get", key)
-		a.refuse(t, "give BUCKET/PACKAGE/PATH", "object", "put", file, "bkt/top")
 		a.refuse(t, "there is no such bucket", "object", "put", file, "nothing/pkg/x")
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 {
