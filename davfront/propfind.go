@@ -221,10 +221,15 @@ func (m *multistatus) write(at string, n *core.TreeNode) {
 	m.response(at, &resource{TreeNode: n}, nil)
 }
 
-// quotaOf returns the quota of a folder; that of a bucket holds for all in it.
+// quotaOf returns the quota of a folder; that of a bucket holds for all in it, and that of the root is what all its
+// buckets hold.
 func (m *multistatus) quotaOf(ctx context.Context, n *core.TreeNode) (*quota, error) {
-	if m.quotas == nil || !n.Folder || n.Path.Bucket == "" {
+	if m.quotas == nil || !n.Folder {
 		return nil, nil
+	}
+	if n.Path.Bucket == "" {
+		u, err := m.se.UsageOfAll(ctx)
+		return &quota{used: u.Bytes, available: m.se.Room()}, err
 	}
 	if q, ok := m.quotas[n.Path.Bucket]; ok {
 		return q, nil
