@@ -146,6 +146,9 @@ func codeOf(c core.Code) code { //nolint:funlen // one line for each code, and a
 // translateAuth puts a refused signature or body framing into S3's words.
 func translateAuth(e *sigv4.Error) *apiError {
 	out := &apiError{code: authCode(e.Reason), msg: e.Msg, err: e}
+	if e.Reason == sigv4.UnsupportedScheme {
+		out.msg += ". This is the S3 door: " + otherDoors
+	}
 	if e.Reason == sigv4.Mismatch && e.StringToSign != "" {
 		out.fields = []field{
 			{"AWSAccessKeyId", e.Key},

@@ -46,3 +46,24 @@ func TestFullDiskWords(t *testing.T) {
 		t.Errorf("PUT on a full disk = %d %s %q, want 503 SlowDown and why", a.StatusCode, a.code(), msg)
 	}
 }
+
+// TestOtherDoorsAreNamed: who asks the S3 door in another door's language learns where that one is.
+func TestOtherDoorsAreNamed(t *testing.T) {
+	e := newEnv(t)
+	e.must(put("/bucket", ""))
+	for _, header := range []string{"Authorization: Basic dTpw", "Authorization: Bearer x"} {
+		a := e.do(call{method: http.MethodGet, target: "/davv/x", headers: header, key: "anonymous"})
+		msg := value(a.body, "Message")
+		if a.StatusCode != http.StatusBadRequest || !strings.HasPrefix(msg, "Unsupported Authorization Type") || !strings.HasSuffix(msg, ": "+otherDoors) {
+			t.Errorf("%s = %d %q, want 400 and the other doors", header, a.StatusCode, msg)
+		}
+	}
+	for _, method := range []string{"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"} {
+		for _, target := range []string{"/davv/", "/bucket/k"} {
+			a := e.do(call{method: method, target: target, key: "anonymous"})
+			if msg := value(a.body, "Message"); a.StatusCode != http.StatusMethodNotAllowed || !strings.HasSuffix(msg, ": "+otherDoors) {
+				t.Errorf("%s %s = %d %s, want 405 and the other doors", method, target, a.StatusCode, a.body)
+			}
+		}
+	}
+}

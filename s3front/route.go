@@ -167,8 +167,16 @@ func noRoute(r *request, where scope, set subs) error {
 	case where == onBucket && r.Method == http.MethodPost:
 		return notImplementedFor("upload by a form (POST policy)")
 	}
-	return &apiError{code: methodNotAllowed, fields: []field{{"Method", r.Method}, {"ResourceType", where.String()}}}
+	e := &apiError{code: methodNotAllowed, fields: []field{{"Method", r.Method}, {"ResourceType", where.String()}}}
+	switch r.Method {
+	case "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK":
+		e.msg = "this is the S3 door: " + otherDoors
+	}
+	return e
 }
+
+// otherDoors says where the doors are whose languages some speak here.
+const otherDoors = "WebDAV is at /dav/, the JSON API at /v1/"
 
 // String names the scope as AWS's MethodNotAllowed does.
 func (s scope) String() string { return [...]string{"SERVICE", "BUCKET", "OBJECT"}[s] }
