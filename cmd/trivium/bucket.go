@@ -45,6 +45,7 @@ func bucketCreate() *cobra.Command {
 	}
 	adminFlags(cmd, &c, &out)
 	cmd.Flags().StringVar(&owner, "owner", "", "user it belongs to; may be left out in a store of one user")
+	_ = cmd.RegisterFlagCompletionFunc("owner", c.names(userNames, true))
 	return cmd
 }
 
@@ -98,6 +99,7 @@ func bucketDelete() *cobra.Command {
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.ValidArgsFunction = c.names(bucketNames, false)
 	cmd.Flags().BoolVar(&force, "force", false, "also if it is not empty: objects, versions and unfinished uploads are gone for good")
 	return cmd
 }

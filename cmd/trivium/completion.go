@@ -8,9 +8,10 @@ import (
 
 // completionCommand writes completions. Cobra's own shows its help for a shell that it does not know, as if all were well.
 func completionCommand() *cobra.Command {
-	cmd := groupCommand("completion", "Write completions for a shell", `Write what completes commands and flags in a shell, which loads it, such as:
+	cmd := groupCommand("completion", "Write completions for a shell", `Write what completes commands, flags, files and, where a server runs, the names of users, buckets and objects in
+a shell, which loads it, such as:
 
-  source <(trivium completion bash)
+  source <(trivium completion bash)      # needs the package bash-completion
   trivium completion zsh >"${fpath[1]}/_trivium"
   trivium completion fish | source
   trivium completion powershell | Out-String | Invoke-Expression`)

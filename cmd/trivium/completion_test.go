@@ -21,8 +21,12 @@ func TestCompletion(t *testing.T) {
 		{"us|", []string{"user\t"}, "serve"},
 		{"user |", []string{"add\t", "passwd\t"}, ""},
 		{"user add |", []string{":4\n"}, ""},
-		{"serve --data |", []string{":16\n"}, ""},                    // directories
-		{"gc --config |", []string{"yaml\n", "yml\n", ":8\n"}, ""},   // files of these extensions
+		{"serve --data |", []string{":16\n"}, ""},                  // directories
+		{"gc --config |", []string{"yaml\n", "yml\n", ":8\n"}, ""}, // files of these extensions
+		{"object put |", []string{":0\n"}, ""},                     // files
+		{"object get a/b |", []string{":0\n"}, ""},
+		{"object put f a/b |", []string{":4\n"}, ""},
+		{"object get |", []string{":4\n"}, ""},                       // no server, no names
 		{"key create --se|", []string{"--secret-key\t"}, "--listen"}, // not of this command
 	} {
 		words := strings.Fields(strings.TrimSuffix(tt.args, "|"))

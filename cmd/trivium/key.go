@@ -47,6 +47,7 @@ func keyCreate() *cobra.Command {
 	}
 	adminFlags(cmd, &c, &out)
 	cmd.Flags().StringVar(&k.User, "user", "", "whose key it is; may be left out in a store of one user")
+	_ = cmd.RegisterFlagCompletionFunc("user", c.names(userNames, true))
 	cmd.Flags().StringVar(&k.AccessKey, "access-key", "", "access key of your choice")
 	cmd.Flags().StringVar(&k.SecretKey, "secret-key", "", "its secret; - reads it from the terminal or stdin, where nobody else can see it")
 	return cmd
@@ -91,6 +92,7 @@ func keyList() *cobra.Command {
 	}
 	adminFlags(cmd, &c, &out)
 	cmd.Flags().StringVar(&user, "user", "", "of this user alone")
+	_ = cmd.RegisterFlagCompletionFunc("user", c.names(userNames, true))
 	return cmd
 }
 
@@ -110,5 +112,6 @@ func keyRevoke() *cobra.Command {
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.ValidArgsFunction = c.names(keyNames, false)
 	return cmd
 }

@@ -125,6 +125,7 @@ func objectPut() *cobra.Command {
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.ValidArgsFunction = fileThen(c.names(objectNames, false))
 	return cmd
 }
 
@@ -209,6 +210,7 @@ directory gets a file of that name. The file appears when it is whole, in the pl
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.ValidArgsFunction = thenFile(c.names(objectNames, false))
 	cmd.Flags().StringVar(&version, "version", "", "version to fetch instead of the current one")
 	return cmd
 }
@@ -287,6 +289,7 @@ func objectRemove() *cobra.Command {
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.ValidArgsFunction = c.names(objectNames, true)
 	return cmd
 }
 
@@ -336,6 +339,7 @@ func objectVersions() *cobra.Command {
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.ValidArgsFunction = c.names(objectNames, false)
 	ref.addFlag(cmd)
 	return cmd
 }
@@ -377,6 +381,7 @@ func objectRestore() *cobra.Command {
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.ValidArgsFunction = c.names(objectNames, false)
 	ref.addFlag(cmd)
 	return cmd
 }

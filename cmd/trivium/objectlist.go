@@ -57,6 +57,7 @@ top of a bucket (BUCKET/), in a package (BUCKET/PACKAGE/). A prefix that nothing
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.ValidArgsFunction = c.names(objectNames, false)
 	cmd.Flags().BoolVar(&all, "recursive", false, "all objects below the prefix, of a bucket all there are; else what has a slash behind it is shown as one line")
 	return cmd
 }

@@ -29,9 +29,11 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-// noFiles keeps shells from offering files as arguments: no command takes one.
+// noFiles keeps shells from offering files as arguments of commands that do not say what theirs are.
 func noFiles(cmd *cobra.Command) {
-	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	if cmd.ValidArgsFunction == nil {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
 	for _, c := range cmd.Commands() {
 		noFiles(c)
 	}

@@ -113,6 +113,7 @@ func userState(disabled bool) *cobra.Command {
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.ValidArgsFunction = c.names(userNames, false)
 	return cmd
 }
 
@@ -143,6 +144,7 @@ func userPassword() *cobra.Command {
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.ValidArgsFunction = c.names(userNames, false)
 	return cmd
 }
 
@@ -194,6 +196,7 @@ func userDelete() *cobra.Command {
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.ValidArgsFunction = c.names(userNames, false)
 	return cmd
 }
 
