@@ -15,8 +15,8 @@ import (
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "trivium",
-		Short:         "An object store with an S3 door",
-		Long:          `An object store with an S3 door. "trivium serve" runs it: without flags and without a configuration, in ./data.`,
+		Short:         "An object store with three doors: S3, WebDAV and a JSON API",
+		Long:          `An object store with three doors: S3, WebDAV and a JSON API. "trivium serve" runs it: without flags and without a configuration, in ./data.`,
 		SilenceErrors: true, // main prints them
 		SilenceUsage:  true,
 		Version:       version(),

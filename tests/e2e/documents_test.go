@@ -63,18 +63,35 @@ func (d *document) run(lines ...string) string {
 	if err := os.Symlink(d.s.dir, filepath.Join(cwd, "data")); err != nil {
 		d.t.Fatal(err)
 	}
+	if err := os.Symlink(filepath.Dir(binary), filepath.Join(cwd, "bin")); err != nil {
+		d.t.Fatal(err)
+	}
 	d.script.WriteString("set -e\ncurl() { command curl -sS --fail-with-body \"$@\"; echo; }\n")
 	for _, text := range lines {
 		d.script.WriteString(strings.ReplaceAll(text, "http://127.0.0.1:7070", d.s.url))
 	}
 	cmd := exec.CommandContext(d.t.Context(), "/bin/bash", "-x", "-c", d.script.String())
 	cmd.Dir = cwd
-	cmd.Env = []string{"PATH=" + filepath.Dir(binary) + ":/usr/bin:/bin", "HOME=" + d.t.TempDir(), "LANG=C.UTF-8"}
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + d.t.TempDir(), "LANG=C.UTF-8"}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		d.t.Fatalf("%v\n%s", err, tail(string(out), 8000))
 	}
 	return string(out)
+}
+
+// TestREADMELines runs the first lines of README.md, for aws, rclone and the program itself; the URL that aws signs last
+// works.
+func TestREADMELines(t *testing.T) {
+	t.Parallel()
+	need(t, "/usr/bin/aws", "--version")
+	need(t, "/usr/bin/rclone", "version")
+	d := readDocument(t, "README.md")
+	out := d.run(d.block("export AWS_ACCESS_KEY_ID"), d.block("s3 presign"), d.block("rclone check"), "bin/trivium object put README.md first/docs/\n",
+		`curl -o got "$(aws --endpoint-url http://127.0.0.1:7070 s3 presign s3://first/README.md)" && cmp got README.md`)
+	if !strings.Contains(out, "\n"+d.s.url+"/first/README.md?X-Amz-Algorithm=AWS4-HMAC-SHA256") {
+		t.Errorf("aws signs no URL of version 4: %s", tail(out, 4000))
+	}
 }
 
 // TestWebDAVLines runs the lines of docs/webdav.md for curl and rclone.
