@@ -37,7 +37,8 @@ func ReadAddr(s string) netip.Addr {
 	return addr.Unmap().WithZone("")
 }
 
-// here tells whether the connection comes from this machine, where a proxy for many clients may run.
+// here tells whether the connection comes from this machine, where a proxy for many clients may run. By one of the
+// machine's other addresses it does not: a proxy that hands on from there is told by the client's headers alone.
 func (r Remote) here() bool { return r.Addr.IsLoopback() }
 
 // network is what failed logins are counted by: one caller of IPv6 has a /64. "" when they are not: on this machine
@@ -74,7 +75,7 @@ func (s *Service) MayAsk(from Remote) error {
 	}
 	return &Error{
 		Code: Forbidden,
-		Msg:  "passwords are not taken over plain http from another machine: use https, or set basic-over-http on the server",
+		Msg:  "passwords are taken over plain http from 127.0.0.1 and ::1 alone: use https, or localhost on the server itself, or set basic-over-http on the server",
 	}
 }
 

@@ -58,7 +58,7 @@ func bucketFree(ctx context.Context, tx MetaTx, name string, owner int64) error 
 		return err
 	}
 	if old.Owner == owner {
-		return &Error{Code: BucketOwned, Path: name, Msg: "the bucket exists already and belongs to its owner"}
+		return &Error{Code: BucketOwned, Path: name, Msg: "there is a bucket of this name already, of the same owner"}
 	}
 	return &Error{Code: BucketExists, Path: name, Msg: "another user has a bucket of this name"}
 }

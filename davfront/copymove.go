@@ -84,6 +84,9 @@ func (r *request) targetError(ctx context.Context, se *core.Session, dst target,
 		if code != core.Exists && dst.overwrite {
 			return &refusal{status: http.StatusForbidden, msg: "a bucket cannot take the place of another one; delete that first", err: err}
 		}
+		if code == core.BucketExists {
+			return &refusal{status: http.StatusPreconditionFailed, msg: "the target's name is taken by another user's bucket", err: err}
+		}
 		return &refusal{status: http.StatusPreconditionFailed, msg: "there is something at the target already", err: err}
 	case core.NoSuchBucket:
 		// Of the target's bucket it is the parent that is missing.

@@ -33,7 +33,9 @@ func mkcol(w http.ResponseWriter, r *request, se *core.Session) error {
 	err := se.MakeFolder(r.Context(), r.at.Path)
 	if err != nil {
 		switch core.CodeOf(err) { //nolint:exhaustive // all other codes say the same in every method
-		case core.Exists, core.BucketExists, core.BucketOwned:
+		case core.BucketExists:
+			return &refusal{status: http.StatusMethodNotAllowed, msg: "the name is taken by another user's bucket", err: err}
+		case core.Exists, core.BucketOwned:
 			return exists()
 		case core.NoSuchBucket:
 			return &refusal{status: http.StatusConflict, msg: "the bucket does not exist", err: err}

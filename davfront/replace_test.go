@@ -35,3 +35,17 @@ func TestReplaceUnderLock(t *testing.T) {
 		})
 	}
 }
+
+// TestNameOfAnother: of a bucket that the caller cannot see it is said that its name is taken.
+func TestNameOfAnother(t *testing.T) {
+	e := newEnv(t)
+	e.want(http.StatusCreated, call{method: "MKCOL", target: "/dav/hers", user: aliceKey})
+	for _, c := range []call{
+		{method: "MKCOL", target: "/dav/bucket", user: aliceKey},
+		{method: "MOVE", target: "/dav/hers", headers: "Destination: /dav/bucket\nOverwrite: F", user: aliceKey},
+	} {
+		if a := e.do(c); a.StatusCode < 400 || !strings.Contains(a.body, "taken by another user&apos;s bucket") && !strings.Contains(a.body, "taken by another user's bucket") {
+			t.Errorf("%s = %d %s, want that the name is taken", c.method, a.StatusCode, a.body)
+		}
+	}
+}
