@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"trivium/core"
+	"trivium/core/nearest"
 	"trivium/nativeapi/adminapi"
 )
 
@@ -184,10 +185,33 @@ func (d *door) unknown(_ http.ResponseWriter, r *http.Request, _ *core.Session) 
 	return noSuchCall(r, adminapi.Prefix, known)
 }
 
-// noSuchCall names the call that is meant, of those known below prefix, or all of them.
+// noSuchCall names the call that is meant, of those known below prefix, or those on the same noun, or the nouns.
 func noSuchCall(r *http.Request, prefix string, known []string) error {
 	path := r.URL.EscapedPath()
 	slices.Sort(known)
-	return &refusal{http.StatusNotFound, "DataNotFound", short(path) + ": there is no such call: " +
-		suggest(prefix, strings.TrimPrefix(path, prefix), known)}
+	name := strings.TrimPrefix(path, prefix)
+	advice := suggest(prefix, name, known)
+	if nearest.Name(name[:min(len(name), maxName)], known) == "" {
+		advice = "there are " + prefix + strings.Join(callsLike(name, known), ", ")
+	}
+	return &refusal{http.StatusNotFound, "DataNotFound", short(path) + ": there is no such call: " + advice}
+}
+
+// callsLike returns the known calls on the noun of a name, or all nouns when none is on that.
+func callsLike(name string, known []string) []string {
+	noun, _, _ := strings.Cut(name, "/")
+	var nouns, same []string
+	for _, k := range known {
+		first, _, _ := strings.Cut(k, "/")
+		if !slices.Contains(nouns, first+"/...") {
+			nouns = append(nouns, first+"/...")
+		}
+		if first == noun {
+			same = append(same, k)
+		}
+	}
+	if same == nil {
+		return nouns
+	}
+	return same
 }

@@ -74,3 +74,18 @@ func TestInfoNamed(t *testing.T) {
 	a := l.do(call{method: "GET", target: "/v1/object/info?deleted=true&path=bkt/p/x", user: "ann"})
 	l.want("of somebody else", a, 404, "DataNotFound")
 }
+
+// TestUnknownCalls: the answer names the call that is meant, or those on the same noun, or the nouns.
+func TestUnknownCalls(t *testing.T) {
+	l := newLab(t)
+	for path, want := range map[string]string{
+		"bucket/lstAll": "did you mean /v1/bucket/listAll?",
+		"bucket/remove": "there are /v1/bucket/create, bucket/delete, bucket/getByName, bucket/getPolicy, bucket/listAll, bucket/setPolicy",
+		"nothing":       "there are /v1/bucket/..., object/..., package/..., system/..., user/...",
+	} {
+		a := l.want(path, l.get(path), 404, "DataNotFound")
+		if a.Message != "/v1/"+path+": there is no such call: "+want {
+			t.Errorf("%s: %q, want %q", path, a.Message, want)
+		}
+	}
+}
