@@ -50,47 +50,68 @@ type guarding struct {
 // guarding begins to judge.
 func (se *Session) guarding(tx MetaTx) guarding { return guarding{se: se, tx: tx, now: se.s.now()} }
 
-// judge returns PreconditionFailed unless one of the lists holds.
+// judge returns PreconditionFailed unless one of the lists holds, and tells what is wrong with the last of them.
 func (w guarding) judge(ctx context.Context) error {
 	if w.se.guard == nil || len(w.se.guard.Lists) == 0 {
 		return nil
 	}
+	why := ""
 	for i := range w.se.guard.Lists {
-		ok, err := w.list(ctx, &w.se.guard.Lists[i])
-		if err != nil || ok {
+		l := &w.se.guard.Lists[i]
+		wrong, err := w.list(ctx, l)
+		if err != nil || wrong == nil {
 			return err
 		}
+		why = l.Path.String() + wrong.words()
 	}
-	return failed("If")
+	return Errorf(PreconditionFailed, "", "the condition If is false: %s", why)
 }
 
-// list tells whether all states of a list hold. Who may not read a bucket finds no locks and no entity tags there.
-func (w guarding) list(ctx context.Context, l *GuardList) (bool, error) {
+// words says what a path has or is not, when the state does not hold.
+func (s *GuardState) words() string {
+	const most = 64
+	what, value := " has not the entity tag ", s.ETag
+	if s.Not {
+		what = " has the entity tag "
+	}
+	if s.Token != "" {
+		what, value = " is not under the lock ", s.Token
+		if s.Not {
+			what = " is under the lock "
+		}
+	}
+	return what + strings.ToValidUTF8(value[:min(len(value), most)], "")
+}
+
+// list returns the first state of a list that does not hold, nil when all do. Who may not read a bucket finds no locks
+// and no entity tags there.
+func (w guarding) list(ctx context.Context, l *GuardList) (*GuardState, error) {
 	var locks []Lock
 	etag := ""
 	if !l.Elsewhere && l.Path.Bucket != "" {
 		b, found, err := w.tx.BucketByName(ctx, l.Path.Bucket)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		if found {
 			if _, err := w.se.authorizeIn(ctx, w.tx, b, AccessRead); err == nil {
 				if locks, etag, err = w.state(ctx, b, l.Path.Key); err != nil {
-					return false, err
+					return nil, err
 				}
 			}
 		}
 	}
-	for _, s := range l.States {
+	for i := range l.States {
+		s := &l.States[i]
 		holds := s.ETag != "" && s.ETag == etag
 		if s.Token != "" {
 			holds = slices.ContainsFunc(locks, func(k Lock) bool { return k.Token == s.Token })
 		}
 		if holds == s.Not {
-			return false, nil
+			return s, nil
 		}
 	}
-	return true, nil
+	return nil, nil
 }
 
 // state returns the locks that a path is under, and its entity tag.

@@ -25,6 +25,8 @@ type Config struct {
 	Note func(ctx context.Context, principal, op string)
 	// NoteCode tells the access log the code of an error, before the reply; nil: nobody asks.
 	NoteCode func(ctx context.Context, code string)
+	// NoteReason tells the access log why a request failed that conflicts with what is there; nil: nobody asks.
+	NoteReason func(ctx context.Context, reason string)
 	// Observe hears of every error after its reply, also when that was cut; nil: nobody asks. It must not block.
 	Observe func(ctx context.Context, e Event)
 	// Now is the clock; nil: time.Now.

@@ -109,6 +109,7 @@ func (r *request) fail(ctx context.Context, err error) {
 	if r.door.cfg.NoteCode != nil {
 		r.door.cfg.NoteCode(ctx, errorName(e))
 	}
+	r.noteReason(ctx, e)
 	w := &r.rec
 	if w.status != 0 {
 		r.observe(ctx, err, !w.gone)
@@ -141,6 +142,16 @@ func (r *request) fail(ctx context.Context, err error) {
 	davxml.Escape(&b, clean(e.msg))
 	b.WriteString("</t:message></D:error>\n")
 	writeXML(w, e.status, b.Bytes())
+}
+
+// noteReason tells the log what the status alone does not say: which condition is false, what is in the way.
+func (r *request) noteReason(ctx context.Context, e *refusal) {
+	switch e.status {
+	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusLocked, http.StatusBadGateway:
+		if r.door.cfg.NoteReason != nil {
+			r.door.cfg.NoteReason(ctx, clean(e.msg))
+		}
+	}
 }
 
 // errorName is what the log calls an error: the condition, or the status in words.

@@ -1,6 +1,7 @@
 package davfront
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,5 +48,33 @@ func TestNameOfAnother(t *testing.T) {
 		if a := e.do(c); a.StatusCode < 400 || !strings.Contains(a.body, "taken by another user&apos;s bucket") && !strings.Contains(a.body, "taken by another user's bucket") {
 			t.Errorf("%s = %d %s, want that the name is taken", c.method, a.StatusCode, a.body)
 		}
+	}
+}
+
+// TestReasons: the answer and the log say which part of an If header does not hold, and what is in the way else.
+func TestReasons(t *testing.T) {
+	var reason string
+	e := newEnv(t, func(c *Config) { c.NoteReason = func(_ context.Context, why string) { reason = why } })
+	e.put("/dav/bucket/f", "x")
+	lock := e.want(http.StatusOK, call{method: "LOCK", target: "/dav/bucket/f", body: lockBody}).Header.Get("Lock-Token")
+	token := strings.Trim(lock, "<>")
+	for header, want := range map[string]string{
+		"If: (<urn:x>)":                      "the condition If is false: bucket/f is not under the lock urn:x",
+		"If: (Not " + lock + ")":             "the condition If is false: bucket/f is under the lock " + token,
+		"If: (" + lock + " [\"y\"])":         "the condition If is false: bucket/f has not the entity tag y",
+		"If: </dav/bucket/g> (" + lock + ")": "the condition If is false: bucket/g is not under the lock " + token,
+	} {
+		a := e.want(http.StatusPreconditionFailed, call{method: http.MethodPut, target: "/dav/bucket/f", body: "y", headers: header})
+		if reason != want || !strings.Contains(a.body, want) {
+			t.Errorf("%s: reason %q, answer %s, want %q", header, reason, a.body, want)
+		}
+	}
+	e.want(http.StatusLocked, call{method: http.MethodPut, target: "/dav/bucket/f", body: "y"})
+	if !strings.HasPrefix(reason, "it is locked") {
+		t.Errorf("reason of 423: %q", reason)
+	}
+	e.want(http.StatusBadGateway, call{method: "COPY", target: "/dav/bucket/f", headers: "Destination: http://other.example/dav/bucket/g"})
+	if !strings.HasPrefix(reason, "Destination: ") {
+		t.Errorf("reason of 502: %q", reason)
 	}
 }

@@ -170,6 +170,7 @@ func newDoors(st *store, c *config, addr string, token *scrapeToken) (server.Doo
 	dav := davfront.New(davfront.Config{
 		Service: st.service, InfiniteDepth: c.davInfinity == "true",
 		RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode, Observe: st.observeDAV,
+		NoteReason: func(ctx context.Context, reason string) { server.NoteReason(ctx, "", reason) },
 	})
 	admin := adminConfig(st, addr)
 	native := admin
@@ -254,7 +255,7 @@ func (st *store) observe(ctx context.Context, f failure) {
 	}
 	level := slog.LevelError
 	switch f.status {
-	case 0, http.StatusNotImplemented: // the client went away, or asks for what is not there
+	case 0, http.StatusNotImplemented, http.StatusBadGateway: // the client went away, or asks for what is not here
 		level = slog.LevelDebug
 	case http.StatusServiceUnavailable, http.StatusInsufficientStorage:
 		level = slog.LevelWarn
