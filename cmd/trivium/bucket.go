@@ -37,7 +37,7 @@ func bucketCreate() *cobra.Command {
 				}
 				b, err := a.CreateBucket(ctx, adminapi.NewBucket{Name: args[0], Owner: owner})
 				if err != nil {
-					return err
+					return meant(ctx, a, owner, userNames, err)
 				}
 				return out.print(cmd, b, "bucket "+b.Name+" of "+b.Owner+" made")
 			})
@@ -92,7 +92,7 @@ func bucketDelete() *cobra.Command {
 					return fmt.Errorf("%w: delete what it holds first, or all of it with --force", err)
 				}
 				if err != nil {
-					return err
+					return meant(ctx, a, args[0], bucketNames, err)
 				}
 				return out.print(cmd, adminapi.OldBucket{Name: args[0], Force: force}, "bucket "+args[0]+" deleted")
 			})

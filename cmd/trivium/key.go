@@ -63,7 +63,7 @@ func createKey(ctx context.Context, cmd *cobra.Command, a *client.Client, k admi
 	}
 	pair, err := a.CreateKey(ctx, k)
 	if err != nil {
-		return err
+		return meant(ctx, a, k.User, userNames, err)
 	}
 	return out.print(cmd, pair, "# an access key of "+pair.User+"; its secret is not shown again",
 		"AWS_ACCESS_KEY_ID="+quote(pair.AccessKey), "AWS_SECRET_ACCESS_KEY="+quote(pair.SecretKey))
@@ -80,7 +80,7 @@ func keyList() *cobra.Command {
 			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
 				keys, err := a.Keys(ctx, user)
 				if err != nil {
-					return err
+					return meant(ctx, a, user, userNames, err)
 				}
 				rows := [][]string{{"ACCESS KEY", "USER", "STATE", "SINCE"}}
 				for _, k := range keys {
@@ -105,7 +105,7 @@ func keyRevoke() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
 				if err := a.RevokeKey(ctx, args[0]); err != nil {
-					return err
+					return meant(ctx, a, args[0], keyNames, err)
 				}
 				return out.print(cmd, adminapi.KeyName{AccessKey: args[0]}, "access key "+args[0]+" revoked")
 			})

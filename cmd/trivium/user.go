@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,7 +107,7 @@ func userState(disabled bool) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
 				if err := a.SetUserDisabled(ctx, args[0], disabled); err != nil {
-					return err
+					return meant(ctx, a, args[0], userNames, err)
 				}
 				return out.print(cmd, adminapi.UserState{Name: args[0], Disabled: disabled}, "user "+args[0]+" "+done)
 			})
@@ -189,7 +190,7 @@ func userDelete() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
 				if err := a.DeleteUser(ctx, args[0]); err != nil {
-					return err
+					return meant(ctx, a, args[0], userNames, err)
 				}
 				return out.print(cmd, adminapi.UserName{Name: args[0]}, "user "+args[0]+" and his access keys deleted")
 			})
@@ -198,6 +199,18 @@ func userDelete() *cobra.Command {
 	adminFlags(cmd, &c, &out)
 	cmd.ValidArgsFunction = c.names(userNames, false)
 	return cmd
+}
+
+// meant adds to an error that says that there is no such name which of those that there are is meant.
+func meant(ctx context.Context, a *client.Client, name string, list lister, err error) error {
+	if !missing(err) || !strings.HasPrefix(err.Error(), name+": ") {
+		return err
+	}
+	names, lerr := list(ctx, a, name)
+	if best := nearest.Name(name, names); lerr == nil && best != "" {
+		return fmt.Errorf("%w: did you mean %s?", err, best)
+	}
+	return err
 }
 
 // knownUser returns an error when there is no user of that name.

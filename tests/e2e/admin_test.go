@@ -56,6 +56,16 @@ func TestAdministration(t *testing.T) {
 		a.refuse(t, "there is a user of this name already", "user", "add", name, "--no-password")
 		a.refuse(t, "stdin has no password: type it on a terminal, or pipe it in", "user", "passwd", name)
 		a.refuse(t, "nobody: there is no such user", "user", "disable", "nobody")
+		slip := strings.Replace(name, "ann", "amn", 1)
+		bucket := "bucket-of-" + name
+		a.do(t, "bucket", "create", bucket, "--owner", name)
+		for _, args := range []string{
+			"user enable " + slip, "user disable " + slip, "user delete " + slip, "user passwd " + slip, "key create --user " + slip,
+			"key list --user " + slip, "bucket create other --owner " + slip, "bucket delete bucket-of-" + slip,
+		} {
+			a.refuse(t, ": did you mean ", strings.Fields(args)...)
+		}
+		a.do(t, "bucket", "delete", bucket)
 		a.do(t, "key", "create", "--user", name, "--access-key", "KEY"+name, "--secret-key", "secret of ann")
 		a.refuse(t, "for which user? Name one with --user: there are ", "key", "create")
 		a.do(t, "bucket", "create", "bucket-"+name, "--owner", name)
