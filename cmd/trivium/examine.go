@@ -43,7 +43,7 @@ func (st *store) doctor(ctx context.Context, deep bool) (adminapi.Examined, erro
 
 // bad makes a check of something that is wrong.
 func bad(name, message, advice string, found ...string) adminapi.Check {
-	return adminapi.Check{Name: name, State: adminapi.CheckBad, Message: message, Advice: advice, Found: found}
+	return adminapi.Check{Name: name, State: adminapi.CheckBad, Message: message, Advice: advice, Found: append([]string{}, found...)}
 }
 
 // checkDirectory looks at who may do what in the data directory.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,5 +78,13 @@ func TestCheckLines(t *testing.T) {
 	want := "ok    a: fine\nBAD   b: not fine\n      - one\n      - two\n      what to do: mend it\nskip  c: not looked at"
 	if got != want {
 		t.Errorf("lines = %s, want %s", got, want)
+	}
+}
+
+// TestBadCheckIsWhole: a script finds a list, though there is nothing in it.
+func TestBadCheckIsWhole(t *testing.T) {
+	b, err := json.Marshal(bad("store", "it does not open", ""))
+	if err != nil || !strings.Contains(string(b), `"found":[]`) {
+		t.Errorf("a bad check is %s, %v, want an empty list of what was found", b, err)
 	}
 }
