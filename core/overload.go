@@ -54,6 +54,7 @@ func (s *Service) update(ctx context.Context, fn func(ctx context.Context, tx Me
 func (s *Service) updateWithIDs(
 	ctx context.Context, reserve func(ctx context.Context) error, fn func(ctx context.Context, tx MetaTx) error,
 ) error {
+	s.hook("update.before")
 	if err := enter(ctx, s.gates.writes); err != nil {
 		return err
 	}

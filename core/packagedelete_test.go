@@ -97,38 +97,3 @@ func TestDeletePackageMeanwhile(t *testing.T) {
 		}
 	}
 }
-
-// TestDeletePackageThatMoves: a package that is renamed between two steps is deleted where it is then, and what came to
-// its old name stays.
-func TestDeletePackageThatMoves(t *testing.T) {
-	var after func()
-	env := newEnv(t, coretest.Options{Hook: func(point string) {
-		if point == "delete.commit.after" && after != nil {
-			after()
-		}
-	}})
-	ctx := t.Context()
-	id := pkg(t, env, "off", "p")
-	var all sync.WaitGroup
-	for w := range 20 {
-		all.Go(func() {
-			for i := range 30 {
-				write(t, env, "off", fmt.Sprintf("p/m%d-%d", w, i), nil, core.PutOptions{})
-			}
-		})
-	}
-	all.Wait()
-	after = sync.OnceFunc(func() {
-		_, err := env.Admin.MovePath(ctx, core.Path{Bucket: "off", Key: "p"}, core.Path{Bucket: "off", Key: "q"}, core.TreeOptions{})
-		ok(t, "move", err)
-		write(t, env, "off", "p/new", nil, core.PutOptions{})
-	})
-	ok(t, "delete", env.Admin.DeletePackage(ctx, id))
-	after = nil
-	_, err := env.Admin.PackageNamed(ctx, "off", "q")
-	wantCode(t, "the package that moved", err, core.NotFound)
-	usage, err := env.Admin.Usage(ctx, "off")
-	if err != nil || usage.Objects != 1 {
-		t.Errorf("%d objects are left, %v, want the new one", usage.Objects, err)
-	}
-}

@@ -203,6 +203,7 @@ type packageDeletion struct {
 	left   []memberRange // where members may be that are to be deleted
 	token  int64         // names the deletion since its last beginning; 0: it begins
 	gone   bool          // the package is deleted
+	begun  bool          // a transaction deleted some of it
 }
 
 // step deletes some members and, when there are no more, the package.
@@ -227,6 +228,9 @@ func (d *packageDeletion) step(ctx context.Context) error {
 		}
 		p, found, err := tx.Package(ctx, d.pkg.ID)
 		if gone = err == nil && !found; err != nil || gone {
+			if gone && !d.begun {
+				return noSuchPackage(d.pkg.ID)
+			}
 			return err
 		}
 		if p.BucketID != d.bucket.ID || p.Name != d.pkg.Name {
@@ -249,6 +253,7 @@ func (d *packageDeletion) step(ctx context.Context) error {
 	})
 	se.s.hook("delete.commit.after")
 	d.left, d.token, d.gone = rest, token, gone
+	d.begun = d.begun || err == nil
 	return err
 }
 
