@@ -47,15 +47,8 @@ func (se *Session) permit(st *bucketState, need Access) error {
 // serves if it is of the transaction's config epoch. It returns the bucket as the transaction sees it; NoSuchBucket
 // when it went.
 func (se *Session) authorizeIn(ctx context.Context, tx MetaTx, b Bucket, need Access) (Bucket, error) {
-	stamp, err := tx.Stamp(ctx)
+	gen, err := se.confirmIn(ctx, tx)
 	if err != nil {
-		return Bucket{}, err
-	}
-	gen := se.s.cache.current()
-	if gen.epoch != stamp.ConfigEpoch {
-		gen = new(generation) // of no use to anybody else
-	}
-	if err := se.confirm(ctx, tx, gen); err != nil {
 		return Bucket{}, err
 	}
 	if st, ok := gen.buckets.get(b.Name); ok && st.bucket.ID == b.ID {
@@ -69,6 +62,19 @@ func (se *Session) authorizeIn(ctx context.Context, tx MetaTx, b Bucket, need Ac
 		return Bucket{}, err
 	}
 	return b, se.permit(st, need)
+}
+
+// confirmIn is confirm on the configuration of a transaction, of which it returns what is remembered.
+func (se *Session) confirmIn(ctx context.Context, tx MetaTx) (*generation, error) {
+	stamp, err := tx.Stamp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	gen := se.s.cache.current()
+	if gen.epoch != stamp.ConfigEpoch {
+		gen = new(generation) // of no use to anybody else
+	}
+	return gen, se.confirm(ctx, tx, gen)
 }
 
 // confirm returns Forbidden when the caller's user or access key was disabled or went since he was let in. gen is of
@@ -155,6 +161,18 @@ func (s *Service) bucketState(ctx context.Context, name string) (*bucketState, e
 	}
 	gen.buckets.put(name, st)
 	return st, nil
+}
+
+// stateIn is bucketState of a bucket that a View has read. gen was the cache's before that.
+func stateIn(ctx context.Context, tx MetaTx, gen *generation, b Bucket) (*bucketState, error) {
+	if st, ok := gen.buckets.get(b.Name); ok && st.bucket.ID == b.ID {
+		return st, nil
+	}
+	st, err := loadBucketState(ctx, tx, b)
+	if err == nil {
+		gen.buckets.put(b.Name, st)
+	}
+	return st, err
 }
 
 // loadBucketState adds the grants to a bucket.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"strings"
+
+	"trivium/core/content"
 )
 
 const (
@@ -82,32 +84,68 @@ func (s *Service) checkPolicy(b *Bucket, p *BucketPolicy) error {
 	return nil
 }
 
-// BucketRules are what SetRules changes of a bucket; what is nil stays.
+// BucketRules are what SetRules changes of a bucket; what is nil stays as it is in the transaction.
 type BucketRules struct {
+	// Policy is the whole of it; the three below are fields of it.
 	Policy     *BucketPolicy
+	Redundancy *content.Policy
+	Spaces     *[]content.SpaceID
+	PublicRead *bool
 	Versioning *Versioning
 	Grants     *[]Grant
 }
 
-// SetRules is SetPolicy, SetVersioning and SetGrants at once, all or nothing. Errors: theirs.
+// SetRules is SetPolicy, SetVersioning and SetGrants at once, all or nothing. Errors: theirs. Where new content is kept
+// is judged only when it changes.
 func (se *Session) SetRules(ctx context.Context, bucket string, r BucketRules) error {
-	return se.changeBucket(ctx, bucket, func(ctx context.Context, tx MetaTx, b *Bucket) error {
-		if r.Policy != nil {
-			if err := se.s.checkPolicy(b, r.Policy); err != nil {
-				return err
-			}
-			b.Policy = *r.Policy
+	return se.changeBucket(ctx, bucket, func(ctx context.Context, tx MetaTx, b *Bucket) error { return r.apply(ctx, se.s, tx, b) })
+}
+
+// SetRulesByID is SetRules of the bucket of that id, whatever its name is by then. Errors: also those of BucketByID.
+func (se *Session) SetRulesByID(ctx context.Context, id int64, r BucketRules) error {
+	b, err := se.BucketByID(ctx, id, AccessOwner)
+	if err != nil {
+		return err
+	}
+	err = se.changeFound(ctx, b, func(ctx context.Context, tx MetaTx, b *Bucket) error { return r.apply(ctx, se.s, tx, b) })
+	return unknown(err, noSuchBucketID(id))
+}
+
+// apply makes the changes.
+func (r *BucketRules) apply(ctx context.Context, s *Service, tx MetaTx, b *Bucket) error {
+	p := r.policy(b.Policy)
+	if r.Policy != nil || r.Redundancy != nil || r.Spaces != nil {
+		if err := s.checkPolicy(b, &p); err != nil {
+			return err
 		}
-		if r.Versioning != nil {
-			if err := b.setVersioning(*r.Versioning); err != nil {
-				return err
-			}
+	}
+	b.Policy = p
+	if r.Versioning != nil {
+		if err := b.setVersioning(*r.Versioning); err != nil {
+			return err
 		}
-		if r.Grants != nil {
-			return putGrants(ctx, tx, b, *r.Grants)
-		}
-		return nil
-	})
+	}
+	if r.Grants != nil {
+		return putGrants(ctx, tx, b, *r.Grants)
+	}
+	return nil
+}
+
+// policy is p with the changes.
+func (r *BucketRules) policy(p BucketPolicy) BucketPolicy {
+	if r.Policy != nil {
+		p = *r.Policy
+	}
+	if r.Redundancy != nil {
+		p.Redundancy = *r.Redundancy
+	}
+	if r.Spaces != nil {
+		p.Spaces = *r.Spaces
+	}
+	if r.PublicRead != nil {
+		p.PublicRead = *r.PublicRead
+	}
+	return p
 }
 
 // Doc returns a document of a bucket, such as its CORS rules, by the kind it was stored under, and whether there

@@ -241,14 +241,38 @@ func (se *Session) DeleteBucket(ctx context.Context, name string, force bool) er
 	if err != nil {
 		return err
 	}
-	return se.deleteBucket(ctx, b, force)
+	return se.deleteBucket(ctx, b, func(b *Bucket) (bool, error) { return force, b.called(name) })
 }
 
-// deleteBucket is DeleteBucket of a bucket that the caller owns.
-func (se *Session) deleteBucket(ctx context.Context, b Bucket, force bool) error {
+// DeleteBucketByID is DeleteBucket with force of the bucket of that id, whatever its name is by then. Errors: as
+// BucketByID, Conflict.
+func (se *Session) DeleteBucketByID(ctx context.Context, id int64) error {
+	b, err := se.BucketByID(ctx, id, AccessOwner)
+	if err != nil {
+		return err
+	}
+	err = se.deleteBucket(ctx, b, func(*Bucket) (bool, error) { return true, nil })
+	return unknown(err, noSuchBucketID(id))
+}
+
+// called returns NoSuchBucket unless the bucket has that name: it may have got another one since it was found by it.
+func (b *Bucket) called(name string) error {
+	if b.Name != name {
+		return noSuchBucket(name)
+	}
+	return nil
+}
+
+// deleteBucket is DeleteBucket of a bucket that the caller owns. judge is asked in the transaction whether it may be
+// deleted, and with force.
+func (se *Session) deleteBucket(ctx context.Context, b Bucket, judge func(b *Bucket) (force bool, err error)) error {
 	name := b.Name
 	err := se.updateConfig(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
-		b, err := se.s.bucketIn(ctx, tx, b)
+		b, err := se.authorizeIn(ctx, tx, b, AccessOwner)
+		if err != nil {
+			return err
+		}
+		force, err := judge(&b)
 		if err != nil {
 			return err
 		}
@@ -320,14 +344,27 @@ func bucketBare(ctx context.Context, tx MetaTx, id, now int64) (bareness, error)
 	return bare, err
 }
 
-// changeBucket changes the row of a bucket that the caller owns.
-func (se *Session) changeBucket(ctx context.Context, name string, change func(ctx context.Context, tx MetaTx, b *Bucket) error) error {
+// bucketChange alters the row of a bucket and what hangs on it.
+type bucketChange func(ctx context.Context, tx MetaTx, b *Bucket) error
+
+// changeBucket changes the row of the bucket of that name, which the caller must own.
+func (se *Session) changeBucket(ctx context.Context, name string, change bucketChange) error {
 	b, err := se.authorize(ctx, name, AccessOwner)
 	if err != nil {
 		return err
 	}
-	err = se.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
-		b, err := se.s.bucketIn(ctx, tx, b)
+	return se.changeFound(ctx, b, func(ctx context.Context, tx MetaTx, b *Bucket) error {
+		if err := b.called(name); err != nil {
+			return err
+		}
+		return change(ctx, tx, b)
+	})
+}
+
+// changeFound changes the row of a bucket that was found, whatever its name is by then.
+func (se *Session) changeFound(ctx context.Context, b Bucket, change bucketChange) error {
+	err := se.updateConfig(ctx, func(ctx context.Context, tx MetaTx) error {
+		b, err := se.authorizeIn(ctx, tx, b, AccessOwner)
 		if err != nil {
 			return err
 		}
@@ -336,7 +373,7 @@ func (se *Session) changeBucket(ctx context.Context, name string, change func(ct
 		}
 		return tx.PutBucket(ctx, b)
 	})
-	return fail("change bucket", name, err)
+	return fail("change bucket", b.Name, err)
 }
 
 // SetVersioning switches a bucket's versioning. It never returns to VersioningOff: BadArgument (S3

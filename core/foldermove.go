@@ -18,18 +18,21 @@ import (
 // encryption or forbids the source's spaces; NoSpace.
 func (se *Session) MoveFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
 	if src.Key == "" && dst.Key == "" {
-		return se.renameBucket(ctx, src.Bucket, dst.Bucket)
+		return se.renameBucket(ctx, src.Bucket, dst.Bucket, new(Conditions))
 	}
 	_, err := se.moveFolder(ctx, src, dst, opts)
 	return fail("move folder", src.String(), err)
 }
 
 // renameBucket gives a bucket another name; its id is its identity.
-func (se *Session) renameBucket(ctx context.Context, from, to string) error {
+func (se *Session) renameBucket(ctx context.Context, from, to string, on *Conditions) error {
 	if err := checkBucketName(to, false); err != nil {
 		return err
 	}
 	return se.changeBucket(ctx, from, func(ctx context.Context, tx MetaTx, b *Bucket) error {
+		if err := on.judgeFolder(); err != nil {
+			return err
+		}
 		if err := se.releaseBucket(ctx, tx, *b); err != nil {
 			return err
 		}

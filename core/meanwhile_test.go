@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"trivium/core"
+	"trivium/core/content"
 	"trivium/core/coretest"
 )
 
@@ -86,4 +88,109 @@ func deleteMoving(t *testing.T, to core.Path, step int) {
 	if got := packages(t, env, "off"); !slices.Equal(got, []string{"a"}) {
 		t.Errorf("the packages of off are %q", got)
 	}
+}
+
+// TestBucketByIDMeanwhile: what is meant by its id is that bucket, whatever has its name by then.
+func TestBucketByIDMeanwhile(t *testing.T) {
+	rename := func(t *testing.T, env *meanwhile) {
+		t.Helper()
+		for _, names := range [][2]string{{"off", "old"}, {"precious", "off"}} {
+			_, err := env.Admin.MovePath(t.Context(), core.Path{Bucket: names[0]}, core.Path{Bucket: names[1]}, core.TreeOptions{})
+			ok(t, "rename", err)
+		}
+	}
+	setup := func(t *testing.T) (*meanwhile, int64) {
+		t.Helper()
+		env := watched(t)
+		_, err := env.Bucket(t.Context(), "precious", core.VersioningOff, core.BucketPolicy{})
+		ok(t, "create", err)
+		write(t, env.Env, "precious", "k", nil, core.PutOptions{})
+		write(t, env.Env, "off", "k", nil, core.PutOptions{})
+		id := bucketID(t, env.Env, "off")
+		env.let(func() { rename(t, env) })
+		return env, id
+	}
+	t.Run("delete", func(t *testing.T) {
+		env, id := setup(t)
+		ok(t, "delete", env.Admin.DeleteBucketByID(t.Context(), id))
+		wantKeys(t, env.Env, "off", "k")
+		_, err := env.Admin.Bucket(t.Context(), "old")
+		wantCode(t, "the bucket that was deleted", err, core.NoSuchBucket)
+	})
+	t.Run("rules", func(t *testing.T) {
+		env, id := setup(t)
+		public := true
+		ok(t, "set rules", env.Admin.SetRulesByID(t.Context(), id, core.BucketRules{PublicRead: &public}))
+		for name, want := range map[string]bool{"old": true, "off": false} {
+			b, err := env.Admin.Bucket(t.Context(), name)
+			if err != nil || b.Policy.PublicRead != want {
+				t.Errorf("%s is public: %v, %v, want %v", name, b.Policy.PublicRead, err, want)
+			}
+		}
+	})
+	t.Run("by name", func(t *testing.T) {
+		env, _ := setup(t)
+		wantCode(t, "delete", env.Admin.DeleteBucket(t.Context(), "off", true), core.NoSuchBucket)
+		wantKeys(t, env.Env, "off", "k")
+		wantKeys(t, env.Env, "old", "k")
+	})
+}
+
+// TestRulesMeanwhile: a change of one rule leaves the others as they are by then, and does not ask whether the spaces of
+// old may still be used.
+func TestRulesMeanwhile(t *testing.T) {
+	env := watched(t)
+	ctx := t.Context()
+	id := bucketID(t, env.Env, "off")
+	public, private := true, false
+	ok(t, "make public", env.Admin.SetRulesByID(ctx, id, core.BucketRules{PublicRead: &public}))
+	env.let(func() { ok(t, "make private", env.Admin.SetRulesByID(ctx, id, core.BucketRules{PublicRead: &private})) })
+	ok(t, "set grants", env.Admin.SetRulesByID(ctx, id, core.BucketRules{Grants: &[]core.Grant{}}))
+	if b, _, err := env.Admin.BucketWithGrants(ctx, id); err != nil || b.Policy.PublicRead {
+		t.Errorf("the bucket is public: %v, %v, want the later answer", b.Policy.PublicRead, err)
+	}
+	ok(t, "a space that is gone", env.Meta.Update(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		b, _, err := tx.Bucket(ctx, id)
+		if err != nil {
+			return err
+		}
+		b.Policy.Spaces = []content.SpaceID{77}
+		if err := tx.PutBucket(ctx, b); err != nil {
+			return err
+		}
+		return tx.BumpConfig(ctx)
+	}))
+	ok(t, "set grants", env.Admin.SetRulesByID(ctx, id, core.BucketRules{Grants: &[]core.Grant{}}))
+	ok(t, "make public", env.Admin.SetRulesByID(ctx, id, core.BucketRules{PublicRead: &public}))
+	none := content.Policy{}
+	err := env.Admin.SetRulesByID(ctx, id, core.BucketRules{Redundancy: &none})
+	wantCode(t, "set the redundancy", err, core.BadArgument)
+}
+
+// TestBucketConditions: DELETE and MOVE of a bucket have conditions, as of any folder.
+func TestBucketConditions(t *testing.T) {
+	env := watched(t)
+	ctx := t.Context()
+	off := core.Path{Bucket: "off"}
+	for name, on := range map[string]core.Conditions{
+		"If-Match": {IfMatch: []string{"x"}}, "If-None-Match": {IfNoneMatch: []string{"*"}},
+	} {
+		wantCode(t, "delete with "+name, env.Admin.RemovePath(ctx, off, core.TreeOptions{Conditions: on}), core.PreconditionFailed)
+		_, err := env.Admin.MovePath(ctx, off, core.Path{Bucket: "moved"}, core.TreeOptions{Conditions: on})
+		wantCode(t, "move with "+name, err, core.PreconditionFailed)
+	}
+	any := core.TreeOptions{Conditions: core.Conditions{IfMatch: []string{"*"}}}
+	_, err := env.Admin.MovePath(ctx, off, core.Path{Bucket: "moved"}, any)
+	ok(t, "move with If-Match: *", err)
+	ok(t, "delete with If-Match: *", env.Admin.RemovePath(ctx, core.Path{Bucket: "moved"}, any))
+}
+
+// TestRemoveBucketVersioned: a bucket that begins to keep versions meanwhile is deleted only when it is empty.
+func TestRemoveBucketVersioned(t *testing.T) {
+	env := watched(t)
+	write(t, env.Env, "off", "k", nil, core.PutOptions{})
+	env.let(func() { ok(t, "set versioning", env.Admin.SetVersioning(t.Context(), "off", core.VersioningEnabled)) })
+	err := env.Admin.RemovePath(t.Context(), core.Path{Bucket: "off"}, core.TreeOptions{})
+	wantCode(t, "delete", err, core.BucketNotEmpty)
+	wantKeys(t, env.Env, "off", "k")
 }

@@ -81,9 +81,15 @@ type MemberOptions struct {
 // MemberByID finds an object wherever it is. Errors: NoSuchKey, also where the caller has no right on its bucket at
 // all; Forbidden.
 func (se *Session) MemberByID(ctx context.Context, id int64, opts MemberOptions) (Member, error) {
-	var out Member
+	m, _, err := se.memberByID(ctx, id, opts)
+	return m, err
+}
+
+// memberByID is MemberByID with the bucket that the object is in.
+func (se *Session) memberByID(ctx context.Context, id int64, opts MemberOptions) (out Member, in Bucket, err error) {
 	missing := noSuchMember(id)
-	err := se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
+	gen := se.s.cache.current()
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
 		e, found, err := tx.EntryByID(ctx, id)
 		if err != nil {
 			return err
@@ -98,16 +104,21 @@ func (se *Session) MemberByID(ctx context.Context, id int64, opts MemberOptions)
 		if !found || b.Deleting {
 			return missing
 		}
+		st, err := stateIn(ctx, tx, gen, b)
+		if err != nil {
+			return err
+		}
+		if err := se.permit(st, max(opts.Need, AccessRead)); err != nil {
+			return unknown(err, missing)
+		}
+		in = b
 		out, err = member(ctx, tx, &b, e)
 		return err
 	})
 	if err != nil {
-		return Member{}, fail("object", "", err)
+		return Member{}, Bucket{}, fail("object", "", err)
 	}
-	if err := unknown(se.May(ctx, out.Bucket, max(opts.Need, AccessRead)), missing); err != nil {
-		return Member{}, err
-	}
-	return out, nil
+	return out, in, nil
 }
 
 // MemberAt finds the object at a path of a package; the marker of a package lies at the empty one. Errors: NotFound for the package, NoSuchKey, BadArgument, BadKey,

@@ -127,16 +127,12 @@ func (m *mutation) unlink(ctx context.Context, u *Upload) error {
 // nativeUpload finds the unfinished native upload over the object of that id, for one who may write there. Conflict
 // when there is none over it.
 func (se *Session) nativeUpload(ctx context.Context, id int64) (Member, Bucket, Upload, error) { //nolint:revive // four results: all are needed, and this is one question
-	m, err := se.MemberByID(ctx, id, MemberOptions{Need: AccessWrite})
-	if err != nil {
-		return m, Bucket{}, Upload{}, err
-	}
-	if !m.Unfinished {
-		return m, Bucket{}, Upload{}, Errorf(Conflict, "", "object %d is not an unfinished multipart upload", id)
-	}
-	b, err := se.authorize(ctx, m.Bucket, AccessWrite)
+	m, b, err := se.memberByID(ctx, id, MemberOptions{Need: AccessWrite})
 	if err != nil {
 		return m, b, Upload{}, err
+	}
+	if !m.Unfinished {
+		return m, b, Upload{}, Errorf(Conflict, "", "object %d is not an unfinished multipart upload", id)
 	}
 	var u Upload
 	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {

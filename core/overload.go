@@ -72,9 +72,14 @@ func (se *Session) update(ctx context.Context, fn func(ctx context.Context, tx M
 	return se.s.update(ctx, fn)
 }
 
-// updateConfig is the updateConfig of a request. Overloaded when too many are at it.
+// updateConfig is the updateConfig of a request, whose caller must still be let in. Overloaded when too many are at it.
 func (se *Session) updateConfig(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error {
-	return se.s.updateConfig(ctx, se.s.update, fn)
+	return se.s.updateConfig(ctx, se.s.update, func(ctx context.Context, tx MetaTx) error {
+		if _, err := se.confirmIn(ctx, tx); err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
 }
 
 // commit is the Update that makes received content visible. Inline content passes no gate: the memory that it lies in

@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 )
 
 // errElsewhere: the object at a key is not the one that was found there by its id; it moved meanwhile.
@@ -52,6 +54,38 @@ func (s *Service) bucketName(ctx context.Context, id int64) (string, error) {
 		gen.names.put(id, b.Name)
 	}
 	return b.Name, err
+}
+
+// BucketWithGrants is BucketByID for the owner, with who else may use the bucket, by user.
+func (se *Session) BucketWithGrants(ctx context.Context, id int64) (Bucket, []Grant, error) {
+	st, err := se.bucketStateByID(ctx, id, AccessOwner)
+	if err != nil {
+		return Bucket{}, nil, err
+	}
+	grants := make([]Grant, 0, len(st.grants))
+	for _, user := range slices.Sorted(maps.Keys(st.grants)) {
+		grants = append(grants, Grant{BucketID: id, UserID: user, Access: st.grants[user]})
+	}
+	return st.bucket, grants, nil
+}
+
+// bucketStateByID finds a bucket on which the caller has that right, with its grants.
+func (se *Session) bucketStateByID(ctx context.Context, id int64, need Access) (st *bucketState, err error) {
+	gen := se.s.cache.current()
+	err = se.s.view(ctx, func(ctx context.Context, tx MetaTx) error {
+		b, found, err := tx.Bucket(ctx, id)
+		if err == nil && (!found || b.Deleting) {
+			err = noSuchBucketID(id)
+		}
+		if err == nil {
+			st, err = stateIn(ctx, tx, gen, b)
+		}
+		if err != nil {
+			return err
+		}
+		return se.permit(st, need)
+	})
+	return st, fail("bucket", "", unknown(err, noSuchBucketID(id)))
 }
 
 func noSuchBucketID(id int64) error { return Errorf(NoSuchBucket, "", "there is no bucket %d", id) }

@@ -45,7 +45,7 @@ func (se *Session) RemovePath(ctx context.Context, p Path, opts TreeOptions) err
 	case p.Bucket == "":
 		return &Error{Code: Forbidden, Msg: "the root cannot be deleted"}
 	case p.Key == "":
-		return se.removeBucket(ctx, p.Bucket)
+		return se.removeBucket(ctx, p.Bucket, &opts)
 	}
 	return se.byKind(ctx, p,
 		func() error { return se.removeFile(ctx, p, &opts) },
@@ -63,12 +63,17 @@ func (c *Conditions) judgeFolder() error {
 }
 
 // removeBucket is RemovePath of a bucket.
-func (se *Session) removeBucket(ctx context.Context, name string) error {
+func (se *Session) removeBucket(ctx context.Context, name string, opts *TreeOptions) error {
 	b, err := se.authorize(ctx, name, AccessOwner)
 	if err != nil {
 		return err
 	}
-	return se.deleteBucket(ctx, b, !b.EverVersioned)
+	return se.deleteBucket(ctx, b, func(b *Bucket) (bool, error) {
+		if err := b.called(name); err != nil {
+			return false, err
+		}
+		return !b.EverVersioned, opts.Conditions.judgeFolder()
+	})
 }
 
 // removeFile is RemovePath of a file.
@@ -250,7 +255,7 @@ func (m *mutation) room(ctx context.Context, path string, overwrite, folder bool
 // source's locks end, the target's are treated as by CopyPath. Errors: as MoveFolder and MoveObject, and those of CopyPath.
 func (se *Session) MovePath(ctx context.Context, src, dst Path, opts TreeOptions) (made bool, err error) {
 	if src.Key == "" && dst.Key == "" && src.Bucket != "" {
-		return true, se.renameBucket(ctx, src.Bucket, dst.Bucket)
+		return true, se.renameBucket(ctx, src.Bucket, dst.Bucket, &opts.Conditions)
 	}
 	if err := apart(src, dst); err != nil {
 		return false, err

@@ -65,22 +65,13 @@ func listBuckets(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// bucketRef reads which bucket is meant from the body, and finds it.
-func (r *request) bucketRef(need core.Access) (core.Bucket, error) {
-	var in v1.BucketRef
-	if err := r.decode(&in); err != nil {
-		return core.Bucket{}, err
-	}
-	return r.se.BucketByID(r.Context(), in.BucketID, need)
-}
-
 // deleteBucket is POST bucket/delete.
 func deleteBucket(w http.ResponseWriter, r *request) error {
-	b, err := r.bucketRef(core.AccessOwner)
-	if err != nil {
+	var in v1.BucketRef
+	if err := r.decode(&in); err != nil {
 		return err
 	}
-	if err := r.se.DeleteBucket(r.Context(), b.Name, true); err != nil {
+	if err := r.se.DeleteBucketByID(r.Context(), in.BucketID); err != nil {
 		return err
 	}
 	return r.reply(w, nil)
@@ -92,21 +83,12 @@ func getPolicy(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	b, err := r.se.BucketByID(r.Context(), id, core.AccessOwner)
-	if err != nil {
-		return err
-	}
-	return r.policy(w, b.Name)
+	return r.policy(w, id)
 }
 
 // policy answers with the policy of a bucket.
-func (r *request) policy(w http.ResponseWriter, bucket string) error {
-	ctx := r.Context()
-	b, err := r.se.Bucket(ctx, bucket)
-	if err != nil {
-		return err
-	}
-	grants, err := r.se.Grants(ctx, bucket)
+func (r *request) policy(w http.ResponseWriter, id int64) error {
+	b, grants, err := r.se.BucketWithGrants(r.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -133,24 +115,20 @@ func setPolicy(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	b, err := r.se.BucketByID(r.Context(), in.BucketID, core.AccessOwner)
+	rules, err := rulesOf(&in.Policy)
 	if err != nil {
 		return err
 	}
-	rules, err := rulesOf(&b, &in.Policy)
-	if err != nil {
+	if err := r.se.SetRulesByID(r.Context(), in.BucketID, rules); err != nil {
 		return err
 	}
-	if err := r.se.SetRules(r.Context(), b.Name, rules); err != nil {
-		return err
-	}
-	return r.policy(w, b.Name)
+	return r.policy(w, in.BucketID)
 }
 
-// rulesOf is what a policy changes of b.
-func rulesOf(b *core.Bucket, in *v1.PolicyChange) (core.BucketRules, error) {
+// rulesOf is what a policy changes of a bucket.
+func rulesOf(in *v1.PolicyChange) (core.BucketRules, error) {
 	var rules core.BucketRules
-	p := b.Policy
+	var p core.BucketPolicy // the fields that change
 	if in.Redundancy != nil {
 		var err error
 		if p.Redundancy, err = redundancyOf(in.Redundancy); err != nil {
@@ -163,10 +141,13 @@ func rulesOf(b *core.Bucket, in *v1.PolicyChange) (core.BucketRules, error) {
 			p.Spaces = append(p.Spaces, content.SpaceID(id))
 		}
 	}
-	if in.PublicRead != nil {
-		p.PublicRead = *in.PublicRead
+	if in.Redundancy != nil {
+		rules.Redundancy = &p.Redundancy
 	}
-	rules.Policy = &p
+	if in.Spaces != nil {
+		rules.Spaces = &p.Spaces
+	}
+	rules.PublicRead = in.PublicRead
 	if in.Versioning != nil {
 		i := slices.Index(versioningWords(), *in.Versioning)
 		if i < 0 {
