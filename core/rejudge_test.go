@@ -424,3 +424,37 @@ func wantHistory(t *testing.T, j *judged, method string) {
 		t.Errorf("%s lost the version that was there: %v", method, err)
 	}
 }
+
+// TestAccountsRejudged: an administrator who is disabled after he was let in changes no account and makes no bucket.
+func TestAccountsRejudged(t *testing.T) {
+	env := watched(t)
+	ctx := t.Context()
+	u, err := env.Admin.CreateUser(ctx, "ann", "", false)
+	ok(t, "create user", err)
+	k, _, err := env.Admin.CreateKey(ctx, u.ID, "", "")
+	ok(t, "create key", err)
+	root, err := env.Admin.CreateUser(ctx, "root", "", true)
+	ok(t, "create user", err)
+	se := env.Service.Session(core.Principal{UserID: root.ID, Name: root.Name, Admin: true})
+	for name, run := range map[string]func() error{
+		"CreateBucket":    func() error { _, err := se.CreateBucket(ctx, "made", core.CreateBucketOptions{}); return err },
+		"CreateUser":      func() error { _, err := se.CreateUser(ctx, "bob", "", true); return err },
+		"SetPassword":     func() error { return se.SetPassword(ctx, u.ID, "correct horse") },
+		"SetUserDisabled": func() error { return se.SetUserDisabled(ctx, u.ID, true) },
+		"DeleteUser":      func() error { return se.DeleteUser(ctx, u.ID) },
+		"CreateKey":       func() error { _, _, err := se.CreateKey(ctx, u.ID, "", ""); return err },
+		"DeleteKey":       func() error { return se.DeleteKey(ctx, k.ID) },
+		"SetKeyDisabled":  func() error { return se.SetKeyDisabled(ctx, k.ID, true) },
+	} {
+		ok(t, "enable", env.Admin.SetUserDisabled(ctx, root.ID, false))
+		var before metatest.State
+		env.let(func() {
+			ok(t, "disable", env.Admin.SetUserDisabled(ctx, root.ID, true))
+			before = judgedRows(t, env)
+		})
+		wantCode(t, name, run(), core.Forbidden)
+		if diff := cmp.Diff(before, judgedRows(t, env)); diff != "" {
+			t.Errorf("%s was refused and changed (-before +after):\n%s", name, diff)
+		}
+	}
+}
