@@ -235,7 +235,7 @@ func (se *Session) lists(ctx context.Context, tx MetaTx, b Bucket, owned bool) (
 // DeleteBucket removes a bucket: an empty one, or with force one with all it holds, which is gone from all doors
 // at once and emptied in the background (S6). Older versions and delete markers make a bucket not empty, and Msg says
 // so; pending uploads, which end with it (S3 DeleteBucket), and explicit packages without members do not. Errors:
-// NoSuchBucket, Forbidden, BucketNotEmpty.
+// NoSuchBucket, Forbidden, BucketNotEmpty; Conflict when something in it is under retention or legal hold.
 func (se *Session) DeleteBucket(ctx context.Context, name string, force bool) error {
 	b, err := se.authorize(ctx, name, AccessOwner)
 	if err != nil {
@@ -294,10 +294,36 @@ func (se *Session) deleteBucket(ctx context.Context, b Bucket, judge func(b *Buc
 		case bare == bucketEmpty:
 			return tx.DeleteBucket(ctx, b.ID)
 		}
+		m := mutation{s: se.s, se: se, tx: tx, bucket: b, now: se.s.now()}
+		if err := m.nothingHeld(ctx); err != nil {
+			return err
+		}
 		b.Deleting = true
 		return tx.PutBucket(ctx, b)
 	})
 	return fail("delete bucket", name, err)
+}
+
+// nothingHeld returns Conflict when a version of an object in the bucket is under retention or legal hold (S6).
+func (m *mutation) nothingHeld(ctx context.Context) error {
+	for after, n := "", 0; ; {
+		page, err := m.tx.Held(ctx, m.bucket.ID, after, folderPage)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			after = page[i].Key
+			if err := m.mayPurge(ctx, &page[i]); err != nil {
+				return &Error{Code: Conflict, Path: m.bucket.Name + "/" + after, Msg: "the bucket cannot be deleted: the object " + after + " is under retention or legal hold", Err: err}
+			}
+		}
+		if n += len(page); n > m.s.folderLimit {
+			return Errorf(Conflict, m.bucket.Name, "more than %d objects were under retention or legal hold: delete those first", m.s.folderLimit)
+		}
+		if len(page) < folderPage {
+			return nil
+		}
+	}
 }
 
 // bareness says what a bucket holds.

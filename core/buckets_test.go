@@ -582,6 +582,20 @@ func TestGrantsShowAtOnce(t *testing.T) {
 	readers.Wait()
 }
 
+// doom marks a bucket as deleted, whatever is held in it.
+func doom(t *testing.T, env *coretest.Env, bucket string) {
+	t.Helper()
+	id := bucketID(t, env, bucket)
+	ok(t, "doom", env.Meta.Update(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+		b, _, err := tx.Bucket(ctx, id)
+		if err != nil {
+			return err
+		}
+		b.Deleting = true
+		return errors.Join(tx.PutBucket(ctx, b), tx.BumpConfig(ctx))
+	}))
+}
+
 // What is under legal hold outlives the deletion of its bucket, and holds up no other bucket.
 func TestSweepKeepsWhatIsHeld(t *testing.T) {
 	env := coretest.New(t, coretest.Options{})
@@ -603,7 +617,12 @@ func TestSweepKeepsWhatIsHeld(t *testing.T) {
 		_, err := env.Admin.SetAttrs(ctx, core.Path{Bucket: "first", Key: key}, hold(true))
 		ok(t, "hold", err)
 	}
-	ok(t, "delete", env.Admin.DeleteBucket(ctx, "first", true))
+	wantCode(t, "delete", env.Admin.DeleteBucket(ctx, "first", true), core.Conflict)
+	wantCode(t, "delete the folder", env.Admin.RemovePath(ctx, core.Path{Bucket: "first"}, core.TreeOptions{}), core.Conflict)
+	if got := keys(t, env, "first"); len(got) != 9 {
+		t.Errorf("after the refusal there are %q, want all", got)
+	}
+	doom(t, env, "first")
 	ok(t, "delete", env.Admin.DeleteBucket(ctx, "second", true))
 	sweep(t, env, 2)
 	err := env.Meta.View(ctx, func(ctx context.Context, tx core.MetaTx) error {

@@ -290,7 +290,7 @@ func (se *Session) SetAttrs(ctx context.Context, p Path, opts AttrsOptions) (Ent
 }
 
 func (m *mutation) setAttrs(ctx context.Context, key string, opts *AttrsOptions) (Entry, error) {
-	e, had, err := m.tx.Entry(ctx, m.bucket.ID, key)
+	e, _, err := m.tx.Entry(ctx, m.bucket.ID, key)
 	if err != nil {
 		return e, err
 	}
@@ -309,10 +309,21 @@ func (m *mutation) setAttrs(ctx context.Context, key string, opts *AttrsOptions)
 	}
 	v.Attrs, v.MTime, v.Expiry, v.KeepFor, v.Class =
 		changed.Attrs, changed.MTime, changed.Expiry, changed.KeepFor, changed.Class
-	current := had && v.Seq == e.Version.Seq
-	e.Version = v
-	if current {
-		return e, m.tx.PutEntry(ctx, e)
+	older := v.Seq != e.Version.Seq
+	if older {
+		if err := m.tx.PutVersion(ctx, e.ObjectID, v); err != nil {
+			return e, err
+		}
 	}
-	return e, m.tx.PutVersion(ctx, e.ObjectID, v)
+	first := v.holds() && !e.Held
+	e.Held = e.Held || first
+	shown := e
+	shown.Version = v
+	switch {
+	case !older:
+		return shown, m.tx.PutEntry(ctx, shown)
+	case first:
+		return shown, m.tx.PutEntry(ctx, e)
+	}
+	return shown, nil
 }

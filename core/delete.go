@@ -181,7 +181,7 @@ func (m *mutation) mayPurge(ctx context.Context, e *Entry) error {
 	if m.held(&e.Version) {
 		return retained(&e.Version)
 	}
-	if !e.Older {
+	if !e.Older || !e.Held {
 		return nil
 	}
 	return m.eachOlder(ctx, e, func(v *Version) error {
@@ -210,6 +210,9 @@ func (m *mutation) mayHide(ctx context.Context, e *Entry, had bool) error {
 	}
 	return nil
 }
+
+// holds tells whether v is, or was, under retention or legal hold.
+func (v *Version) holds() bool { return v.Attrs.LegalHold || v.Attrs.RetainUntil != 0 }
 
 // held tells whether v is under retention or legal hold (S3 Object Lock).
 func (m *mutation) held(v *Version) bool { return v.Attrs.LegalHold || v.Attrs.RetainUntil > m.now }

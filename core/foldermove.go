@@ -246,13 +246,10 @@ func (m *mutation) clearPath(ctx context.Context, path string) error {
 	return m.clearFolder(ctx, path)
 }
 
-// leaveBucket looks at every entry that moves: none may have an unfinished native upload or a key that gets too
-// long. Between buckets what they hold is counted over, and content that does not fit is converted later. It
+// leaveBucket looks at every entry that moves: none may have an unfinished native upload, which is shown there as an
+// object (those of S3 complete at their key, wherever its folder went), or a key that gets too long. Between buckets what they hold is counted over, and content that does not fit is converted later. It
 // returns how many are live.
 func (w *folderWork) leaveBucket(ctx context.Context, a, b *mutation) (live int64, err error) {
-	if err := a.noNativeUpload(ctx, w.src); err != nil {
-		return 0, err
-	}
 	grow := len(w.dst) - len(w.src)
 	mv := &moving{class: w.class}
 	err = a.eachEntry(ctx, w.src, LiveAndHidden, func(e Entry) error {
@@ -285,26 +282,6 @@ func (w *folderWork) leaveBucket(ctx context.Context, a, b *mutation) (live int6
 		b.usage.Objects += live
 	}
 	return live, err
-}
-
-// noNativeUpload returns Conflict when a native upload below prefix is unfinished: it is shown there as an object.
-// Uploads of S3 complete at their key, wherever its folder went.
-func (m *mutation) noNativeUpload(ctx context.Context, prefix string) error {
-	for key, id := "", ""; ; {
-		page, err := m.tx.Uploads(ctx, m.bucket.ID, prefix, key, id, folderPage)
-		if err != nil {
-			return err
-		}
-		for _, u := range page {
-			if u.Native {
-				return unfinished(u.Key)
-			}
-			key, id = u.Key, u.ID
-		}
-		if len(page) < folderPage {
-			return nil
-		}
-	}
 }
 
 // joinHidden makes the versions under delete markers at the target part of the histories of the entries that are

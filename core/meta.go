@@ -177,6 +177,8 @@ type EntryTx interface {
 	MoveEntries(ctx context.Context, bucketID int64, from string, toBucket int64, to string) (int64, error)
 	// CountEntries counts live and hidden entries with the prefix, up to limit.
 	CountEntries(ctx context.Context, bucketID int64, prefix string, limit int) (int, error)
+	// Held lists live and hidden entries with Held whose key is greater, by key, those of a bucket at a seek each.
+	Held(ctx context.Context, bucketID int64, afterKey string, limit int) ([]Entry, error)
 	// Expired lists live entries whose current version's Expiry is in (0, now], by expiry.
 	Expired(ctx context.Context, now int64, limit int) ([]Entry, error)
 }

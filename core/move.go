@@ -224,6 +224,7 @@ func (m *mutation) join(ctx context.Context, moved *Entry, target Entry) error {
 		})
 	}
 	moved.LastVersion, moved.LastRevision = last, max(moved.LastRevision, target.LastRevision)
+	moved.Held = moved.Held || target.Held
 	return err
 }
 

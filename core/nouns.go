@@ -218,6 +218,8 @@ type Entry struct {
 	// Unfinished is the native upload that lies over this entry, or "". Where there is nothing below it, Version is a
 	// placeholder.
 	Unfinished string
+	// Held tells whether a version of the object may be under retention or legal hold: one is, or was.
+	Held bool
 	// Props tells whether dead properties hang on ObjectID.
 	Props   bool
 	Version Version

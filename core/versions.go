@@ -35,6 +35,7 @@ func (m *mutation) install(ctx context.Context, old *Entry, had bool, v Version,
 	e.LastVersion = v.ID
 	e.LastRevision = max(e.LastRevision, v.Revision)
 	e.Version = v
+	e.Held = e.Held || v.holds()
 	m.usage.Bytes += v.Size
 	return e, m.setEntry(ctx, old, had, e)
 }

@@ -48,6 +48,8 @@ func testEntryReads(t *testing.T, open Open, small, big core.Entry) {
 	big.Key, big.ObjectID, big.Version.Expiry = "l", 2, 50
 	hidden := marker("m", 3)
 	hidden.Version.Expiry = 1
+	big.Held, hidden.Held = true, true
+	held := []core.Entry{big, hidden}
 	update(t, s, func(ctx context.Context, tx core.MetaTx) error {
 		for _, e := range []core.Entry{small, big, hidden, entry("n", 4)} {
 			if err := tx.PutEntry(ctx, e); err != nil {
@@ -73,6 +75,16 @@ func testEntryReads(t *testing.T, open Open, small, big core.Entry) {
 			if _, found, err := tx.Entry(ctx, 1, key); found || err != nil {
 				t.Errorf("Entry(%q) = %v, %v, want none", key, found, err)
 			}
+		}
+		for after, want := range map[string][]core.Entry{"": held, held[0].Key: held[1:], held[1].Key: nil} {
+			got, err := tx.Held(ctx, 1, after, 10)
+			equal(t, "Held", want, got)
+			if err != nil {
+				return err
+			}
+		}
+		if one, err := tx.Held(ctx, 1, "", 1); err != nil || len(one) != 1 || one[0].Key != held[0].Key {
+			t.Errorf("Held(limit 1) = %v, %v", one, err)
 		}
 		for now, want := range map[int64][]core.Entry{0: nil, 50: {big}, 99: {big, small}, math.MaxInt64: {big, small}} {
 			got, err := tx.Expired(ctx, now, 10)

@@ -21,7 +21,7 @@ import (
 )
 
 // Format is the number of the newest format that this program writes and reads.
-const Format = 3
+const Format = 4
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS

@@ -2,6 +2,8 @@ package sqlmeta
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"trivium/core"
 )
@@ -43,6 +45,11 @@ const (
 
 	expired = `SELECT ` + wholeEntry + ` FROM objects WHERE expiry > 0 AND expiry <= ?1
 		ORDER BY expiry, bucket_id, key LIMIT ?2`
+
+	// By the partial indexes of that flag.
+	heldWhere  = ` WHERE bucket_id = ?1 AND key > ?2 AND flags & 64 = 64 ORDER BY key LIMIT ?3`
+	heldLive   = `SELECT ` + wholeEntry + ` FROM objects` + heldWhere
+	heldHidden = `SELECT ` + wholeEntry + ` FROM hidden` + heldWhere
 )
 
 // entryRow is an entry as it was read; side tells that its attributes must be read from the side table.
@@ -71,7 +78,26 @@ func (t *Tx) oneEntry(ctx context.Context, text string, args ...any) (core.Entry
 
 // Expired implements core.EntryTx.
 func (t *Tx) Expired(ctx context.Context, now int64, limit int) ([]core.Entry, error) {
-	rows, err := queryRows(ctx, t.conn, scanEntry, expired, now, max(limit, 0))
+	return t.entries(ctx, expired, now, max(limit, 0))
+}
+
+// Held implements core.EntryTx.
+func (t *Tx) Held(ctx context.Context, bucketID int64, afterKey string, limit int) ([]core.Entry, error) {
+	var all []core.Entry
+	for _, text := range []string{heldLive, heldHidden} {
+		some, err := t.entries(ctx, text, bucketID, Blob(afterKey), max(limit, 0))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	slices.SortFunc(all, func(a, b core.Entry) int { return strings.Compare(a.Key, b.Key) })
+	return all[:min(len(all), max(limit, 0))], nil
+}
+
+// entries reads whole entries.
+func (t *Tx) entries(ctx context.Context, text string, args ...any) ([]core.Entry, error) {
+	rows, err := queryRows(ctx, t.conn, scanEntry, text, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +130,7 @@ func scanKeyed(r Rows, base int, key string, e *core.Entry) (side bool) {
 	e.BucketID, e.Key, e.ObjectID, e.CreateTime = r.Int(base), key, r.Int(base+2), r.Int(base+3)
 	e.LastVersion, e.LastRevision, e.Unfinished = r.Int(base+4), r.Int(base+5), r.Text(base+6)
 	flags := scanVersion(r, base+versionStart, &e.Version)
-	e.Older, e.Props = flags&flagOlder != 0, flags&flagProps != 0
+	e.Older, e.Props, e.Held = flags&flagOlder != 0, flags&flagProps != 0, flags&flagHeld != 0
 	return flags&flagSide != 0
 }
 
@@ -164,6 +190,9 @@ func (t *Tx) PutEntry(ctx context.Context, e core.Entry) error {
 	}
 	if e.Props {
 		flags |= flagProps
+	}
+	if e.Held {
+		flags |= flagHeld
 	}
 	args, side, err := versionArgs(args, &e.Version, flags)
 	if err != nil {

@@ -15,6 +15,7 @@ const (
 	flagOlder
 	flagSide // attributes lie in the side table
 	flagProps
+	flagHeld
 )
 
 // The checksum of a version, whose algorithm listings show and which lies among the attributes, which they do not read:
