@@ -58,3 +58,28 @@ func TestMoveReadsNoVersions(t *testing.T) {
 		t.Errorf("the rename of 2 objects read %d rows", rows)
 	}
 }
+
+// TestVersionLimit: the versions that a folder's move joins are counted together.
+func TestVersionLimit(t *testing.T) {
+	env := newEnv(t, coretest.Options{})
+	env.Service.SetFolderLimit(10)
+	ctx := t.Context()
+	move := func() error {
+		_, err := env.Admin.MovePath(ctx, core.Path{Bucket: "ver", Key: "f"}, core.Path{Bucket: "ver", Key: "g"}, core.TreeOptions{})
+		return err
+	}
+	for _, key := range []string{"f/a", "f/b"} {
+		write(t, env, "ver", key, nil, core.PutOptions{})
+	}
+	for _, key := range []string{"g/a", "g/b"} {
+		for range 6 {
+			write(t, env, "ver", key, nil, core.PutOptions{})
+		}
+		_, err := env.Admin.DeleteObject(ctx, "ver", key, core.DeleteOptions{})
+		ok(t, "delete", err)
+	}
+	wantCode(t, "move onto 12 versions", move(), core.Conflict)
+	wantKeys(t, env, "ver", "f/a", "f/b")
+	env.Service.SetFolderLimit(100)
+	ok(t, "move", move())
+}
