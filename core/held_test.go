@@ -83,3 +83,84 @@ func TestVersionLimit(t *testing.T) {
 	env.Service.SetFolderLimit(100)
 	ok(t, "move", move())
 }
+
+// joined is an object of which n versions came from another one that it was moved onto: their numbers are not positive.
+func joined(t *testing.T, env *coretest.Env, n int) core.Entry {
+	t.Helper()
+	for range n {
+		write(t, env, "ver", "to", nil, core.PutOptions{})
+	}
+	_, err := env.Admin.DeleteObject(t.Context(), "ver", "to", core.DeleteOptions{})
+	ok(t, "delete", err)
+	write(t, env, "ver", "from", nil, core.PutOptions{})
+	e, err := env.Admin.MoveObject(t.Context(), core.Path{Bucket: "ver", Key: "from"}, core.Path{Bucket: "ver", Key: "to"}, core.MoveOptions{})
+	ok(t, "move", err)
+	return e
+}
+
+// TestJoinedVersionsPages: the pages of a history that was joined end.
+func TestJoinedVersionsPages(t *testing.T) {
+	env := newEnv(t, coretest.Options{})
+	e := joined(t, env, 5)
+	var before *int64
+	for seen := 0; ; {
+		page, err := env.Admin.MemberVersions(t.Context(), e.ObjectID, before, 2)
+		ok(t, "versions", err)
+		for _, v := range page.Versions {
+			if before != nil && v.Seq >= *before {
+				t.Fatalf("version %d comes behind %d", v.Seq, *before)
+			}
+			before = &v.Seq
+		}
+		if seen += len(page.Versions); !page.More {
+			if seen != 7 {
+				t.Errorf("%d versions, want 7 with the delete marker", seen)
+			}
+			return
+		}
+	}
+}
+
+// TestSweepJoinedVersions: a history that was joined is swept in as many steps as its versions need.
+func TestSweepJoinedVersions(t *testing.T) {
+	env := newEnv(t, coretest.Options{})
+	e := joined(t, env, 20)
+	page, err := env.Admin.MemberVersions(t.Context(), e.ObjectID, &e.Version.Seq, 6)
+	ok(t, "versions", err)
+	for _, v := range page.Versions[1:] { // behind the delete marker
+		_, err = env.Admin.SetAttrs(t.Context(), core.Path{Bucket: "ver", Key: e.Key}, core.AttrsOptions{
+			VersionID: v.VersionID(), Change: func(v *core.Version) error { v.Attrs.LegalHold = true; return nil },
+		})
+		ok(t, "hold", err)
+	}
+	doom(t, env, "ver")
+	m := env.Service.Maintenance()
+	var step core.SweepStep
+	for n := 0; !step.Over; n++ {
+		if step, err = m.SweepBucket(t.Context(), e.BucketID, step.Next, 3); err != nil || n > 20 {
+			t.Fatalf("step %d: %+v, %v", n, step, err)
+		}
+	}
+	if left := versionsOf(t, env, e.ObjectID); left != 5 {
+		t.Errorf("%d older versions are left, want the 5 that are held", left)
+	}
+}
+
+// TestExpiredVersionsPages: what has expired leaves no gap at the end of a page.
+func TestExpiredVersionsPages(t *testing.T) {
+	env := newEnv(t, coretest.Options{})
+	var all []core.Entry
+	for range 6 {
+		all = append(all, write(t, env, "ver", "k", nil, core.PutOptions{}))
+	}
+	for _, e := range all[2:5] {
+		_, err := env.Admin.SetAttrs(t.Context(), core.Path{Bucket: "ver", Key: "k"}, core.AttrsOptions{
+			VersionID: e.Version.VersionID(), Change: func(v *core.Version) error { v.Expiry = 1; return nil },
+		})
+		ok(t, "expire", err)
+	}
+	page, err := env.Admin.MemberVersions(t.Context(), all[0].ObjectID, nil, 2)
+	if err != nil || len(page.Versions) != 2 || !page.More {
+		t.Errorf("MemberVersions = %d versions, more %v, %v, want 2 and one more", len(page.Versions), page.More, err)
+	}
+}

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 )
 
@@ -140,8 +141,8 @@ type MemberVersions struct {
 }
 
 // MemberVersions returns up to limit versions of the object of that id, also of one that a delete marker hides: those
-// before the one of that Seq (0: from the newest). Errors: NoSuchKey, Forbidden, BadArgument (limit).
-func (se *Session) MemberVersions(ctx context.Context, id, beforeSeq int64, limit int) (MemberVersions, error) {
+// before the one of that Seq (nil: from the newest). Errors: NoSuchKey, Forbidden, BadArgument (limit).
+func (se *Session) MemberVersions(ctx context.Context, id int64, beforeSeq *int64, limit int) (MemberVersions, error) {
 	if err := checkLimit(limit); err != nil {
 		return MemberVersions{}, err
 	}
@@ -157,16 +158,26 @@ func (se *Session) MemberVersions(ctx context.Context, id, beforeSeq int64, limi
 			return err
 		}
 		out.Latest = e.Version.Seq
-		if v := e.Version; (beforeSeq == 0 || v.Seq < beforeSeq) && !v.placeholder() && !expired(&v, se.s.now()) {
+		before := int64(math.MaxInt64)
+		if beforeSeq != nil {
+			before = *beforeSeq
+		}
+		now := se.s.now()
+		if v := e.Version; v.Seq < before && !v.placeholder() && !expired(&v, now) {
 			out.Versions = append(out.Versions, v)
 		}
-		before := e.Version.Seq
-		if beforeSeq != 0 {
-			before = min(before, beforeSeq)
+		before = min(before, e.Version.Seq)
+		for more := true; more && len(out.Versions) <= limit; {
+			older, err := tx.Versions(ctx, id, before, limit+1)
+			if err != nil {
+				return err
+			}
+			if more = len(older) > limit; more {
+				before = older[limit].Seq
+			}
+			out.Versions = append(out.Versions, slices.DeleteFunc(older, func(v Version) bool { return expired(&v, now) })...)
 		}
-		older, err := tx.Versions(ctx, id, before, limit+1)
-		out.Versions = append(out.Versions, slices.DeleteFunc(older, func(v Version) bool { return expired(&v, se.s.now()) })...)
-		return err
+		return nil
 	})
 	if out.More = len(out.Versions) > limit; out.More {
 		out.Versions = out.Versions[:limit]

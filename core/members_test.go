@@ -230,12 +230,12 @@ func TestMemberVersions(t *testing.T) {
 	_, err = env.Admin.MemberByID(ctx, object, core.MemberOptions{})
 	wantCode(t, "deleted", err, core.NoSuchKey)
 	var got []string
-	for before, more := int64(0), true; more; {
+	for before, more := (*int64)(nil), true; more; {
 		page, err := env.Admin.MemberVersions(ctx, object, before, 2)
 		ok(t, "versions", err)
 		for _, v := range page.Versions {
 			got = append(got, fmt.Sprint(v.VersionID(), v.Marker, v.Seq == page.Latest))
-			before = v.Seq
+			before = &v.Seq
 		}
 		more = page.More
 	}

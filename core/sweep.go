@@ -44,8 +44,9 @@ func (m *Maintenance) Doomed(ctx context.Context) ([]int64, error) {
 // SweepPlace is how far the sweep of a bucket has come. The zero value is the beginning.
 type SweepPlace struct {
 	key    string // of the entry that comes next
-	before int64  // when not 0: only versions of that entry with a smaller Seq are to be looked at
-	held   bool   // something before it may not be removed yet
+	within bool   // its versions are being removed: only those with a Seq below before are to be looked at
+	before int64
+	held   bool // something before it may not be removed yet
 }
 
 // SweepStep is what a step of SweepBucket did.
@@ -141,14 +142,14 @@ func (w *sweeper) entries(ctx context.Context) error {
 // removes versions.
 func (w *sweeper) entry(ctx context.Context, e *Entry) error {
 	if e.Key != w.at.key {
-		w.at.key, w.at.before = e.Key, 0
+		w.at.key, w.at.within = e.Key, false
 	}
 	switch {
 	case w.m.held(&e.Version):
 		w.kept(1)
 		w.pass()
 		return nil
-	case w.at.before > 0:
+	case w.at.within:
 		return w.trim(ctx, e)
 	}
 	rows := 1
@@ -166,13 +167,13 @@ func (w *sweeper) entry(ctx context.Context, e *Entry) error {
 		w.left = 0
 		return nil
 	}
-	w.at.before = e.Version.Seq
+	w.at.within, w.at.before = true, e.Version.Seq
 	return w.trim(ctx, e)
 }
 
 // pass goes on to the next entry.
 func (w *sweeper) pass() {
-	w.at.key, w.at.before = w.at.key+"\x00", 0
+	w.at.key, w.at.within = w.at.key+"\x00", false
 }
 
 // purge ends an entry of so many rows unless a version of it is held.

@@ -190,28 +190,29 @@ func listVersions(w http.ResponseWriter, r *request) error {
 			VersionID: v.VersionID(), IsLatest: v.Seq == page.Latest, IsDeleteMarker: v.Marker, Size: v1.Size(v.Size),
 			FileHash: versionHash(v), KeepForever: v.KeepFor, CreateTime: timeOf(v.UpdateTime),
 		}
-		before = v.Seq
+		before = &v.Seq
 	}
 	if page.More {
-		out.NextContinuationToken = l.mark(&core.MemberPlace{Path: strconv.FormatInt(before, 10)})
+		out.NextContinuationToken = l.mark(&core.MemberPlace{Path: strconv.FormatInt(*before, 10)})
 	}
 	return r.reply(w, out)
 }
 
-// versionPlace reads the token of a listing of versions; 0 where there is none.
-func (r *request) versionPlace(l *listing) (before int64, err error) {
+// versionPlace reads the token of a listing of versions; nil where there is none.
+func (r *request) versionPlace(l *listing) (before *int64, err error) {
 	token, _, err := r.text("continuationToken")
 	if err != nil || token == "" {
-		return 0, err
+		return nil, err
 	}
 	at, err := l.place(token)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	if before, err = strconv.ParseInt(at.Path, 10, 64); err != nil {
+	seq, err := strconv.ParseInt(at.Path, 10, 64)
+	if err != nil {
 		err = badArgument("continuationToken: it is none of this listing")
 	}
-	return before, err
+	return &seq, err
 }
 
 // restoreVersion is POST object/restoreVersion.
