@@ -249,6 +249,18 @@ func (w guarding) in(ctx context.Context, b Bucket, key string) ([]Lock, error) 
 	return slices.DeleteFunc(locks, func(l Lock) bool { return l.Expiry <= w.now }), err
 }
 
+// unlockOne ends the locks at a key alone: what is below it is there yet.
+func (w guarding) unlockOne(ctx context.Context, b Bucket, key string) error {
+	if w.se.guard == nil {
+		return nil
+	}
+	locks, err := w.tx.LocksAt(ctx, b.ID, key)
+	for i := 0; err == nil && i < len(locks); i++ {
+		err = w.tx.DeleteLock(ctx, locks[i].Token)
+	}
+	return err
+}
+
 // unlock ends the locks at a key and below it: what they were on is gone (§9.6, §7.5).
 func (w guarding) unlock(ctx context.Context, b Bucket, key string) error {
 	if w.se.guard == nil {

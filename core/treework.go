@@ -114,7 +114,7 @@ func (se *Session) removeFile(ctx context.Context, p Path, opts *TreeOptions) er
 		if _, err := m.remove(ctx, &it, ids); err != nil {
 			return err
 		}
-		if err := w.unlock(ctx, m.bucket, p.Key); err != nil {
+		if err := w.unlockOne(ctx, m.bucket, p.Key); err != nil {
 			return err
 		}
 		return m.finish(ctx)
@@ -219,10 +219,10 @@ func (m *mutation) room(ctx context.Context, path string, overwrite, folder bool
 		return false, err
 	}
 	w := m.se.guarding(m.tx)
-	if !taken {
-		err = w.member(ctx, m.bucket, path)
-	} else {
+	if taken || folder { // what comes to lie below it must not come under locks of others, which outlive what they were on
 		err = w.tree(ctx, m.bucket, path)
+	} else {
+		err = w.member(ctx, m.bucket, path)
 	}
 	if err != nil {
 		return false, err
