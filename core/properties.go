@@ -24,7 +24,7 @@ type PropertyPatch struct {
 }
 
 // PatchProperties changes the dead properties of a bucket, file or folder, and its mtime, all or nothing (RFC 4918
-// §9.2). A folder that is only implied gets its marker. Properties go with an object wherever it moves, are copied
+// §9.2). A folder that is only implied gets its marker; Conflict where an object with content has the marker's key. Properties go with an object wherever it moves, are copied
 // with it by CopyPath, and end with it. Errors: NoSuchBucket, NoSuchKey, Forbidden, BadKey, MetadataTooLarge for more
 // than 200 properties or 64 KiB, Locked, PreconditionFailed, NoSpace.
 func (se *Session) PatchProperties(ctx context.Context, p Path, patch PropertyPatch) error {
@@ -83,7 +83,9 @@ func (m *mutation) bearer(ctx context.Context, key string, ids newIDs) (Entry, e
 		return e, noSuchKey(key)
 	}
 	e, had, err = m.tx.Entry(ctx, m.bucket.ID, key+"/")
-	if err != nil || m.live(&e, had) != nil {
+	if v := m.live(&e, had); err == nil && v != nil && v.Size > 0 {
+		return e, Errorf(Conflict, key, "an object with content lies where the folder's properties would be kept")
+	} else if err != nil || v != nil {
 		return e, err
 	}
 	return m.install(ctx, &e, had, m.emptyVersion(), entryAt{key + "/", ids})
