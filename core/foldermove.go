@@ -9,8 +9,9 @@ import (
 // MoveFolder moves a folder with all objects below it, what a tree does not show and all versions included, in
 // one transaction and without moving a byte (P5). Objects keep their objectIDs, a package its packageID. With two
 // empty keys it renames a bucket, for which it takes the owner's right. Versions under delete markers at the
-// target join those of the objects that come to lie there. The folder above the source stays, by a marker of its
-// own if need be.
+// target join those of the objects that come to lie there; what is under delete markers below the source ends on the way
+// into a bucket that was never versioned, which knows no deleted objects. The folder above the source stays, by a marker
+// of its own if need be.
 //
 // Errors: NoSuchBucket, Forbidden, BadKey, BadName, KeyTooLong; NoSuchKey when there is no such folder; Exists
 // without Overwrite; Conflict when the target's parent does not exist, when one lies in the other, for more than
@@ -120,7 +121,10 @@ func (se *Session) beginRead(ctx context.Context, tx MetaTx, b Bucket) (*mutatio
 // newFolderWork looks at sizes and classes, and reserves ids.
 func (s *Service) newFolderWork(ctx context.Context, from, to Bucket, paths folderPaths) (*folderWork, error) {
 	w := &folderWork{folderPaths: paths}
-	var err error
+	err := CheckKey(paths.dst) // of the marker that it may get
+	if err != nil {
+		return nil, err
+	}
 	if w.n, err = s.countFolder(ctx, from, paths.src); err != nil {
 		return nil, err
 	}
@@ -262,8 +266,11 @@ func (w *folderWork) leaveBucket(ctx context.Context, a, b *mutation) (live int6
 		if err := a.mayPurge(ctx, &e); err != nil {
 			return err
 		}
-		if !e.Version.Marker {
+		switch {
+		case !e.Version.Marker:
 			live++
+		case a != b && b.bucket.Versioning == VersioningOff:
+			return a.purge(ctx, e)
 		}
 		if a == b {
 			return nil

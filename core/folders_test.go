@@ -274,10 +274,17 @@ func TestMoveFolderBetweenBuckets(t *testing.T) {
 	wantPackages(t, env, "plain", "q")
 	wantUsage(t, env, "bucket")
 	wantUsage(t, env, "plain")
+	page, err := env.Admin.ListVersions(ctx, "plain", core.VersionListOptions{Limit: 10})
+	if err != nil || len(page.Items) != 2 || page.Items[1].Key != "q/1" {
+		t.Errorf("versions in a bucket that never had any: %+v, %v, want those of q/1", page.Items, err)
+	}
 	got, err := env.Admin.StatObject(ctx, "plain", "q/1", core.GetOptions{})
 	if err != nil || got.Entry.ObjectID != e.ObjectID || !got.Entry.Version.Null {
 		t.Errorf("the moved object = %+v, %v, want id %d with a null version", got.Entry, err, e.ObjectID)
 	}
+	_, err = env.Admin.DeleteObject(ctx, "plain", "q/1", core.DeleteOptions{})
+	ok(t, "delete", err)
+	ok(t, "delete the empty bucket", env.Admin.DeleteBucket(ctx, "plain", false))
 }
 
 // What lies under delete markers at the target becomes the older history of what moves there.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -314,4 +315,75 @@ func TestMTimeOfFolder(t *testing.T) {
 	if err != nil || !n.HasEntry || n.Entry.Version.MTime != mtime {
 		t.Errorf("StatPath = %+v, %v, want mtime %d", n, err, mtime)
 	}
+}
+
+// TestRemoveFileKeepsLocksBelow: S3 can make a file and files below its name; with the file its own lock ends, not theirs.
+func TestRemoveFileKeepsLocksBelow(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	se := env.Admin.Guarded(core.Guard{})
+	put(t, env.Admin, "bucket", "p/f")
+	put(t, env.Admin, "bucket", "p/f/in")
+	own := lockIt(t, se, "p/f", core.LockRequest{Time: time.Hour})
+	lockIt(t, se, "p/f/in", core.LockRequest{Time: time.Hour})
+	ok(t, "delete", guarded(env.Admin, at("p/f"), own.Token).RemovePath(t.Context(), at("p/f"), core.TreeOptions{}))
+	wantCode(t, "put p/f/in without the token", putTree(t, se, "p/f/in", "x"), core.Locked)
+	if n, err := se.StatPath(t.Context(), at("p/f")); err != nil || !n.Folder {
+		t.Errorf("StatPath(p/f) = %+v, %v, want the folder that the file hid", n, err)
+	}
+	_, err := se.MovePath(t.Context(), at("p/f"), at("p/g"), core.TreeOptions{})
+	wantCode(t, "move the folder", err, core.Locked)
+}
+
+// TestFolderOntoLocks: members do not come to lie under locks of what another door removed.
+func TestFolderOntoLocks(t *testing.T) {
+	for name, do := range map[string]func(se *core.Session) error{
+		"move": func(se *core.Session) error {
+			_, err := se.MovePath(t.Context(), at("g"), at("f"), core.TreeOptions{})
+			return err
+		},
+		"copy": func(se *core.Session) error {
+			_, err := se.CopyPath(t.Context(), at("g"), at("f"), core.TreeOptions{})
+			return err
+		},
+	} {
+		env := tree(t, core.VersioningOff)
+		put(t, env.Admin, "bucket", "f/x")
+		put(t, env.Admin, "bucket", "g/x")
+		u, bob := user(t, env, "bob")
+		ok(t, "grant", env.Admin.SetGrants(t.Context(), "bucket", []core.Grant{{UserID: u.ID, Access: core.AccessWrite}}))
+		lockIt(t, bob.Guarded(core.Guard{}), "f/x", core.LockRequest{Time: time.Hour})
+		_, err := env.Admin.DeleteObject(t.Context(), "bucket", "f/x", core.DeleteOptions{})
+		ok(t, "delete", err)
+		wantCode(t, name, do(env.Admin.Guarded(core.Guard{})), core.Locked)
+		wantKeys(t, env, "bucket", "g/x")
+	}
+}
+
+// TestPropertiesOfHiddenMarker: content at the key of a folder's marker is no file and no folder: a folder's properties do
+// not go there.
+func TestPropertiesOfHiddenMarker(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	put(t, env.Admin, "bucket", "d/e/")
+	patch := core.PropertyPatch{Changes: []core.PropertyChange{{Property: prop("a")}}}
+	wantCode(t, "patch", env.Admin.PatchProperties(t.Context(), at("d/e"), patch), core.Conflict)
+	o, err := env.Admin.StatObject(t.Context(), "bucket", "d/e/", core.GetOptions{})
+	if err != nil || o.Entry.Props || o.Entry.Version.Size != 4 {
+		t.Errorf("the object at d/e/ = %+v, %v", o.Entry, err)
+	}
+}
+
+// TestLongestFolder: a folder whose marker would have a key that is too long is neither moved nor copied to.
+func TestLongestFolder(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ok(t, "make", env.Admin.MakeFolder(t.Context(), at("empty")))
+	ok(t, "make", env.Admin.MakeFolder(t.Context(), at("p")))
+	long := "p/" + strings.Repeat("x", core.MaxKey-2)
+	_, err := env.Admin.CopyPath(t.Context(), at("empty"), at(long), core.TreeOptions{})
+	wantCode(t, "copy", err, core.KeyTooLong)
+	_, err = env.Admin.MovePath(t.Context(), at("empty"), at(long), core.TreeOptions{})
+	wantCode(t, "move", err, core.KeyTooLong)
+	wantKeys(t, env, "bucket")
+	put(t, env.Admin, "bucket", "p/f")
+	_, err = env.Admin.MovePath(t.Context(), at("p/f"), at(long), core.TreeOptions{})
+	ok(t, "move a file", err)
 }
