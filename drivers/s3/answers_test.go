@@ -36,20 +36,23 @@ func TestTornContent(t *testing.T) {
 		want   error
 	}{
 		"short": {func(w http.ResponseWriter, _ *http.Request) {
-			hijack(w, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"+strings.Repeat("x", 50))
+			hijack(w, "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 100\r\n\r\n"+strings.Repeat("x", 50))
 		}, drivers.ErrTransient},
 		"nothing": {func(w http.ResponseWriter, _ *http.Request) {
-			hijack(w, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+			hijack(w, "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 100\r\n\r\n")
 		}, drivers.ErrTransient},
 		"until the connection ends": {func(w http.ResponseWriter, _ *http.Request) {
-			hijack(w, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+strings.Repeat("x", 50))
+			hijack(w, "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nConnection: close\r\n\r\n"+strings.Repeat("x", 50))
 		}, drivers.ErrBroken},
 		"chunks": {func(w http.ResponseWriter, _ *http.Request) {
-			hijack(w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nxxxxx\r\n0\r\n\r\n")
+			hijack(w, "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nxxxxx\r\n0\r\n\r\n")
 		}, drivers.ErrBroken},
 		"torn in the header": {func(w http.ResponseWriter, _ *http.Request) { hijack(w, "HTTP/1.1 200 OK\r\nConten") }, drivers.ErrTransient},
-		"no HTTP":            {func(w http.ResponseWriter, _ *http.Request) { hijack(w, "SSH-2.0-OpenSSH_9.2\r\n") }, drivers.ErrTransient},
-		"closed":             {func(w http.ResponseWriter, _ *http.Request) { hijack(w, "") }, drivers.ErrTransient},
+		"a page of somebody else": {func(w http.ResponseWriter, _ *http.Request) {
+			hijack(w, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nLogin")
+		}, drivers.ErrBroken},
+		"no HTTP": {func(w http.ResponseWriter, _ *http.Request) { hijack(w, "SSH-2.0-OpenSSH_9.2\r\n") }, drivers.ErrTransient},
+		"closed":  {func(w http.ResponseWriter, _ *http.Request) { hijack(w, "") }, drivers.ErrTransient},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, _ := serve(t, tt.answer)
@@ -63,6 +66,7 @@ func TestTornContent(t *testing.T) {
 func TestRangesNotHonoured(t *testing.T) {
 	answer := func(status int, contentRange string, size int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("ETag", `"x"`)
 			if contentRange != "" {
 				w.Header().Set("Content-Range", contentRange)
 			}
@@ -248,6 +252,7 @@ func TestHang(t *testing.T) {
 	var arrived, release atomic.Pointer[chan struct{}]
 	hang := func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && !r.URL.Query().Has("list-type") {
+			w.Header().Set("ETag", `"x"`)
 			w.Header().Set("Content-Length", "100")
 			w.WriteHeader(http.StatusOK)
 			_ = http.NewResponseController(w).Flush()
@@ -363,4 +368,56 @@ func TestForeignKeys(t *testing.T) {
 	if fmt.Sprint(got) != "[a b+c% folder/x]" {
 		t.Errorf("List shows %q, want a b+c%% and folder/x", got)
 	}
+}
+
+// TestMuchContent reads more than any other answer may have.
+func TestMuchContent(t *testing.T) {
+	const size = 20 << 20
+	d, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("ETag", `"x"`)
+		w.Header().Set("Content-Length", fmt.Sprint(size))
+		_, _ = io.CopyN(w, zeros{}, size)
+	})
+	rc, err := d.Open(t.Context(), "x", 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, rc); n != size || err != nil {
+		t.Errorf("read %d bytes, %v, want %d", n, err, size)
+	}
+	if err := rc.Close(); err != nil {
+		t.Errorf("Close = %v", err)
+	}
+}
+
+// TestEndlessAnswers answers without an end where no content belongs.
+func TestEndlessAnswers(t *testing.T) {
+	for _, status := range []int{200, 500, 403} {
+		d, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, "<Error><Code>InternalError</Code>")
+			_, _ = io.Copy(w, zeros{})
+		})
+		for _, err := range d.List(t.Context(), "", drivers.ListOptions{}) {
+			if err == nil {
+				t.Errorf("List with an endless %d gave something", status)
+			}
+		}
+		if err := put(t, d, "x", "content"); err == nil {
+			t.Errorf("Put with an endless %d = nil", status)
+		}
+		if err := d.DeleteBatch(t.Context(), []string{"a"}); err == nil {
+			t.Errorf("DeleteBatch with an endless %d = nil", status)
+		}
+	}
+}
+
+// zeros has no end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
 }

@@ -32,7 +32,7 @@ const (
 	tlsTimeout    = 10 * time.Second
 	headerTimeout = 2 * time.Minute
 	stallTimeout  = headerTimeout + 10*time.Second // no byte either way
-	idleTimeout   = time.Minute
+	idleTimeout   = 30 * time.Second
 	maxInFlight   = 64
 
 	maxHeader = 64 << 10

@@ -19,8 +19,10 @@ const (
 	largestObject = 5 << 40
 	mostParts     = 10_000
 
-	// defaultSingle is the largest content that one PutObject takes unless a smaller maxPartSize is set.
-	defaultSingle = 64 * mib
+	// singleLimit is the largest content that one PutObject takes unless a smaller maxPartSize is set, bufferedLimit
+	// that of a body that is kept in memory.
+	singleLimit   = 64 * mib
+	bufferedLimit = 8 * mib
 	// defaultPart is the size of parts unless there would be more than mostParts of them.
 	defaultPart = 16 * mib
 )
@@ -137,6 +139,9 @@ func (s *settings) parseBucket(drivers.Config) error {
 	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$`).MatchString(s.bucket) || strings.Contains(s.bucket, "..") {
 		return fmt.Errorf("bucket %q: want the name of a bucket", s.bucket)
 	}
+	if strings.HasSuffix(s.bucket, "--x-s3") {
+		return fmt.Errorf("bucket %q: a directory bucket does not list in order; want a general purpose one", s.bucket)
+	}
 	return nil
 }
 
@@ -174,19 +179,22 @@ func (s *settings) parseParts(cfg drivers.Config) error {
 	return nil
 }
 
-// singleLimit is the largest content that is put in one request.
-func (s settings) singleLimit() int64 { return min(defaultSingle, s.maxPart) }
-
 // copyLimit is the largest content that is copied in one request: a provider may answer only when it is done.
 func (s settings) copyLimit() int64 { return min(gib, s.maxPart) }
 
-// partSize is the size of the parts of content of that size, the last one excepted. It fails where they would be too
-// many.
-func (s settings) partSize(size int64) (int64, error) {
-	n := max(defaultPart, s.minPart, (size+mostParts-1)/mostParts)
-	n = min((n+mib-1)/mib*mib, s.maxPart)
-	if size > largestObject || (size+n-1)/n > mostParts {
-		return 0, fmt.Errorf("%w: %d bytes are more than %d parts of at most %d bytes hold", drivers.ErrDenied, size, mostParts, s.maxPart)
+// partSize is the size of the parts of content of that size, the last one excepted; content that is no larger goes in
+// one request. Parts that are kept in memory are smaller. It fails where there would be too many.
+func (d *Driver) partSize(size int64, buffered bool) (int64, error) {
+	limit, n := min(singleLimit, d.set.maxPart), max(defaultPart, d.set.minPart)
+	if buffered {
+		limit, n = min(bufferedLimit, d.set.maxPart), max(bufferedLimit, min(d.set.minPart, bufferRoom))
+	}
+	if size <= limit {
+		return limit, nil
+	}
+	n = min((max(n, (size+mostParts-1)/mostParts)+mib-1)/mib*mib, d.set.maxPart)
+	if size > largestObject || (size+n-1)/n > mostParts || buffered && n > bufferRoom {
+		return 0, fmt.Errorf("%w: %d bytes are too many for %d parts", drivers.ErrDenied, size, mostParts)
 	}
 	return n, nil
 }

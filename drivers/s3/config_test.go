@@ -46,6 +46,7 @@ func TestValidate(t *testing.T) {
 		{"S3", "bucket", "a/b"},
 		{"S3", "bucket", "a..b"},
 		{"S3", "bucket", "x"},
+		{"S3", "bucket", "fast--use1-az4--x-s3"},
 		{"S3", "pathStyle", "perhaps"},
 		{"S3", "provider", "Nobody"},
 		{"S3", "accessKeyId", ""},

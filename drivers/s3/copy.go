@@ -50,6 +50,9 @@ func (d *Driver) copyParts(ctx context.Context, source, to string, info drivers.
 		return err
 	}
 	size := aws.ToInt64(head.ContentLength)
+	if size <= 0 {
+		return textOf(drivers.ErrTransient, "the source changed while it was copied")
+	}
 	partSize := max(d.set.copyLimit()/4, smallestPart, (size+mostParts-1)/mostParts)
 	return d.upload(ctx, to, false, func(u upload) (parts []types.CompletedPart, err error) {
 		for at := int64(0); at < size; at += partSize {

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -25,27 +24,13 @@ type multipart struct {
 // maxStray bounds the uploads that are remembered because they could not be aborted. Others are found by AbortStale.
 const maxStray = 1000
 
-// partSize is settings.partSize; parts of a body that is kept in memory are smaller.
-func (d *Driver) partSize(size int64, buffered bool) (int64, error) {
-	if !buffered {
-		return d.set.partSize(size)
-	}
-	n := max(bufferedSingle, d.set.minPart, (size+mostParts-1)/mostParts)
-	n = min((n+mib-1)/mib*mib, d.set.maxPart)
-	if n > bufferRoom || (size+n-1)/n > mostParts {
-		return 0, fmt.Errorf("%w: %d bytes are too many for a body that cannot be read twice", drivers.ErrDenied, size)
-	}
-	return n, nil
-}
-
 // putParts puts src as a multipart upload.
 func (d *Driver) putParts(ctx context.Context, name string, src *source, m multipart) (err error) {
 	d.abortStray(ctx)
-	src.plan = d.digests(true)
 	return d.upload(ctx, name, m.ifAbsent, func(u upload) (parts []types.CompletedPart, err error) {
 		for done := int64(0); done < m.size; done += m.partSize {
 			n := min(m.partSize, m.size-done)
-			p, err := src.next(n, done+n == m.size)
+			p, err := src.next(n, done+n == m.size, d.digests(true))
 			if err != nil {
 				return nil, err
 			}

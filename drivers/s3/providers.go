@@ -120,7 +120,11 @@ func (p preset) regionIn(endpoint string) string {
 		return ""
 	}
 	host = strings.TrimSuffix(host, ".cn")
-	region, ok := strings.CutPrefix(host, strings.TrimPrefix(before, "https://"))
+	start := strings.TrimPrefix(before, "https://")
+	if !strings.HasPrefix(start, "s3.") { // OSS has hosts of their own for S3
+		host = strings.TrimPrefix(host, "s3.")
+	}
+	region, ok := strings.CutPrefix(host, start)
 	if !ok {
 		return ""
 	}

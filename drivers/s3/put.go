@@ -33,35 +33,25 @@ func (d *Driver) put(ctx context.Context, name string, body io.Reader, size int6
 			return err
 		}
 	}
-	src := newSource(ctx, body, size, digests{})
-	limit, room := d.set.singleLimit(), int64(0)
-	if src.seeker == nil {
-		limit = min(limit, bufferedSingle)
-		room = min(max(size, 0), limit)
+	src := newSource(ctx, body, size)
+	m := multipart{size: size, ifAbsent: opts.IfAbsent}
+	var err error
+	if m.partSize, err = d.partSize(size, src.seeker == nil); err != nil {
+		return err
 	}
-	partSize := int64(0)
-	if size > limit {
-		var err error
-		if partSize, err = d.partSize(size, src.seeker == nil); err != nil {
-			return err
-		}
-		room = min(room, partSize)
-		if src.seeker == nil {
-			room = partSize
-		}
+	room := int64(0)
+	if src.seeker == nil {
+		room = max(0, min(size, m.partSize))
 	}
 	if err := d.buffers.Acquire(ctx, room); err != nil {
 		return err
 	}
 	defer d.buffers.Release(room)
-	if partSize > 0 {
-		return d.putParts(ctx, name, src, multipart{size: size, partSize: partSize, ifAbsent: opts.IfAbsent})
+	if size > m.partSize {
+		return d.putParts(ctx, name, src, m)
 	}
 	return d.putSingle(ctx, name, src, size, opts.IfAbsent)
 }
-
-// bufferedSingle is the largest content that is kept in memory whole.
-const bufferedSingle = 8 * mib
 
 // refuseExisting returns ErrExist when name is there.
 func (d *Driver) refuseExisting(ctx context.Context, name string) error {
@@ -95,8 +85,7 @@ func (p *part) signed() []func(*s3.Options) {
 }
 
 func (d *Driver) putSingle(ctx context.Context, name string, src *source, size int64, ifAbsent bool) error {
-	src.plan = d.digests(false)
-	p, err := src.next(size, true)
+	p, err := src.next(size, true, d.digests(false))
 	if err != nil {
 		return err
 	}

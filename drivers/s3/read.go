@@ -51,8 +51,8 @@ func (d *Driver) statByGet(ctx context.Context, name string) (drivers.Info, erro
 		return drivers.Info{}, err
 	}
 	_ = out.Body.Close()
-	if out.ContentLength == nil || *out.ContentLength < 0 {
-		return drivers.Info{}, d.malformed("a GET without Content-Length")
+	if out.ContentLength == nil || *out.ContentLength < 0 || unquoted(out.ETag) == "" {
+		return drivers.Info{}, d.malformed("a GET without Content-Length or ETag")
 	}
 	return infoOf(name, *out.ContentLength, out.LastModified), nil
 }
@@ -141,8 +141,8 @@ func (d *Driver) announced(out *s3.GetObjectOutput, offset, length int64, whole 
 		size = *out.ContentLength
 	}
 	switch {
-	case size < 0:
-		return 0, d.malformed("content without Content-Length")
+	case size < 0 || unquoted(out.ETag) == "":
+		return 0, d.malformed("content without Content-Length or ETag")
 	case whole && status == http.StatusOK:
 		return size, nil
 	case whole || status != http.StatusPartialContent:

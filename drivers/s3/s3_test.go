@@ -16,6 +16,7 @@ func TestDriver(t *testing.T) {
 	for _, tt := range []struct{ name, provider, maxPart string }{
 		{"other", "", "5242880"},
 		{"conditions and CRC", "MinIO", ""},
+		{"in parts, with lists that are never stale", "AWS", "5242880"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			drivertest.Run(t, func(t *testing.T) drivers.Driver {

@@ -27,17 +27,16 @@ type source struct {
 	seeker io.ReadSeeker // nil: parts are kept in buf
 	at     int64         // where in seeker the next part begins
 	buf    []byte
-	plan   digests
 }
 
-// digests are the ones that a Put needs of its parts.
+// digests are the ones that a request needs of its content.
 type digests struct {
 	md5, crc64, crc32, sha256 bool
 }
 
 // newSource starts to read body. A body that says that it seeks but does not, as a pipe, counts as one that does not.
-func newSource(ctx context.Context, body io.Reader, size int64, plan digests) *source {
-	s := &source{body: drivers.NewBody(ctx, body, size), plan: plan}
+func newSource(ctx context.Context, body io.Reader, size int64) *source {
+	s := &source{body: drivers.NewBody(ctx, body, size)}
 	if seeker, ok := body.(io.ReadSeeker); ok {
 		if at, err := seeker.Seek(0, io.SeekCurrent); err == nil {
 			s.seeker, s.at = seeker, at
@@ -52,9 +51,9 @@ type part struct {
 	md5, crc64, crc32, sha256 []byte
 }
 
-// next returns the next size bytes, as the last part after making sure that the body ends there. The part before it is
-// not valid any more.
-func (s *source) next(size int64, last bool) (*part, error) {
+// next returns the next size bytes with those digests, as the last part after making sure that the body ends there. The
+// part before it is not valid any more.
+func (s *source) next(size int64, last bool, plan digests) (*part, error) {
 	p := &part{}
 	var all []io.Writer
 	var sums []func()
@@ -65,10 +64,10 @@ func (s *source) next(size int64, last bool) (*part, error) {
 			sums = append(sums, func() { *to = h.Sum(nil) })
 		}
 	}
-	add(s.plan.md5, md5.New, &p.md5)
-	add(s.plan.sha256, sha256.New, &p.sha256)
-	add(s.plan.crc32, func() hash.Hash { return crc32.NewIEEE() }, &p.crc32)
-	add(s.plan.crc64, func() hash.Hash { return crc64nvme.New() }, &p.crc64)
+	add(plan.md5, md5.New, &p.md5)
+	add(plan.sha256, sha256.New, &p.sha256)
+	add(plan.crc32, func() hash.Hash { return crc32.NewIEEE() }, &p.crc32)
+	add(plan.crc64, func() hash.Hash { return crc64nvme.New() }, &p.crc64)
 	if err := s.firstPass(io.MultiWriter(all...), size, last); err != nil {
 		return nil, err
 	}
@@ -94,30 +93,26 @@ func (s *source) firstPass(w io.Writer, size int64, last bool) error {
 		}
 	} else {
 		if int64(cap(s.buf)) < size {
-			s.buf = make([]byte, 0, size)
+			s.buf = make([]byte, 0, max(size, 0))
 		}
 		s.buf = s.buf[:0]
 		w = io.MultiWriter(w, (*appender)(&s.buf))
 	}
-	var n int64
-	var err error
 	buf := make([]byte, min(max(size, 1), 64<<10))
-	// io.Copy of a Body ends with the error of a body that goes on.
 	if last {
-		n, err = io.CopyBuffer(w, struct{ io.Reader }{s.body}, buf)
-	} else {
-		n, err = io.CopyBuffer(w, io.LimitReader(s.body, size), buf)
+		return s.body.CopyTo(w, buf)
 	}
-	if err == nil && n != size {
-		err = fmt.Errorf("%w: %d bytes of %d", drivers.ErrBody, n, size)
-	}
+	_, err := io.CopyBuffer(w, io.LimitReader(s.body, size), buf)
 	return err
 }
 
-// appender is a writer to a slice with room enough.
+// appender is a writer to a slice with room for what is announced and no more.
 type appender []byte
 
 func (a *appender) Write(p []byte) (int, error) {
+	if len(p) > cap(*a)-len(*a) {
+		return 0, fmt.Errorf("%w: it goes on", drivers.ErrBody)
+	}
 	*a = append(*a, p...)
 	return len(p), nil
 }

@@ -77,6 +77,7 @@ func TestPlaces(t *testing.T) {
 		{"OSS", config("", "region", "cn-hangzhou"), "space.oss-cn-hangzhou.aliyuncs.com:443", "/dir/x", "cn-hangzhou"},
 		{"OSS", config("", "region", "oss-cn-hangzhou"), "space.oss-cn-hangzhou.aliyuncs.com:443", "/dir/x", "cn-hangzhou"},
 		{"OSS", config("https://oss-cn-shanghai-internal.aliyuncs.com"), "space.oss-cn-shanghai-internal.aliyuncs.com:443", "/dir/x", "cn-shanghai"},
+		{"OSS", config("https://s3.oss-cn-beijing.aliyuncs.com"), "space.s3.oss-cn-beijing.aliyuncs.com:443", "/dir/x", "cn-beijing"},
 		{"COS", config("", "region", "ap-guangzhou"), "space.cos.ap-guangzhou.myqcloud.com:443", "/dir/x", "ap-guangzhou"},
 		{"COS", config("https://cos.ap-paris.myqcloud.com"), "space.cos.ap-paris.myqcloud.com:443", "/dir/x", "ap-paris"},
 	} {
