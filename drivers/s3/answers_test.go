@@ -403,6 +403,9 @@ func TestEndlessAnswers(t *testing.T) {
 				t.Errorf("List with an endless %d gave something", status)
 			}
 		}
+		if status == 200 {
+			continue
+		}
 		if err := put(t, d, "x", "content"); err == nil {
 			t.Errorf("Put with an endless %d = nil", status)
 		}

@@ -36,8 +36,10 @@ const (
 	maxInFlight   = 64
 
 	maxHeader = 64 << 10
-	// maxDocument bounds every answer that is no content: 1,000 keys in a list are 4 MiB at worst.
-	maxDocument = 16 << 20
+	// maxDocument bounds every answer that is no content, maxError one that is an error: 1,000 keys in an answer are
+	// 6 MiB at worst.
+	maxDocument = 8 << 20
+	maxError    = 64 << 10
 )
 
 // newTransport returns the connections of one space: HTTP/1.1, no proxy, nothing unpacked on the way.
@@ -99,12 +101,17 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if content := r.URL.Query().Get("x-id") == "GetObject" && resp.StatusCode/100 == 2; !content {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(resp.Body, maxDocument), resp.Body}
+	limit := int64(maxDocument)
+	switch good := resp.StatusCode/100 == 2; {
+	case good && r.URL.Query().Get("x-id") == "GetObject":
+		return resp, nil
+	case !good:
+		limit = maxError
 	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(resp.Body, limit), resp.Body}
 	return resp, nil
 }
 

@@ -91,7 +91,7 @@ func (d *Driver) own(sentinel, err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
 		err = op.Err
 	}
-	return textOf(sentinel, "%s", d.scrub(err.Error()))
+	return textOf(sentinel, "%s", d.scrub(strings.TrimPrefix(err.Error(), sentinel.Error()+": ")))
 }
 
 // ended returns ctx's error if ctx has ended. A dialer gives up at ctx's deadline, which may be a moment before ctx

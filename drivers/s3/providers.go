@@ -49,7 +49,7 @@ const other = "Other"
 func presets() []preset {
 	return []preset{
 		{name: "AWS", endpoint: "https://s3.{region}.amazonaws.com", hosts: ".amazonaws.com", checksum: checksumCRC64, cond: conditionAtomic},
-		{name: "MinIO", checksum: checksumCRC32, cond: conditionAtomic},
+		{name: "MinIO", checksum: checksumCRC32}, // the condition since 2024
 		{name: "R2", hosts: ".r2.cloudflarestorage.com", checksum: checksumMD5, cond: conditionAtomic, region: "auto"},
 		{name: "B2", endpoint: "https://s3.{region}.backblazeb2.com", hosts: ".backblazeb2.com", cond: conditionRefused},
 		{name: "OBS", endpoint: "https://obs.{region}.myhuaweicloud.com", hosts: ".myhuaweicloud.com", virtual: true, cond: conditionRefused},
@@ -78,7 +78,7 @@ func presetNames() []string {
 // empty endpoint is AWS.
 func findPreset(name, endpoint string) (preset, bool) {
 	all := presets()
-	host := hostOf(endpoint)
+	host := strings.TrimSuffix(hostOf(endpoint), ".cn")
 	for i, p := range all {
 		switch {
 		case name != "" && strings.EqualFold(name, p.name):

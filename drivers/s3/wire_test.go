@@ -68,6 +68,7 @@ func TestPlaces(t *testing.T) {
 		{"S3", config("", "region", "eu-west-3"), "s3.eu-west-3.amazonaws.com:443", "/space/dir/x", "eu-west-3"},
 		{"S3", config("", "region", "cn-north-1"), "s3.cn-north-1.amazonaws.com.cn:443", "/space/dir/x", "cn-north-1"},
 		{"S3", config("https://s3.eu-north-1.amazonaws.com", "pathStyle", "false"), "space.s3.eu-north-1.amazonaws.com:443", "/dir/x", "eu-north-1"},
+		{"S3", config("https://s3.cn-north-1.amazonaws.com.cn"), "s3.cn-north-1.amazonaws.com.cn:443", "/space/dir/x", "cn-north-1"},
 		{"S3", config("https://minio.example:9000"), "minio.example:9000", "/space/dir/x", "us-east-1"},
 		{"S3", config("https://minio.example:9000/below/"), "minio.example:9000", "/below/space/dir/x", "us-east-1"},
 		{"S3", config("https://s3.us-west-004.backblazeb2.com"), "s3.us-west-004.backblazeb2.com:443", "/space/dir/x", "us-west-004"},
@@ -117,6 +118,7 @@ func TestHeaders(t *testing.T) {
 		{"AWS", true, true, map[string]string{"X-Amz-Checksum-Crc64nvme": "+", "Content-Md5": "", "If-None-Match": "*", "X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"}},
 		{"AWS", false, false, map[string]string{"X-Amz-Checksum-Crc64nvme": "+", "If-None-Match": "", "X-Amz-Content-Sha256": "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"}},
 		{"MinIO", true, true, map[string]string{"X-Amz-Checksum-Crc32": "+", "Content-Md5": "", "If-None-Match": "*"}},
+		{"", false, true, map[string]string{"If-None-Match": ""}},
 		{"R2", true, true, map[string]string{"Content-Md5": "+", "If-None-Match": "*"}},
 		{"B2", true, true, map[string]string{"Content-Md5": "+", "If-None-Match": ""}},
 		{"OBS", true, true, map[string]string{"Content-Md5": "+", "If-None-Match": ""}},
@@ -325,3 +327,35 @@ type handed struct{ *bytes.Reader }
 func (h *handed) Read(p []byte) (int, error) { return h.Reader.Read(p) }
 
 func (h *handed) Seek(offset int64, whence int) (int64, error) { return h.Reader.Seek(offset, whence) }
+
+// shifty is a body that is another one when it is read again.
+type shifty struct {
+	now   *bytes.Reader
+	again []byte
+	seeks int
+}
+
+func (s *shifty) Read(p []byte) (int, error) { return s.now.Read(p) }
+
+func (s *shifty) Seek(offset int64, whence int) (int64, error) {
+	if offset == 0 && whence == io.SeekStart {
+		if s.seeks++; s.seeks == 2 { // after the first pass
+			s.now = bytes.NewReader(s.again)
+		}
+	}
+	return s.now.Seek(offset, whence)
+}
+
+// TestBodyChanges changes a body between its first reading and its second: nothing of it is stored.
+func TestBodyChanges(t *testing.T) {
+	f := newFake(t)
+	d := open(t, f.URL)
+	defer d.Close()
+	for again, sentinel := range map[string]error{"the": drivers.ErrBody, "the CONTENT": drivers.ErrTransient, "": drivers.ErrBody} {
+		body := &shifty{now: bytes.NewReader([]byte("the content")), again: []byte(again)}
+		err := d.Put(t.Context(), "x", body, 11, drivers.PutOptions{})
+		want(t, fmt.Sprintf("Put of a body that became %q", again), err, sentinel)
+		_, err = d.Stat(t.Context(), "x")
+		want(t, "Stat", err, drivers.ErrNotExist)
+	}
+}
