@@ -80,6 +80,7 @@ func TestRangesNotHonoured(t *testing.T) {
 		"200 with a range":  answer(200, "bytes 10-19/100", 10),
 		"no Content-Range":  answer(206, "", 10),
 		"another start":     answer(206, "bytes 0-9/100", 10),
+		"an earlier start":  answer(206, "bytes 5-19/100", 10),
 		"too long":          answer(206, "bytes 10-99/100", 90),
 		"too short":         answer(206, "bytes 10-14/100", 5),
 		"another size":      answer(206, "bytes 10-19/100", 9),
@@ -320,6 +321,7 @@ func TestListsThatLie(t *testing.T) {
 		prefix string
 	}{
 		"always the same page":      {page(more, "a", "b"), ""},
+		"a next page before it":     {page("<IsTruncated>true</IsTruncated><NextContinuationToken>next</NextContinuationToken>", "m", "n"), ""},
 		"no way to the next":        {page("<IsTruncated>true</IsTruncated>", "a"), ""},
 		"prefix ignored":            {page("", "other"), "dir"},
 		"delimiter ignored":         {page("", "dir/a/b"), "dir"},
@@ -332,7 +334,13 @@ func TestListsThatLie(t *testing.T) {
 		"a common prefix elsewhere": {page("<IsTruncated>false</IsTruncated><CommonPrefixes><Prefix>zz/</Prefix></CommonPrefixes>", "dir/a"), "dir"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, requests := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tt.answer) })
+			d, requests := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Get("continuation-token") == "next" {
+					_, _ = io.WriteString(w, page("", "a"))
+					return
+				}
+				_, _ = io.WriteString(w, tt.answer)
+			})
 			var last error
 			for _, err := range d.List(t.Context(), tt.prefix, drivers.ListOptions{}) {
 				last = err

@@ -266,25 +266,32 @@ func TestNoServer(t *testing.T) {
 	}
 }
 
-// TestStall waits for a server that went silent, in a bubble of time: before its answer and within it.
+// silent dials a server that answers a GET with what say writes and is silent then, in a bubble of time.
+func silent(served *sync.WaitGroup, say func(w io.Writer)) func(context.Context, string, string) (net.Conn, error) {
+	return func(context.Context, string, string) (net.Conn, error) {
+		here, there := net.Pipe()
+		served.Go(func() {
+			defer there.Close()
+			buf := make([]byte, 64<<10)
+			if n, err := there.Read(buf); err != nil || !bytes.HasPrefix(buf[:n], []byte("GET ")) {
+				return
+			}
+			say(there)
+			_, _ = io.Copy(io.Discard, there)
+		})
+		return here, nil
+	}
+}
+
+const beginning = "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 20\r\n\r\n"
+
+// TestStall waits for a server that went silent: before its answer and within it.
 func TestStall(t *testing.T) {
-	for name, say := range map[string]string{"before": "", "within": "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 100\r\n\r\nbegin"} {
+	for name, say := range map[string]string{"before": "", "within": beginning + "begin"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var served sync.WaitGroup
-				dial := func(context.Context, string, string) (net.Conn, error) {
-					here, there := net.Pipe()
-					served.Go(func() {
-						defer there.Close()
-						buf := make([]byte, 64<<10)
-						if n, err := there.Read(buf); err != nil || !bytes.HasPrefix(buf[:n], []byte("GET ")) {
-							return
-						}
-						_, _ = io.WriteString(there, say)
-						_, _ = io.Copy(io.Discard, there)
-					})
-					return here, nil
-				}
+				dial := silent(&served, func(w io.Writer) { _, _ = io.WriteString(w, say) })
 				d, err := kind(t, "S3", s3.Options{Dial: dial}).Open(t.Context(), "cloud", config("http://storage.example"))
 				if err != nil {
 					t.Fatal(err)
@@ -310,12 +317,38 @@ func TestStall(t *testing.T) {
 	}
 }
 
+// TestSlowServer reads from one that gives a byte a minute: it is slow, not silent.
+func TestSlowServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var served sync.WaitGroup
+		dial := silent(&served, func(w io.Writer) {
+			_, _ = io.WriteString(w, beginning)
+			for range 20 {
+				time.Sleep(time.Minute)
+				_, _ = io.WriteString(w, "x")
+			}
+		})
+		d, err := kind(t, "S3", s3.Options{Dial: dial}).Open(t.Context(), "cloud", config("http://storage.example"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := read(t, d, "x", 0, -1); len(got) != 20 || err != nil {
+			t.Errorf("read %q, %v, want 20 bytes", got, err)
+		}
+		d.Close()
+		served.Wait()
+	})
+}
+
 // TestBodyIsLeftAlone: once Put has returned nobody reads its body, though the transport was still sending it.
 func TestBodyIsLeftAlone(t *testing.T) {
-	d, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	d, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = r.Body.Read(make([]byte, 1)) // the client may send on
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
 	for range 20 {
-		body := &handed{Reader: bytes.NewReader(make([]byte, 1900<<10))}
-		err := d.Put(t.Context(), "x", body, 1900<<10, drivers.PutOptions{})
+		body := &handed{Reader: bytes.NewReader(make([]byte, 40<<20))}
+		err := d.Put(t.Context(), "x", body, 40<<20, drivers.PutOptions{})
 		want(t, "Put", err, drivers.ErrTransient)
 		body.Reader = nil // what still reads panics, or is seen by the race detector
 	}
