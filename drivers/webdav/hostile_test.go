@@ -515,8 +515,8 @@ func TestCancelled(t *testing.T) {
 		select {
 		case err := <-done:
 			wantErr(t, name, err, context.Canceled)
-		case <-time.After(5 * time.Second):
-			t.Fatalf("%s goes on 5 s after its ctx ended", name)
+		case <-time.After(20 * time.Second): // 5 s, but for a loaded machine
+			t.Fatalf("%s goes on after its ctx ended", name)
 		}
 	}
 }
