@@ -149,10 +149,7 @@ func TestLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := ssh.ParseRawPrivateKey([]byte(s.key))
-	if err != nil {
-		t.Fatal(err)
-	}
+	closed := readFile(t, "testdata/closed_key") // with the passphrase pass-w0rd, as the server lets it in
 	with := func(cfg sftp.Config, change func(*sftp.Config)) sftp.Config {
 		cfg.PrivateKey, cfg.Password = "", ""
 		change(&cfg)
@@ -163,13 +160,13 @@ func TestLogin(t *testing.T) {
 		want error
 	}{
 		"key":            {s.config(root), nil},
-		"closed key":     {with(s.config(root), func(c *sftp.Config) { c.PrivateKey, c.Passphrase = pemOf(t, raw, "pass-w0rd"), "pass-w0rd" }), nil},
+		"closed key":     {with(s.config(root), func(c *sftp.Config) { c.PrivateKey, c.Passphrase = closed, "pass-w0rd" }), nil},
 		"password":       {taking.driverConfig(root), nil},
 		"password asked": {asking.driverConfig(root), nil},
 		"key, then password": {with(taking.driverConfig(root), func(c *sftp.Config) {
 			c.PrivateKey, c.Password = s.key, "open sesame"
 		}), nil},
-		"wrong key":               {with(s.config(root), func(c *sftp.Config) { c.PrivateKey = pemOf(t, other, "") }), drivers.ErrDenied},
+		"wrong key":               {with(s.config(root), func(c *sftp.Config) { c.PrivateKey = pemOf(t, other) }), drivers.ErrDenied},
 		"wrong password":          {with(s.config(root), func(c *sftp.Config) { c.Password = "pass-w0rd" }), drivers.ErrDenied},
 		"wrong password, again":   {with(taking.driverConfig(root), func(c *sftp.Config) { c.Password = "pass-w0rd" }), drivers.ErrDenied},
 		"wrong answer":            {with(asking.driverConfig(root), func(c *sftp.Config) { c.Password = "pass-w0rd" }), drivers.ErrDenied},
@@ -557,6 +554,7 @@ func TestKind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	closed := readFile(t, "testdata/closed_key")
 	good := drivers.Config{"host": "host", "path": "dir", "user": "ann", "password": "pass-w0rd"}
 	for _, tt := range []struct {
 		field, value string
@@ -578,8 +576,8 @@ func TestKind(t *testing.T) {
 		{"hostKey", "SHA256:short", "hostKey"},
 		{"hostKey", "host " + authorized(t, key), ""}, // options come before a key in authorized_keys
 		{"hostKey", "MD5:00:11", "hostKey"},
-		{"privateKey", pemOf(t, key, ""), ""},
-		{"privateKey", pemOf(t, key, "pass-w0rd"), "passphrase"},
+		{"privateKey", pemOf(t, key), ""},
+		{"privateKey", closed, "passphrase"},
 		{"privateKey", "pass-w0rd", "privateKey"},
 		{"passphrase", "pass-w0rd", "passphrase"},
 	} {
@@ -593,7 +591,7 @@ func TestKind(t *testing.T) {
 			t.Errorf("Validate tells a secret: %v", err)
 		}
 	}
-	wrong := drivers.Config{"host": "h", "path": "p", "user": "u", "privateKey": pemOf(t, key, "open sesame"), "passphrase": "pass-w0rd"}
+	wrong := drivers.Config{"host": "h", "path": "p", "user": "u", "privateKey": closed, "passphrase": "other pass-w0rd"}
 	if err := kind.Validate(wrong); err == nil || !strings.HasPrefix(err.Error(), "passphrase") {
 		t.Errorf("Validate with a wrong passphrase = %v", err)
 	}

@@ -66,8 +66,8 @@ func newSSHD(t *testing.T) *sshd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.key = pemOf(t, key, "")
-	writeFile(t, filepath.Join(dir, "authorized_keys"), authorized(t, key))
+	s.key = pemOf(t, key)
+	writeFile(t, filepath.Join(dir, "authorized_keys"), authorized(t, key)+readFile(t, "testdata/closed_key.pub"))
 	_, hostEd, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -77,20 +77,21 @@ func newSSHD(t *testing.T) *sshd {
 		t.Fatal(err)
 	}
 	for name, key := range map[string]any{"host_ed25519": hostEd, "host_ecdsa": hostEC} {
-		writeFile(t, filepath.Join(dir, name), pemOf(t, key, ""))
+		writeFile(t, filepath.Join(dir, name), pemOf(t, key))
 		s.hostKeys = append(s.hostKeys, signer(t, key).PublicKey())
 	}
 	const tries = 5 // somebody may take the port between our look and sshd's
 	for range tries {
-		if s.start(t, dir) {
+		// Without PAM sshd turns away users whose password is locked, and with it those whom PAM does not like.
+		if s.start(t, dir, "no") || s.start(t, dir, "yes") {
 			return s
 		}
 	}
-	t.Fatal("sshd does not start")
+	t.Fatal("sshd does not start, or lets nobody in")
 	return nil
 }
 
-func (s *sshd) start(t *testing.T, dir string) bool {
+func (s *sshd) start(t *testing.T, dir, pam string) bool {
 	t.Helper()
 	s.port = freePort(t)
 	conf := filepath.Join(dir, "sshd.conf")
@@ -101,13 +102,13 @@ HostKey %[2]s/host_ecdsa
 AuthorizedKeysFile %[2]s/authorized_keys
 PidFile none
 StrictModes no
-UsePAM no
+UsePAM %[3]s
 PermitRootLogin yes
 PasswordAuthentication yes
 MaxStartups 100
 LoginGraceTime 60
 Subsystem sftp internal-sftp
-`, s.port, dir))
+`, s.port, dir, pam))
 	var log bytes.Buffer
 	cmd := exec.Command(sshdProgram, "-D", "-e", "-f", conf)
 	cmd.Stderr, cmd.Stdout = &log, &log
@@ -130,12 +131,34 @@ Subsystem sftp internal-sftp
 		case <-time.After(50 * time.Millisecond):
 		}
 		if banner(s.port) {
-			t.Cleanup(stop)
-			return true
+			break
 		}
 	}
-	stop()
-	return false
+	if err := s.login(t); err != nil {
+		stop()
+		t.Logf("sshd with UsePAM %s: %v: %s", pam, err, log.String())
+		return false
+	}
+	t.Cleanup(stop)
+	return true
+}
+
+// login tries whether the server lets the test in.
+func (s *sshd) login(t *testing.T) error {
+	t.Helper()
+	key, err := ssh.ParsePrivateKey([]byte(s.key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port), &ssh.ClientConfig{
+		User: s.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+	})
+	if err != nil {
+		return err
+	}
+	_ = c.Close()
+	_ = c.Wait()
+	return nil
 }
 
 // banner tells whether an SSH server answers at a port.
@@ -151,8 +174,9 @@ func banner(port int) bool {
 	return err == nil && string(p) == "SSH-2.0-"
 }
 
-// killChildren kills the processes of all connections.
+// killChildren kills the processes of all connections, which may have children themselves.
 func (s *sshd) killChildren() {
+	children := map[int][]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, stat := range stats {
 		data, err := os.ReadFile(stat)
@@ -162,9 +186,16 @@ func (s *sshd) killChildren() {
 		_, rest, _ := strings.Cut(string(data), ") ")
 		fields := strings.Fields(rest)
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(stat)))
-		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(s.pid) {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+		if err != nil || len(fields) < 2 {
+			continue
 		}
+		if parent, err := strconv.Atoi(fields[1]); err == nil {
+			children[parent] = append(children[parent], pid)
+		}
+	}
+	for all := children[s.pid]; len(all) > 0; all = all[1:] {
+		all = append(all, children[all[0]]...)
+		_ = syscall.Kill(all[0], syscall.SIGKILL)
 	}
 }
 
@@ -195,13 +226,10 @@ func authorized(t *testing.T, key any) string {
 	return string(ssh.MarshalAuthorizedKey(signer(t, key).PublicKey()))
 }
 
-// pemOf is a private key as OpenSSH writes it, closed with a passphrase if that is not empty.
-func pemOf(t *testing.T, key any, passphrase string) string {
+// pemOf is a private key as OpenSSH writes it.
+func pemOf(t *testing.T, key any) string {
 	t.Helper()
 	block, err := ssh.MarshalPrivateKey(key, "test")
-	if passphrase != "" {
-		block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "test", []byte(passphrase))
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,6 +244,15 @@ func freePort(t *testing.T) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	p, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(p)
 }
 
 func writeFile(t *testing.T, name, content string) {
