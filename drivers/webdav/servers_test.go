@@ -145,6 +145,7 @@ DefaultRuntimeDir %[2]s/run
 DocumentRoot %[2]s
 TypesConfig /dev/null
 LimitRequestBody 0
+KeepAliveTimeout 60
 DavLockDB %[2]s/run/lock
 <Directory %[2]s>
   Require all granted
