@@ -132,12 +132,13 @@ func (r *run) upload(p string) outcome {
 		}
 	}
 	files, written := make([]client.File, len(paths)), map[string]*file{}
+	older := r.w.clone()
 	for i, q := range paths {
 		f := newFile(fmt.Sprintf("content %d, file %d", r.n, i))
 		f.kind = []string{octets, "text/x-one"}[r.rnd.IntN(2)]
 		k, _ := core.JoinKey(name, q)
-		if written[k] != nil && r.w.versioned {
-			r.w.remember(k, written[k]) // each of them is a version
+		if written[k] != nil {
+			older.remember(k, written[k]) // each of them is a version
 		}
 		written[k] = f
 		files[i] = client.File{Path: q, Body: strings.NewReader(f.content), ContentType: f.kind}
@@ -150,6 +151,7 @@ func (r *run) upload(p string) outcome {
 	if len(all) != len(paths) {
 		r.t.Fatalf("%s: %d objects", out.what, len(all))
 	}
+	r.w.past = older.past
 	for i, q := range paths {
 		k, _ := core.JoinKey(name, q)
 		if r.w.keys[k] != written[k] {
