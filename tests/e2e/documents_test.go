@@ -66,7 +66,17 @@ func (d *document) run(lines ...string) string {
 	if err := os.Symlink(filepath.Dir(binary), filepath.Join(cwd, "bin")); err != nil {
 		d.t.Fatal(err)
 	}
-	d.script.WriteString("set -e\ncurl() { command curl -sS --fail-with-body \"$@\"; echo; }\n")
+	d.script.WriteString(`set -e
+curl() {
+  local out
+  if ! out=$(command curl -sS --fail-with-body "$@"); then echo "$out"; return 22; fi
+  echo "$out"
+  for name in token versionID objectID; do # the last of an answer, for the lines behind it
+    value=$(printf %s "$out" | sed -n "s/.*\"$name\":\"\{0,1\}\([^\",}]*\).*/\1/p")
+    if [ -n "$value" ]; then declare -g "$name=$value"; fi
+  done
+}
+`)
 	for _, text := range lines {
 		d.script.WriteString(strings.ReplaceAll(text, "http://127.0.0.1:7070", d.s.url))
 	}
@@ -78,6 +88,19 @@ func (d *document) run(lines ...string) string {
 		d.t.Fatalf("%v\n%s", err, tail(string(out), 8000))
 	}
 	return string(out)
+}
+
+// TestAPILines runs the lines of docs/api.md one after the other, with the ids that stand there.
+func TestAPILines(t *testing.T) {
+	t.Parallel()
+	need(t, "/usr/bin/curl", "--version")
+	d := readDocument(t, "docs/api.md")
+	for i := range d.blocks {
+		d.blocks[i] = strings.NewReplacer(
+			"Bearer TOKEN", "Bearer $token", `"VERSION"`, `"'"$versionID"'"`, `:UPLOAD`, `:'"$objectID"'`, "=UPLOAD", "=$objectID",
+		).Replace(d.blocks[i])
+	}
+	d.run(d.blocks...)
 }
 
 // TestREADMELines runs the first lines of README.md, for aws, rclone and the program itself; the URL that aws signs last
