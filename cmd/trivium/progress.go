@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/cwriter"
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
@@ -28,7 +30,7 @@ type progress struct {
 // newProgress begins; the caller calls end.
 func newProgress(w io.Writer, name string, size int64) *progress {
 	p := &progress{name: name, size: size}
-	if isTerminal(w) {
+	if hasRoom(w) {
 		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
 		p.bar = p.bars.AddBar(max(size, 0),
 			mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR), decor.CountersKibiByte("% .1f / % .1f")),
@@ -39,6 +41,17 @@ func newProgress(w io.Writer, name string, size int64) *progress {
 	p.stop, p.over = make(chan struct{}), make(chan struct{})
 	go p.lines(w)
 	return p
+}
+
+// hasRoom tells whether w is a terminal that a bar can be drawn on: one that does not know its size, as a serial line or
+// one of script without a terminal, shows nothing of a bar.
+func hasRoom(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok || !isTerminal(w) {
+		return false
+	}
+	width, _, err := cwriter.GetSize(int(f.Fd())) //nolint:gosec // a descriptor fits
+	return err == nil && width > 0
 }
 
 // lines writes a line now and then until end.
