@@ -248,6 +248,47 @@ func (se *Session) Locks(ctx context.Context, n *TreeNode) (locks []Lock, err er
 	return locks, fail("locks", n.Path.String(), err)
 }
 
+// FolderLocks are the locks that the members of one folder are under, as of one moment.
+type FolderLocks struct {
+	over []Lock            // all members
+	at   map[string][]Lock // single ones, by key
+}
+
+// Of returns the locks that a member of the folder is under, the nearest first.
+func (f *FolderLocks) Of(member *TreeNode) []Lock {
+	return slices.Concat(f.at[member.Path.Key], f.over)
+}
+
+// folderLocks is how many locks FolderLocks reads.
+const folderLocks = 1000
+
+// FolderLocks reads the locks of all members of a folder at once: Locks asks for each. It is nil for the root, and where
+// there are more than 1,000 locks in the folder and below: then ask Locks. The node comes from StatPath or ListFolder
+// of the same session.
+func (se *Session) FolderLocks(ctx context.Context, n *TreeNode) (f *FolderLocks, err error) {
+	if n.Path.Bucket == "" {
+		return nil, nil
+	}
+	err = se.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
+		f = &FolderLocks{at: make(map[string][]Lock)}
+		w := se.guarding(tx)
+		below, err := tx.LocksIn(ctx, n.Bucket.ID, n.Path.Key, folderLocks+1)
+		if err != nil || len(below) > folderLocks {
+			f = nil
+			return err
+		}
+		for _, l := range below {
+			if l.Expiry > w.now && l.Key != n.Path.Key {
+				f.at[l.Key] = append(f.at[l.Key], l)
+			}
+		}
+		over, err := w.over(ctx, n.Bucket.ID, n.Path.Key)
+		f.over = slices.DeleteFunc(over, func(l Lock) bool { return !l.Deep })
+		return err
+	})
+	return f, fail("locks", n.Path.String(), err)
+}
+
 // AnyLocks tells whether there is a lock anywhere in a bucket that the caller may read. Errors: NoSuchBucket,
 // Forbidden.
 func (se *Session) AnyLocks(ctx context.Context, bucket string) (bool, error) {

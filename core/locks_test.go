@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -423,5 +424,52 @@ func TestLockStaysWithItsAddress(t *testing.T) {
 				wantCode(t, "another lock of the target", err, core.Locked)
 			})
 		}
+	}
+}
+
+// TestFolderLocks: read at once, the locks of a folder's members are those that each of them is told to be under.
+func TestFolderLocks(t *testing.T) {
+	clk := newClock()
+	env := coretest.New(t, coretest.Options{Now: clk.now})
+	ctx := t.Context()
+	_, err := env.Bucket(ctx, "bucket", core.VersioningOff, core.BucketPolicy{})
+	ok(t, "bucket", err)
+	se := env.Admin.Guarded(core.Guard{})
+	for _, key := range []string{"p", "p/d", "p/d/e", "q"} {
+		ok(t, "make "+key, se.MakeFolder(ctx, at(key)))
+	}
+	for _, key := range []string{"p/d/f", "p/d/g", "p/d/e/h", "q/i"} {
+		ok(t, "put "+key, putTree(t, se, key, key))
+	}
+	short := core.LockRequest{Shared: true, Deep: true, Time: time.Minute}
+	lockIt(t, se, "q", short)
+	lockIt(t, se, "p/d/g", short)
+	clk.advance(2 * time.Minute)
+	long := core.LockRequest{Shared: true, Time: time.Hour}
+	deep := long
+	deep.Deep = true
+	for key, req := range map[string]core.LockRequest{"": deep, "p": deep, "p/d": long, "p/d/f": long, "p/d/e": deep, "q/i": long} {
+		lockIt(t, se, key, req)
+	}
+	lockIt(t, se, "p/d/f", long)
+	for _, folder := range []string{"", "p", "p/d", "p/d/e", "q"} {
+		n, err := se.StatPath(ctx, at(folder))
+		ok(t, "stat", err)
+		all, err := se.FolderLocks(ctx, &n)
+		ok(t, "folder locks", err)
+		members, _, err := se.ListFolder(ctx, n.Path, "", 100)
+		ok(t, "list", err)
+		for i := range members {
+			want, err := se.Locks(ctx, &members[i])
+			ok(t, "locks", err)
+			if got := all.Of(&members[i]); len(want) == 0 || !slices.Equal(got, want) {
+				t.Errorf("%s is under %+v, want %+v", members[i].Path, got, want)
+			}
+		}
+	}
+	root, err := se.StatPath(ctx, core.Path{})
+	ok(t, "stat", err)
+	if all, err := se.FolderLocks(ctx, &root); all != nil || err != nil {
+		t.Errorf("FolderLocks() of the root = %v, %v, want nil", all, err)
 	}
 }

@@ -60,7 +60,7 @@ func (m *multistatus) tree(ctx context.Context, n *core.TreeNode, d depth, above
 			return m.end()
 		}
 	}
-	err := m.node(ctx, n)
+	err := m.node(ctx, n, nil)
 	if err == nil && n.Folder && d != depthZero && !above {
 		err = m.members(ctx, n, d == depthInfinity)
 	}
@@ -179,8 +179,14 @@ func (m *multistatus) members(ctx context.Context, n *core.TreeNode, deep bool) 
 		if err != nil {
 			return err
 		}
+		var locks *core.FolderLocks
+		if m.locking {
+			if locks, err = m.se.FolderLocks(ctx, n); err != nil {
+				return err
+			}
+		}
 		for i := range page {
-			if err := m.node(ctx, &page[i]); err != nil {
+			if err := m.node(ctx, &page[i], locks); err != nil {
 				return err
 			}
 			if deep && page[i].Folder {
@@ -196,11 +202,15 @@ func (m *multistatus) members(ctx context.Context, n *core.TreeNode, deep bool) 
 	}
 }
 
-// node writes the answer of one file or folder.
-func (m *multistatus) node(ctx context.Context, n *core.TreeNode) error {
+// node writes the answer of one file or folder. locks are those of the folder that it is in, nil: they are not known.
+func (m *multistatus) node(ctx context.Context, n *core.TreeNode, locks *core.FolderLocks) error {
 	x := resource{TreeNode: n, now: m.now}
 	var err error
-	if m.locking {
+	switch {
+	case !m.locking:
+	case locks != nil:
+		x.locks = locks.Of(n)
+	default:
 		if x.locks, err = m.se.Locks(ctx, n); err != nil {
 			return err
 		}
