@@ -148,8 +148,22 @@ func (b *bench) rowDavFolder() error {
 		b.checkMembers(folder),
 		b.contrast(figure{what: "PROPFIND of 10,000, 5 properties, Basic", unit: millis}, b.davTargets(), list(davAsked)),
 		b.contrast(figure{what: "PROPFIND of 10,000, allprop, Basic", unit: millis}, b.davTargets(), list("")),
+		b.lockElsewhere(),
+		b.contrast(figure{what: "the same, a lock in the bucket", unit: millis}, b.davTargets(), list("")),
 		b.contrast(figure{what: "DAV MOVE of a folder of 10,000, Basic", unit: millis, aim: "≤ 0.5 s"}, b.davTargets(), move),
 	)
+}
+
+// lockElsewhere locks a file beside the folder.
+func (b *bench) lockElsewhere() error {
+	const lock = `<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>`
+	for _, t := range b.davTargets() {
+		r := request{method: "LOCK", target: "/locked.txt", header: "Depth: 0\r\n", body: []byte(lock), want: http.StatusCreated}
+		if _, err := b.timedCall(t, r); err != nil {
+			return fmt.Errorf("lock %s: %w", t.name, err)
+		}
+	}
+	return nil
 }
 
 // checkMembers checks that every server tells of all members of a folder.
