@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// located runs work on the object of that id at the place where it is, again when it moved meanwhile.
+// located runs work on the object of that id, which is Bare, at the place where it is, again when it moved meanwhile.
 func (se *Session) located(ctx context.Context, id int64, opts MemberOptions, work func(m *Member) error) error {
+	opts.Bare = true
 	for try := 1; ; try++ {
 		m, err := se.MemberByID(ctx, id, opts)
 		if err != nil {
@@ -146,7 +147,7 @@ func (se *Session) MemberVersions(ctx context.Context, id int64, beforeSeq *int6
 	if err := checkLimit(limit); err != nil {
 		return MemberVersions{}, err
 	}
-	m, err := se.MemberByID(ctx, id, MemberOptions{Need: AccessRead, Hidden: true})
+	m, err := se.MemberByID(ctx, id, MemberOptions{Need: AccessRead, Hidden: true, Bare: true})
 	if err != nil {
 		return MemberVersions{}, err
 	}
@@ -194,6 +195,7 @@ const deleteStep = 500
 // transaction: after another error some may be gone. Errors: Forbidden (also: retention), Overloaded when an object
 // keeps moving from bucket to bucket, ReadOnly, Internal.
 func (se *Session) DeleteMembers(ctx context.Context, ids []int64) error {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	for range resolveTries {
 		var err error
 		if ids, err = se.deleteMembers(ctx, ids); err != nil || len(ids) == 0 {
@@ -208,7 +210,7 @@ func (se *Session) deleteMembers(ctx context.Context, ids []int64) (left []int64
 	groups := make(map[int64][]int64)
 	buckets := make(map[int64]Bucket)
 	for _, id := range ids {
-		m, err := se.MemberByID(ctx, id, MemberOptions{Need: AccessWrite})
+		m, err := se.MemberByID(ctx, id, MemberOptions{Need: AccessWrite, Bare: true})
 		switch code := CodeOf(err); {
 		case err == nil:
 		case code == NoSuchKey:

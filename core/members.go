@@ -76,6 +76,8 @@ type MemberOptions struct {
 	// Hidden finds objects under delete markers, too: they have versions.
 	Hidden bool
 	Need   Access // the right that the caller must have; AccessNone is AccessRead
+	// Bare leaves out what is shown of an unfinished upload, which may have many parts: Size, UpdateTime and the digests.
+	Bare bool
 }
 
 // MemberByID finds an object wherever it is. Errors: NoSuchKey, also where the caller has no right on its bucket at
@@ -112,8 +114,10 @@ func (se *Session) memberByID(ctx context.Context, id int64, opts MemberOptions)
 			return unknown(err, missing)
 		}
 		in = b
-		out, err = member(ctx, tx, &b, e)
-		return err
+		if out, err = placed(ctx, tx, &b, e); err != nil || opts.Bare {
+			return err
+		}
+		return out.fill(ctx, tx)
 	})
 	if err != nil {
 		return Member{}, Bucket{}, fail("object", "", err)
@@ -169,13 +173,22 @@ func (s *Service) shows(e *Entry, hidden bool) bool {
 
 // member describes an entry as its package shows it.
 func member(ctx context.Context, tx MetaTx, b *Bucket, e Entry) (Member, error) {
-	name, path := SplitKey(e.Key)
-	p, _, err := tx.PackageByName(ctx, b.ID, name)
+	m, err := placed(ctx, tx, b, e)
 	if err != nil {
 		return Member{}, err
 	}
-	m := Member{Bucket: b.Name, Entry: e, PackageID: p.ID, Path: path}
 	return m, m.fill(ctx, tx)
+}
+
+// placed is a member before it is filled, with its package.
+func placed(ctx context.Context, tx MetaTx, b *Bucket, e Entry) (Member, error) {
+	name, path := SplitKey(e.Key)
+	p, _, err := tx.PackageByName(ctx, b.ID, name)
+	m := Member{Bucket: b.Name, Entry: e, PackageID: p.ID, Path: path, Unfinished: e.Unfinished != ""}
+	if !m.Unfinished {
+		m.show()
+	}
+	return m, err
 }
 
 // show sets what is shown of the version.

@@ -127,7 +127,7 @@ func (m *mutation) unlink(ctx context.Context, u *Upload) error {
 // nativeUpload finds the unfinished native upload over the object of that id, for one who may write there. Conflict
 // when there is none over it.
 func (se *Session) nativeUpload(ctx context.Context, id int64) (Member, Bucket, Upload, error) { //nolint:revive // four results: all are needed, and this is one question
-	m, b, err := se.memberByID(ctx, id, MemberOptions{Need: AccessWrite})
+	m, b, err := se.memberByID(ctx, id, MemberOptions{Need: AccessWrite, Bare: true})
 	if err != nil {
 		return m, b, Upload{}, err
 	}

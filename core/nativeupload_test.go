@@ -352,3 +352,48 @@ func TestNativeChain(t *testing.T) {
 		}
 	}
 }
+
+// TestPartsAreNotReadAgain: what works on an object by its id does not read the parts of the upload over it, of which there
+// may be many.
+func TestPartsAreNotReadAgain(t *testing.T) {
+	var counted partsMeta
+	env := newEnv(t, coretest.Options{WrapMeta: func(s core.MetaStore) core.MetaStore { counted.MetaStore = s; return &counted }})
+	ctx := t.Context()
+	m := nativeUpload(t, env, pkg(t, env, "off", "p"), "k")
+	id := m.Entry.ObjectID
+	part := func(n int) error {
+		_, err := env.Admin.PutNativePart(ctx, id, core.PartRequest{Number: n, Body: strings.NewReader("part"), Size: 4})
+		return err
+	}
+	ok(t, "part 0", part(0))
+	for name, do := range map[string]func() error{
+		"part 1": func() error { return part(1) },
+		"move": func() error {
+			err := env.Admin.MoveMember(ctx, id, m.PackageID, "l")
+			return codeIs(err, core.NoSuchKey)
+		},
+		"open": func() error {
+			_, err := env.Admin.OpenMember(ctx, id, core.GetOptions{})
+			return codeIs(err, core.Conflict)
+		},
+		"history": func() error { _, err := env.Admin.MemberVersions(ctx, id, nil, 1); return err },
+	} {
+		counted.most.Store(0)
+		ok(t, name, do())
+		if n := counted.most.Load(); n != 0 {
+			t.Errorf("%s read parts %d times in one transaction", name, n)
+		}
+	}
+	counted.most.Store(0)
+	ok(t, "delete", env.Admin.DeleteMembers(ctx, []int64{id, id, id}))
+	_, err := env.Admin.MemberByID(ctx, id, core.MemberOptions{})
+	wantCode(t, "deleted", err, core.NoSuchKey)
+}
+
+// codeIs is nil for an error of that code.
+func codeIs(err error, code core.Code) error {
+	if err != nil && core.CodeOf(err) == code {
+		return nil
+	}
+	return fmt.Errorf("%w, want code %d", err, code)
+}
