@@ -219,7 +219,7 @@ func (w *folderWork) finish(ctx context.Context, a, b *mutation) error {
 // prepare judges what must hold and makes room at the target. It tells whether nothing was there.
 func (w *folderWork) prepare(ctx context.Context, a, b *mutation) (free bool, err error) {
 	src, dst := strings.TrimSuffix(w.src, "/"), strings.TrimSuffix(w.dst, "/")
-	there, err := folderExists(ctx, a.tx, a.bucket.ID, src)
+	there, err := a.folderExists(ctx, src)
 	if err != nil {
 		return false, err
 	}

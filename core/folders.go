@@ -115,7 +115,7 @@ func (se *Session) DeleteFolder(ctx context.Context, p Path) error {
 		if err != nil {
 			return err
 		}
-		there, err := folderExists(ctx, tx, b.ID, p.Key)
+		there, err := m.folderExists(ctx, p.Key)
 		if err != nil {
 			return err
 		}

@@ -125,7 +125,7 @@ func (m *mutation) makeEmpty(ctx context.Context, key string, ids newIDs) error 
 	if err := m.se.guarding(m.tx).member(ctx, m.bucket, key); err != nil {
 		return err
 	}
-	if err := treeCheck(ctx, m.tx, m.bucket.ID, key); err != nil {
+	if err := m.treeCheck(ctx, key); err != nil {
 		return err
 	}
 	old, had, err := m.tx.Entry(ctx, m.bucket.ID, key)

@@ -166,7 +166,7 @@ func (mv *moving) check(ctx context.Context, a, b *mutation, e *Entry, had bool)
 		*mv.opts.tree = free
 		return w.unlock(ctx, a.bucket, mv.src)
 	case mv.opts.Tree:
-		return treeCheck(ctx, b.tx, b.bucket.ID, mv.dst)
+		return b.treeCheck(ctx, mv.dst)
 	}
 	return nil
 }
@@ -301,7 +301,7 @@ func (m *mutation) keepFolder(ctx context.Context, key string, ids newIDs) error
 	if i <= 0 {
 		return nil
 	}
-	there, err := hasLive(ctx, m.tx, m.bucket.ID, name[:i+1])
+	there, err := m.hasLive(ctx, name[:i+1])
 	if err != nil || there {
 		return err
 	}

@@ -173,7 +173,7 @@ func (m *mutation) expect(ctx context.Context, key string, opts *PutOptions) (En
 		if err := m.se.guarding(m.tx).put(ctx, m.bucket, key, m.live(&old, had) != nil); err != nil {
 			return old, had, err
 		}
-		err = treeCheckFile(ctx, m.tx, m.bucket.ID, key, had && !old.Version.Marker)
+		err = m.treeCheckFile(ctx, key, m.live(&old, had) != nil)
 	}
 	return old, had, err
 }

@@ -76,10 +76,31 @@ func hasMember(ctx context.Context, tx MetaTx, bucketID int64, prefix string) (b
 	return len(items) > 0, err
 }
 
-// hasLive tells whether a live key begins with prefix.
-func hasLive(ctx context.Context, tx MetaTx, bucketID int64, prefix string) (bool, error) {
-	items, err := tx.List(ctx, ListQuery{BucketID: bucketID, Prefix: prefix, Limit: 1, Brief: true})
-	return len(items) > 0, err
+// hasLive tells whether the key of an object that doors show begins with prefix.
+func (m *mutation) hasLive(ctx context.Context, prefix string) (bool, error) {
+	return hasLive(ctx, m.tx, m.bucket.ID, prefix, m.now)
+}
+
+// hasLive tells whether the key of an object that doors show at time now begins with prefix. Of those that have expired
+// few are there at a time: upkeep removes them.
+func hasLive(ctx context.Context, tx MetaTx, bucketID int64, prefix string, now int64) (bool, error) {
+	q := ListQuery{BucketID: bucketID, Prefix: prefix, Limit: 1, Brief: true}
+	for {
+		items, err := tx.List(ctx, q)
+		if err != nil {
+			return false, err
+		}
+		for i := range items {
+			if isLive(&items[i].Entry, now) {
+				return true, nil
+			}
+			q.after(items[i].name())
+		}
+		if len(items) < q.Limit {
+			return false, nil
+		}
+		q.Limit = folderPage
+	}
 }
 
 // rootHasMember tells whether a key that the native API shows has no "/" or a leading one. Prefixes of other packages

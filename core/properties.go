@@ -75,7 +75,7 @@ func (m *mutation) bearer(ctx context.Context, key string, ids newIDs) (Entry, e
 	if err != nil || m.live(&e, had) != nil {
 		return e, err
 	}
-	there, err := folderExists(ctx, m.tx, m.bucket.ID, key)
+	there, err := m.folderExists(ctx, key)
 	if err != nil {
 		return e, err
 	}

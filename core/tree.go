@@ -120,7 +120,7 @@ func (s *Service) folderNode(ctx context.Context, tx MetaTx, b Bucket, path stri
 	if err != nil || there {
 		return n, there, err
 	}
-	there, err = hasLive(ctx, tx, b.ID, path+"/")
+	there, err = hasLive(ctx, tx, b.ID, path+"/", s.now())
 	return n, there, err
 }
 
@@ -201,7 +201,7 @@ func (m *mutation) folderFree(ctx context.Context, path string) error {
 	if there {
 		return Errorf(Exists, path, "there is a file or folder of this name already")
 	}
-	return treeCheck(ctx, m.tx, m.bucket.ID, path+"/")
+	return m.treeCheck(ctx, path+"/")
 }
 
 // occupied tells whether path is a file or folder.
@@ -210,7 +210,7 @@ func (m *mutation) occupied(ctx context.Context, path string) (bool, error) {
 	if err != nil || m.live(&e, found) != nil {
 		return true, err
 	}
-	return folderExists(ctx, m.tx, m.bucket.ID, path)
+	return m.folderExists(ctx, path)
 }
 
 // makeFolder makes the package or the marker of a folder that has neither.

@@ -207,3 +207,35 @@ func TestListFolderOfPackages(t *testing.T) {
 		}
 	}
 }
+
+// TestExpiredInTree: what has expired is no file, and keeps no folder, though its row is there yet.
+func TestExpiredInTree(t *testing.T) {
+	ctx := t.Context()
+	expired := func(t *testing.T, keys ...string) *core.Session {
+		t.Helper()
+		env := tree(t, core.VersioningOff)
+		for _, key := range keys {
+			put(t, env.Admin, "bucket", key)
+			_, err := env.Admin.SetAttrs(ctx, at(key), core.AttrsOptions{Change: func(v *core.Version) error { v.Expiry = 1; return nil }})
+			ok(t, "expire", err)
+		}
+		return env.Admin.Guarded(core.Guard{})
+	}
+	t.Run("file", func(t *testing.T) {
+		se := expired(t, "f")
+		ok(t, "make a folder of its name", se.MakeFolder(ctx, at("f")))
+		ok(t, "put below it", putTree(t, se, "f/x", "x"))
+	})
+	t.Run("folder", func(t *testing.T) {
+		se := expired(t, "p/d/1", "p/d/2")
+		ok(t, "make p", se.MakeFolder(ctx, at("p")))
+		_, err := se.StatPath(ctx, at("p/d"))
+		wantCode(t, "stat", err, core.NoSuchKey)
+		wantCode(t, "put into it", putTree(t, se, "p/d/3", "x"), core.Conflict)
+		wantCode(t, "delete it", se.RemovePath(ctx, at("p/d"), core.TreeOptions{}), core.NoSuchKey)
+		ok(t, "make it", se.MakeFolder(ctx, at("p/d")))
+		if n, err := se.StatPath(ctx, at("p/d")); err != nil || !n.Folder {
+			t.Errorf("StatPath = %+v, %v", n, err)
+		}
+	})
+}

@@ -242,12 +242,12 @@ func (m *mutation) room(ctx context.Context, path string, overwrite, folder bool
 	}
 	if taken {
 		// Its folder was there, though it may have had no other member.
-		return false, noFileAbove(ctx, m.tx, m.bucket.ID, path)
+		return false, m.noFileAbove(ctx, path)
 	}
 	if folder {
 		path += "/"
 	}
-	return true, treeCheck(ctx, m.tx, m.bucket.ID, path)
+	return true, m.treeCheck(ctx, path)
 }
 
 // MovePath moves a file or folder with all versions and dead properties, in one transaction and without moving a byte
