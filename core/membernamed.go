@@ -19,16 +19,20 @@ func (se *Session) HiddenMember(ctx context.Context, at Path) (Member, error) {
 	return se.memberOf(ctx, b, at.Key, true)
 }
 
+// InPackage is a path in a package.
+type InPackage struct {
+	PackageID int64
+	Path      string
+}
+
 // PutInPackage stores the body at a path of a package, as a Batch of one does. Errors: those of Batch.
-func (se *Session) PutInPackage(
-	ctx context.Context, packageID int64, path string, body io.Reader, size int64, opts PutOptions,
-) (Member, error) {
-	b, err := se.NewBatch(ctx, packageID)
+func (se *Session) PutInPackage(ctx context.Context, at InPackage, body io.Reader, size int64, opts PutOptions) (Member, error) {
+	b, err := se.NewBatch(ctx, at.PackageID)
 	if err != nil {
 		return Member{}, err
 	}
 	defer b.Close()
-	if err := b.Add(ctx, path, body, size, opts); err != nil {
+	if err := b.Add(ctx, at.Path, body, size, opts); err != nil {
 		return Member{}, err
 	}
 	members, err := b.Commit(ctx)
@@ -48,7 +52,7 @@ func (se *Session) PutNamed(ctx context.Context, at Path, body io.Reader, size i
 	}
 	p, err := se.PackageNamed(ctx, at.Bucket, name)
 	if err == nil {
-		return se.PutInPackage(ctx, p.ID, path, body, size, opts)
+		return se.PutInPackage(ctx, InPackage{p.ID, path}, body, size, opts)
 	}
 	if CodeOf(err) != NotFound {
 		return Member{}, err

@@ -258,7 +258,7 @@ func putByPath(w http.ResponseWriter, r *request) error {
 	opts := core.PutOptions{Attrs: core.Attrs{ContentType: contentType(r.Header.Get("Content-Type"), path)}}
 	var m core.Member
 	if given {
-		m, err = r.se.PutInPackage(r.Context(), id, path, r.Body, r.ContentLength, opts)
+		m, err = r.se.PutInPackage(r.Context(), core.InPackage{PackageID: id, Path: path}, r.Body, r.ContentLength, opts)
 	} else {
 		var at core.Path
 		if at, err = bucketAndKey(path); err == nil {

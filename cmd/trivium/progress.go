@@ -50,7 +50,7 @@ func hasRoom(w io.Writer) bool {
 	if !ok || !isTerminal(w) {
 		return false
 	}
-	width, _, err := cwriter.GetSize(int(f.Fd())) //nolint:gosec // a descriptor fits
+	width, _, err := cwriter.GetSize(int(f.Fd()))
 	return err == nil && width > 0
 }
 
