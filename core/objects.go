@@ -116,13 +116,14 @@ func (se *Session) writable(ctx context.Context, p Path) (Bucket, error) {
 	return b, se.s.checkReserve()
 }
 
-// shortBody is how long a body is, in bytes, that costs less to receive than to judge its conditions twice.
+// shortBody is how long a body is, in bytes, that costs less to receive than to look twice whether it may go there.
 const shortBody = 16 << 10
 
 // expectWrite judges the conditions of a write of size bytes before its body is read, so that a false one costs no
 // transfer. The commit judges them again.
 func (se *Session) expectWrite(ctx context.Context, b Bucket, key string, size int64, opts *PutOptions) error {
-	if opts.Tree && size >= 0 && size <= shortBody {
+	asked := !opts.Conditions.Empty() || se.guard != nil && len(se.guard.Lists) > 0
+	if opts.Tree && !asked && size >= 0 && size <= shortBody {
 		return nil
 	}
 	if opts.Tree {

@@ -66,9 +66,7 @@ func LookupID(ctx context.Context, conn Conn, objectID int64, withContent bool) 
 	return found(ctx, conn, text, withContent, objectID)
 }
 
-// found runs the statement of a lookup.
-//
-//nolint:revive // the arguments of the statement follow it
+// found runs the statement of a lookup, whose arguments follow.
 func found(ctx context.Context, conn Conn, text string, withContent bool, args ...any) (core.Found, error) {
 	rows, err := conn.Query(ctx, text, args...)
 	if err != nil {
