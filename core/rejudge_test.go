@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trivium/core"
+	"trivium/core/coretest"
 	"trivium/core/meta/metatest"
 )
 
@@ -281,7 +282,7 @@ func judgedOwnerMethods() map[string]func(ctx context.Context, j *judged) error 
 }
 
 // judgedRows are what a method may change.
-func judgedRows(t *testing.T, env *meanwhile) metatest.State {
+func judgedRows(t *testing.T, env *coretest.Env) metatest.State {
 	t.Helper()
 	d, err := metatest.Dump(t.Context(), env.Meta)
 	ok(t, "dump", err)
@@ -349,7 +350,7 @@ func TestRejudged(t *testing.T) {
 				n++
 				j := newJudged(t, env, n)
 				var before metatest.State
-				env.let(func() { tc.change(t, j); before = judgedRows(t, env) })
+				env.let(func() { tc.change(t, j); before = judgedRows(t, env.Env) })
 				err := run(t.Context(), j)
 				if env.event.Load() != nil {
 					t.Errorf("%s made no transaction: %v", method, err)
@@ -362,7 +363,7 @@ func TestRejudged(t *testing.T) {
 					t.Errorf("%s = %v", method, err)
 				}
 				if err != nil {
-					if diff := cmp.Diff(before, judgedRows(t, env)); diff != "" {
+					if diff := cmp.Diff(before, judgedRows(t, env.Env)); diff != "" {
 						t.Errorf("%s was refused and changed (-before +after):\n%s", method, diff)
 					}
 				} else if tc.check != nil {
@@ -450,10 +451,10 @@ func TestAccountsRejudged(t *testing.T) {
 		var before metatest.State
 		env.let(func() {
 			ok(t, "disable", env.Admin.SetUserDisabled(ctx, root.ID, true))
-			before = judgedRows(t, env)
+			before = judgedRows(t, env.Env)
 		})
 		wantCode(t, name, run(), core.Forbidden)
-		if diff := cmp.Diff(before, judgedRows(t, env)); diff != "" {
+		if diff := cmp.Diff(before, judgedRows(t, env.Env)); diff != "" {
 			t.Errorf("%s was refused and changed (-before +after):\n%s", name, diff)
 		}
 	}
