@@ -255,40 +255,44 @@ func (d *packageDeletion) step(ctx context.Context) error {
 	var gone bool
 	se.s.hook("delete.commit.before")
 	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
-		rest, gone = nil, false
 		m, err := se.begin(ctx, tx, d.bucket)
-		if err != nil {
-			return err
+		if err == nil {
+			rest, gone, err = d.stepIn(ctx, m, first)
 		}
-		p, found, err := tx.Package(ctx, d.pkg.ID)
-		if gone = err == nil && !found; err != nil || gone {
-			if gone && !d.begun {
-				return noSuchPackage(d.pkg.ID)
-			}
-			return err
-		}
-		if p.BucketID != d.bucket.ID || p.Name != d.pkg.Name {
-			return errElsewhere
-		}
-		if rest, err = m.dropMembers(ctx, d.left, first); err != nil {
-			return err
-		}
-		if err := m.finish(ctx); err != nil {
-			return err
-		}
-		if len(rest) == 0 && (d.token == 0 || d.token == p.Ending) {
-			gone = true
-			return tx.DeletePackage(ctx, p.ID)
-		}
-		if d.token == 0 {
-			return m.mark(ctx, p.ID, token)
-		}
-		return nil
+		return err
 	})
 	se.s.hook("delete.commit.after")
 	d.left, d.token, d.gone = rest, token, gone
 	d.begun = d.begun || err == nil
 	return err
+}
+
+// stepIn is step in its transaction. It returns what is left to look through, and whether the package is gone.
+func (d *packageDeletion) stepIn(ctx context.Context, m *mutation, first int64) (rest []memberRange, gone bool, err error) {
+	p, found, err := m.tx.Package(ctx, d.pkg.ID)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case !found && !d.begun:
+		return nil, false, noSuchPackage(d.pkg.ID)
+	case !found:
+		return nil, true, nil
+	case p.BucketID != d.bucket.ID || p.Name != d.pkg.Name:
+		return nil, false, errElsewhere
+	}
+	if rest, err = m.dropMembers(ctx, d.left, first); err != nil {
+		return nil, false, err
+	}
+	if err := m.finish(ctx); err != nil {
+		return nil, false, err
+	}
+	if len(rest) == 0 && (d.token == 0 || d.token == p.Ending) {
+		return rest, true, m.tx.DeletePackage(ctx, p.ID)
+	}
+	if d.token == 0 {
+		return rest, false, m.mark(ctx, p.ID, first)
+	}
+	return rest, false, nil
 }
 
 // mark names a deletion that begins, unless the package went with its last member.

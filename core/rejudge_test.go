@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -193,12 +194,8 @@ func judgedMethods() map[string]func(ctx context.Context, j *judged) error {
 			return j.se.DeleteMembers(ctx, []int64{j.file.ObjectID, j.native})
 		},
 	}
-	for name, method := range judgedTreeMethods() {
-		methods[name] = method
-	}
-	for name, method := range judgedOwnerMethods() {
-		methods[name] = method
-	}
+	maps.Copy(methods, judgedTreeMethods())
+	maps.Copy(methods, judgedOwnerMethods())
 	return methods
 }
 

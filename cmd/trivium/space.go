@@ -62,7 +62,7 @@ A value that begins with @ is the name of a file which holds it, so that a secre
 				if !f.noShards {
 					n.ShardStore = &v1.ShardStore{MaxSize: maxSize}
 				}
-				return addSpace(cmd, a, &out, n, !f.noTest)
+				return addSpace(ctx, cmd, a, &out, spaceToAdd{n, !f.noTest})
 			})
 		},
 	}
@@ -77,20 +77,25 @@ A value that begins with @ is the name of a file which holds it, so that a secre
 	return cmd
 }
 
+// spaceToAdd is a space, and whether it is tried first.
+type spaceToAdd struct {
+	v1.NewUserSpace
+	test bool
+}
+
 // addSpace tries a space, makes it and waits until it is in use.
-func addSpace(cmd *cobra.Command, a client.API, out *printer, n v1.NewUserSpace, test bool) error {
-	ctx := cmd.Context()
-	if test {
+func addSpace(ctx context.Context, cmd *cobra.Command, a client.API, out *printer, n spaceToAdd) error {
+	if n.test {
 		if err := a.TestSpace(ctx, v1.UserSpaceTest{Storage: n.Storage, Credential: n.Credential, WorkingDir: n.WorkingDir}); err != nil {
 			return fmt.Errorf("space %s does not work, so it was not added: %w", n.Name, err)
 		}
 	}
-	sp, err := a.CreateSpace(ctx, n)
+	sp, err := a.CreateSpace(ctx, n.NewUserSpace)
 	if err != nil {
 		return err
 	}
 	line := fmt.Sprintf("space %s added with id %d, failure domain %q", sp.Name, sp.UserSpaceID, sp.FailureDomain)
-	if !test {
+	if !n.test {
 		return out.print(cmd, sp, line)
 	}
 	st, err := settled(ctx, a, sp.UserSpaceID)
