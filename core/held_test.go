@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+
 	"trivium/core"
 	"trivium/core/coretest"
 )
