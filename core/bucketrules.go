@@ -3,6 +3,8 @@ package core
 import (
 	"bytes"
 	"context"
+	"reflect"
+	"slices"
 	"strings"
 
 	"trivium/core/content"
@@ -84,6 +86,14 @@ func (s *Service) checkPolicy(b *Bucket, p *BucketPolicy) error {
 	return nil
 }
 
+// policyChanged leaves a job that converts what is in a bucket when p keeps content otherwise than the present policy.
+func (s *Service) policyChanged(ctx context.Context, tx MetaTx, b *Bucket, p *BucketPolicy) error {
+	if reflect.DeepEqual(b.Policy.Redundancy, p.Redundancy) && slices.Equal(b.Policy.Spaces, p.Spaces) {
+		return nil
+	}
+	return putReclass(ctx, tx, ReclassState{BucketID: b.ID, Since: s.now()})
+}
+
 // BucketRules are what SetRules changes of a bucket; what is nil stays as it is in the transaction.
 type BucketRules struct {
 	// Policy is the whole of it; the three below are fields of it.
@@ -116,6 +126,9 @@ func (r *BucketRules) apply(ctx context.Context, s *Service, tx MetaTx, b *Bucke
 	p := r.policy(b.Policy)
 	if r.Policy != nil || r.Redundancy != nil || r.Spaces != nil {
 		if err := s.checkPolicy(b, &p); err != nil {
+			return err
+		}
+		if err := s.policyChanged(ctx, tx, b, &p); err != nil {
 			return err
 		}
 	}

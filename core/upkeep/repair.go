@@ -55,32 +55,18 @@ func repairJob(id content.BlobID) string { return "repair/" + id.String() }
 func (r *Runner) repairBlob(ctx context.Context, id content.BlobID, rows []core.RepairRow) (int, error) {
 	r.placing.Lock()
 	defer r.placing.Unlock()
-	var b core.Blob
-	var class core.Class
-	var found bool
-	err := r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
-		var err error
-		if b, found, err = tx.Blob(ctx, id); err != nil {
-			return err
-		}
-		if !found || b.State != core.BlobStored {
-			return dropRepairs(ctx, tx, rows)
-		}
-		if class, _, err = tx.Class(ctx, b.Class); err != nil {
-			return err
-		}
-		return tx.PutJob(ctx, core.Job{Name: repairJob(id), Incarnation: r.m.Incarnation, UpdateTime: r.m.Now()})
-	})
-	if err != nil || !found || b.State != core.BlobStored {
+	of, err := r.protect(ctx, id, func(ctx context.Context, tx core.MetaTx) error { return dropRepairs(ctx, tx, rows) })
+	if err != nil || of == nil {
 		return 0, err
 	}
+	b := of.blob
 	refs := make([]content.ShardRef, len(rows))
 	for i, row := range rows {
 		refs[i] = content.ShardRef{Segment: row.Segment, Index: row.Index}
 	}
 	// A read that failed once may have met a space in trouble: what is intact now needs no repair.
 	lost, unsure := r.m.Content.CheckShards(ctx, b.Blob, refs)
-	rebuilt, failed := r.m.Content.Repair(ctx, b.Blob, lost, r.m.Target(class).Spaces)
+	rebuilt, failed := r.m.Content.Repair(ctx, b.Blob, lost, r.m.Target(of.class).Spaces)
 	failed = errors.Join(unsure, failed)
 	if failed == nil {
 		r.m.Hook("repair.commit.before")
@@ -88,6 +74,35 @@ func (r *Runner) repairBlob(ctx context.Context, id content.BlobID, rows []core.
 		return len(lost), r.swap(ctx, b, rebuilt, rows)
 	}
 	return 0, errors.Join(failed, r.swap(ctx, b, rebuilt, nil))
+}
+
+// renewed is a blob of which shards are written anew, with its class.
+type renewed struct {
+	blob  core.Blob
+	class core.Class
+}
+
+// protect reads a blob of which shards are to be written anew and leaves a job that protects them until they are swapped
+// in (S16). It returns nil, and has called gone, when the blob is not stored any more.
+func (r *Runner) protect(ctx context.Context, id content.BlobID, gone func(context.Context, core.MetaTx) error) (*renewed, error) {
+	var of *renewed
+	err := r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		of = nil
+		b, found, err := tx.Blob(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !found || b.State != core.BlobStored {
+			return gone(ctx, tx)
+		}
+		class, _, err := tx.Class(ctx, b.Class)
+		if err != nil {
+			return err
+		}
+		of = &renewed{b, class}
+		return tx.PutJob(ctx, core.Job{Name: repairJob(id), Incarnation: r.m.Incarnation, UpdateTime: r.m.Now()})
+	})
+	return of, err
 }
 
 // swap puts the rebuilt layout in place of the one that was read, if that is still the blob's, drops the rows that

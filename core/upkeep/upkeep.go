@@ -31,13 +31,16 @@ const batch = 500
 type Runner struct {
 	m *core.Maintenance
 
-	collecting, sighting, repairing, packing, sweeping sync.Mutex
+	collecting, sighting, repairing, packing, sweeping, converting, draining sync.Mutex
 	// placing is held while new generations are written and swapped in, and while orphans are judged and
 	// deleted: a repair may write the very name that an earlier, killed one has left behind.
 	placing sync.Mutex
 
 	damaged map[content.BlobID]error // why the last Pack left buffered blobs; guarded by packing
-	held    map[int64]time.Time      // when buckets were looked through that could not be emptied; by sweeping
+	// later and waits are when a conversion that failed is tried again, and how long it waits; guarded by converting.
+	later map[string]time.Time
+	waits map[string]time.Duration
+	held  map[int64]time.Time // when buckets were looked through that could not be emptied; by sweeping
 }
 
 // New makes a Runner. It starts nothing.
@@ -76,6 +79,14 @@ func (r *Runner) Run(ctx context.Context) {
 		_, err := r.Repair(ctx)
 		return err
 	})
+	every(10*time.Second, "convert", func(ctx context.Context) error {
+		_, err := r.Convert(ctx)
+		return err
+	})
+	every(10*time.Second, "drain", func(ctx context.Context) error {
+		_, err := r.Drain(ctx)
+		return err
+	})
 	every(5*time.Second, "pack", func(ctx context.Context) error {
 		_, err := r.Pack(ctx)
 		return err
@@ -112,17 +123,19 @@ func (r *Runner) makeRoom(ctx context.Context) error {
 
 // Report counts what a work did.
 type Report struct {
-	Claimed  int   // blobs that nothing referred to any more, now queued
-	Blobs    int   // queued blobs whose shards are deleted
-	Shards   int   // shards deleted, orphans included
-	Orphans  int   // orphans deleted
-	Sighted  int   // orphans seen for the first time
-	Waiting  int   // queued blobs that still have to wait: time, open readers, a space that does not answer
-	Repaired int   // shards rebuilt
-	Packed   int   // buffered blobs packed
-	Swept    int   // uploads aborted and buckets emptied
-	Failed   int   // steps that failed; they stay queued
-	Bytes    int64 // packed
+	Claimed   int   // blobs that nothing referred to any more, now queued
+	Blobs     int   // queued blobs whose shards are deleted
+	Shards    int   // shards deleted, orphans included
+	Orphans   int   // orphans deleted
+	Sighted   int   // orphans seen for the first time
+	Waiting   int   // queued blobs that still have to wait: time, open readers, a space that does not answer
+	Repaired  int   // shards rebuilt
+	Moved     int   // shards moved out of spaces that are drained
+	Converted int   // versions whose content was written anew for another policy
+	Packed    int   // buffered blobs packed
+	Swept     int   // uploads aborted and buckets emptied
+	Failed    int   // steps that failed; they stay queued
+	Bytes     int64 // packed
 }
 
 // add sums up two reports.
@@ -134,6 +147,8 @@ func (p Report) add(q Report) Report {
 	p.Sighted += q.Sighted
 	p.Waiting += q.Waiting
 	p.Repaired += q.Repaired
+	p.Moved += q.Moved
+	p.Converted += q.Converted
 	p.Packed += q.Packed
 	p.Swept += q.Swept
 	p.Failed += q.Failed
