@@ -47,6 +47,7 @@ func rawStore() map[string]string {
 		"Service.toConvert":     itself,
 		"Maintenance.Reclass":   itself,
 		"Maintenance.dropJob":   itself,
+		"Maintenance.DropLost":  itself,
 		"Service.claimed":       itself,
 		"Service.countSpaces":   itself,
 		"Service.endLease":      itself,

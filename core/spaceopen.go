@@ -217,7 +217,7 @@ func spaceState(name string) content.SpaceState {
 		return content.Active
 	case "draining":
 		return content.Draining
-	case "down":
+	case "down", SpaceLost:
 		return content.Down
 	}
 	return content.ReadOnly

@@ -374,6 +374,7 @@ func (se *Session) UpdateSpace(ctx context.Context, id content.SpaceID, c SpaceC
 	} else {
 		se.s.applyState(row)
 	}
+	se.s.opened.leave(id, false) // it may have been given up
 	row.Secrets = nil
 	return row, nil
 }
@@ -445,9 +446,14 @@ func set[T any](to, from *T) {
 	}
 }
 
+// SpaceLost is the state of a space that was given up while content was in it: it is not called any more, what it held is
+// rebuilt elsewhere, and its row goes with the last of it. UpdateSpace takes it back.
+const SpaceLost = "lost"
+
 // DeleteSpace removes a space that no content and no policy of a bucket refers to; nothing in it is touched. A missing one
-// is no error. Errors: Conflict, which counts what is in the way; Unauthorized, Overloaded, ReadOnly.
-func (se *Session) DeleteSpace(ctx context.Context, id content.SpaceID) error {
+// is no error. With force a space that holds content becomes SpaceLost: what cannot be rebuilt from other spaces is lost
+// with it. Errors: Conflict, which counts what is in the way; Unauthorized, Overloaded, ReadOnly.
+func (se *Session) DeleteSpace(ctx context.Context, id content.SpaceID, force bool) error {
 	row, err := se.spaceRow(ctx, id)
 	if err != nil {
 		if CodeOf(err) == NotFound {
@@ -457,26 +463,78 @@ func (se *Session) DeleteSpace(ctx context.Context, id content.SpaceID) error {
 	}
 	// A commit that comes before the one below is counted there, one that comes after it is refused.
 	se.s.opened.leave(id, true)
+	lost := false
 	err = se.changeSpaces(ctx, func(ctx context.Context, tx MetaTx) error {
 		use, err := SpaceUsage(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		if use.Objects > 0 {
+		if use.Objects > 0 && !force {
 			return Errorf(Conflict, row.Name, "%d shards (%d bytes) of objects are in the space; drain it first", use.Objects, use.Bytes)
 		}
 		if err := spaceNamed(ctx, tx, row); err != nil {
 			return err
 		}
-		return tx.DeleteSpace(ctx, id)
+		if lost = use.Objects > 0; !lost {
+			return tx.DeleteSpace(ctx, id)
+		}
+		now, err := se.spaceIn(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		now.State, now.Revision = SpaceLost, now.Revision+1
+		return tx.PutSpace(ctx, now)
 	})
 	if err != nil {
 		se.s.opened.leave(id, false)
 		return fail("delete space", row.Name, err)
 	}
-	se.s.spaces.Remove(id)
-	se.s.opened.retire(id)
+	if lost {
+		row.State = SpaceLost
+		se.s.applyState(row)
+		return nil
+	}
+	se.s.forgetSpace(id)
 	return nil
+}
+
+// forgetSpace drops what is known of a space whose row is gone.
+func (s *Service) forgetSpace(id content.SpaceID) {
+	s.spaces.Remove(id)
+	s.opened.retire(id)
+}
+
+// DropLost removes the rows of spaces that were given up and hold nothing any more.
+func (m *Maintenance) DropLost(ctx context.Context) error {
+	var gone []content.SpaceID
+	err := m.s.updateConfig(ctx, m.s.meta.Update, func(ctx context.Context, tx MetaTx) error {
+		gone = nil
+		rows, err := tx.Spaces(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			use, err := SpaceUsage(ctx, tx, rows[i].ID)
+			if err != nil {
+				return err
+			}
+			if rows[i].State != SpaceLost || use.Objects > 0 {
+				continue
+			}
+			if err := tx.DeleteSpace(ctx, rows[i].ID); err != nil {
+				return err
+			}
+			gone = append(gone, rows[i].ID)
+		}
+		return nil
+	})
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	for _, id := range gone {
+		m.s.forgetSpace(id)
+	}
+	return m.s.loadSpaces(ctx)
 }
 
 // spaceNamed returns Conflict when the policy of a bucket names a space.

@@ -102,8 +102,8 @@ func TestSpaceLife(t *testing.T) {
 	if sp, _ := s.Maintenance().Spaces.Get(row.ID); sp.State != content.ReadOnly {
 		t.Fatalf("state %v after readOnly", sp.State)
 	}
-	ok(t, "delete", se.DeleteSpace(ctx, row.ID))
-	ok(t, "delete again", se.DeleteSpace(ctx, row.ID))
+	ok(t, "delete", se.DeleteSpace(ctx, row.ID, false))
+	ok(t, "delete again", se.DeleteSpace(ctx, row.ID, false))
 	if _, err := se.Space(ctx, row.ID); core.CodeOf(err) != core.NotFound {
 		t.Fatalf("space after delete: %v", err)
 	}
@@ -165,7 +165,7 @@ func TestSpaceRefusals(t *testing.T) {
 	if _, err := bob.Space(ctx, row.ID); core.CodeOf(err) != core.NotFound {
 		t.Errorf("another user's space: %v", err)
 	}
-	ok(t, "delete of another user's", bob.DeleteSpace(ctx, row.ID))
+	ok(t, "delete of another user's", bob.DeleteSpace(ctx, row.ID, false))
 	if _, err := ann.Space(ctx, row.ID); err != nil {
 		t.Errorf("space after a stranger's delete: %v", err)
 	}
@@ -252,7 +252,7 @@ func TestSpaceUsage(t *testing.T) {
 	if core.CodeOf(err) != core.NoSpace {
 		t.Fatalf("put beyond the limit: %v", err)
 	}
-	if err := se.DeleteSpace(ctx, row.ID); core.CodeOf(err) != core.Conflict || !strings.Contains(err.Error(), "1 shards") {
+	if err := se.DeleteSpace(ctx, row.ID, false); core.CodeOf(err) != core.Conflict || !strings.Contains(err.Error(), "1 shards") {
 		t.Fatalf("delete of a space in use: %v", err)
 	}
 	off := true

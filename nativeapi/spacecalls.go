@@ -85,11 +85,11 @@ func isNull(body []byte, name string) bool {
 
 // deleteSpace is POST userSpace/delete.
 func deleteSpace(w http.ResponseWriter, r *request) error {
-	var in v1.UserSpaceRef
+	var in v1.OldUserSpace
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	if err := r.se.DeleteSpace(r.Context(), content.SpaceID(in.UserSpaceID)); err != nil {
+	if err := r.se.DeleteSpace(r.Context(), content.SpaceID(in.UserSpaceID), in.Force); err != nil {
 		return err
 	}
 	return r.reply(w, nil)

@@ -176,8 +176,13 @@ restart; "trivium space list" shows what is left.`,
 func spaceRemove() *cobra.Command {
 	var c config
 	var out printer
+	var force bool
 	cmd := &cobra.Command{
 		Use: "remove NAME", Short: "Remove a space that holds no content any more; the storage itself is left as it is",
+		Long: `Remove a space that holds no content any more; the storage itself is left as it is. A space that is gone for good is
+given up with --force: nothing is read from it any more, what it held is rebuilt from others in the background, and it goes
+with the last of it. Content of which too few pieces are left elsewhere is lost. "trivium space set NAME --state active" takes
+a space back whose row is still there.`,
 		Args: oneArgument("the name of a space"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withAPI(cmd, &c, func(ctx context.Context, a client.API) error {
@@ -185,14 +190,23 @@ func spaceRemove() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := a.DeleteSpace(ctx, sp.UserSpaceID); err != nil {
+				st, err := a.SpaceStatus(ctx, sp.UserSpaceID)
+				if err != nil {
 					return err
+				}
+				if err := a.DeleteSpace(ctx, sp.UserSpaceID, force); err != nil {
+					return err
+				}
+				if force && st.Pieces > 0 {
+					return out.print(cmd, sp, fmt.Sprintf("space %s given up: %d pieces (%d bytes) are rebuilt from other spaces, where there are enough",
+						sp.Name, st.Pieces, st.UsedBytes))
 				}
 				return out.print(cmd, sp, "space "+sp.Name+" removed; nothing in the storage was touched")
 			})
 		},
 	}
 	adminFlags(cmd, &c, &out)
+	cmd.Flags().BoolVar(&force, "force", false, "give up a space that still holds content")
 	return cmd
 }
 

@@ -70,9 +70,9 @@ func localKind(dir *dataDir, m *meters) drivers.Kind {
 
 // checkSpacePath refuses a directory for a space that is not absolute, or is the data directory's.
 func (d *dataDir) checkSpacePath(path string) error {
-	_, own := strings.CutPrefix(path, spacesDir+"/")
+	name, own := strings.CutPrefix(path, spacesDir+"/")
 	switch {
-	case own && filepath.IsLocal(path), path == spaceName:
+	case own && drivers.CheckName(name) == nil && !strings.Contains(name, "/"), path == spaceName:
 		return nil
 	case !filepath.IsAbs(path) || strings.ContainsRune(path, 0):
 		return fmt.Errorf("path %q: it must be absolute; without one the space gets a directory in the data directory", path)

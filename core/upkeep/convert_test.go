@@ -11,6 +11,7 @@ import (
 	"trivium/core"
 	"trivium/core/content"
 	"trivium/core/coretest"
+	"trivium/core/meta/metatest"
 	"trivium/core/upkeep"
 )
 
@@ -221,7 +222,7 @@ func TestDrain(t *testing.T) {
 	if _, err := h.Admin.UpdateSpace(ctx, 2, core.SpaceChange{State: &state}); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Admin.DeleteSpace(ctx, 2); core.CodeOf(err) != core.Conflict {
+	if err := h.Admin.DeleteSpace(ctx, 2, false); core.CodeOf(err) != core.Conflict {
 		t.Fatalf("removal of a space in use: %v", err)
 	}
 	rep, err := h.runner().Drain(ctx)
@@ -233,7 +234,7 @@ func TestDrain(t *testing.T) {
 	}
 	h.collect(upkeep.CollectOptions{Now: true})
 	h.tidy()
-	if err := h.Admin.DeleteSpace(ctx, 2); err != nil {
+	if err := h.Admin.DeleteSpace(ctx, 2, false); err != nil {
 		t.Fatalf("removal of a space that is empty: %v", err)
 	}
 	for i := range data {
@@ -248,5 +249,44 @@ func TestDrain(t *testing.T) {
 	}
 	for i := range data {
 		h.check(fmt.Sprint(i), data[i])
+	}
+}
+
+// TestLostSpace: what a space held that was given up is rebuilt elsewhere, and the space goes with the last of it.
+func TestLostSpace(t *testing.T) {
+	h := newHouse(t, 4, content.Policy{Redundancy: content.ErasureCoded, K: 2, N: 3})
+	ctx := t.Context()
+	data := make([][]byte, 10)
+	for i := range data {
+		data[i] = coretest.Bytes(uint64(i), 2<<20)
+		h.put(fmt.Sprint(i), data[i])
+	}
+	if err := h.Admin.DeleteSpace(ctx, 3, true); err != nil {
+		t.Fatal(err)
+	}
+	for i := range data {
+		h.check(fmt.Sprint(i), data[i])
+	}
+	h.put("more", data[0])
+	rep, err := h.runner().Drain(ctx)
+	if err != nil || rep.Moved == 0 || rep.Failed != 0 {
+		t.Fatalf("Drain = %+v, %v", rep, err)
+	}
+	if _, err := h.Admin.Space(ctx, 3); core.CodeOf(err) != core.NotFound {
+		t.Errorf("the space that was given up: %v", err)
+	}
+	for _, b := range h.blobs() {
+		for p := range b.Layout.Places() {
+			if p.Space == 3 && b.Refs > 0 {
+				t.Errorf("blob %v is still said to be in it", b.ID)
+			}
+		}
+	}
+	for i := range data {
+		h.check(fmt.Sprint(i), data[i])
+	}
+	h.collect(upkeep.CollectOptions{Now: true})
+	if err := metatest.Recount(ctx, h.Meta); err != nil {
+		t.Errorf("Recount = %v", err)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"trivium/core/content"
 )
 
-// Drain moves the shards in spaces that are draining to others (S26). It looks through all blobs while such a space holds
-// any; what cannot be moved now is tried again the next time.
+// Drain moves the shards in spaces that are draining to others, and rebuilds those in spaces that were given up (S26). It
+// looks through all blobs while such a space holds any; what cannot be moved now is tried again the next time.
 func (r *Runner) Drain(ctx context.Context) (Report, error) {
 	r.draining.Lock()
 	defer r.draining.Unlock()
@@ -49,13 +49,18 @@ func (r *Runner) Drain(ctx context.Context) (Report, error) {
 			break
 		}
 	}
+	if rep.Moved > 0 {
+		if err := r.m.DropLost(ctx); err != nil {
+			return rep, fmt.Errorf("drain: %w", err)
+		}
+	}
 	if failed != nil {
 		r.m.Log.Warn("drain: shards cannot be moved", "blobs", rep.Failed, "last", failed)
 	}
 	return rep, nil
 }
 
-// leaving returns the spaces that are draining and hold something.
+// leaving returns the spaces that are draining or given up and hold something.
 func (r *Runner) leaving(ctx context.Context) (ids []content.SpaceID, err error) {
 	err = r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
 		ids = nil
@@ -64,7 +69,7 @@ func (r *Runner) leaving(ctx context.Context) (ids []content.SpaceID, err error)
 			return err
 		}
 		for i := range rows {
-			if rows[i].State != "draining" {
+			if rows[i].State != "draining" && rows[i].State != core.SpaceLost {
 				continue
 			}
 			use, err := core.SpaceUsage(ctx, tx, rows[i].ID)
@@ -103,6 +108,7 @@ func (r *Runner) moveBlob(ctx context.Context, id content.BlobID, leaving []cont
 		return 0, err
 	}
 	refs := shardsIn(&of.blob, leaving)
+	// A shard that cannot be read where it is, is rebuilt from others.
 	moved, failed := r.m.Content.Move(ctx, of.blob.Blob, refs, r.m.Target(of.class).Spaces)
 	n := len(refs)
 	if failed != nil {

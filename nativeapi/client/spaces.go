@@ -30,9 +30,9 @@ func (a API) UpdateSpace(ctx context.Context, c v1.UserSpaceChange) (v1.UserSpac
 	return out.UserSpace, err
 }
 
-// DeleteSpace removes a space that holds nothing.
-func (a API) DeleteSpace(ctx context.Context, id int64) error {
-	_, err := write[done](ctx, a, "userSpace/delete", v1.UserSpaceRef{UserSpaceID: id})
+// DeleteSpace removes a space that holds nothing; with force it gives one up that holds something.
+func (a API) DeleteSpace(ctx context.Context, id int64, force bool) error {
+	_, err := write[done](ctx, a, "userSpace/delete", v1.OldUserSpace{UserSpaceID: id, Force: force})
 	return err
 }
 

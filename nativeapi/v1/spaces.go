@@ -26,7 +26,7 @@ type UserSpace struct {
 	Revision      int64       `json:"revision"`
 	FailureDomain string      `json:"failureDomain"`
 	Weight        float64     `json:"weight"`
-	State         string      `json:"state"` // active, readOnly, draining or down
+	State         string      `json:"state"` // active, readOnly, draining, down, or lost: given up
 }
 
 // ShardStore is what a space may hold of objects.
@@ -68,9 +68,11 @@ type UserSpaceChange struct {
 	State         *string     `json:"state,omitempty"`
 }
 
-// UserSpaceRef names a space.
-type UserSpaceRef struct {
+// OldUserSpace is POST userSpace/delete. With Force a space that holds pieces is given up: they are rebuilt from others,
+// where there are enough of them, and the space goes with the last one.
+type OldUserSpace struct {
 	UserSpaceID int64 `json:"userSpaceID" api:"required"`
+	Force       bool  `json:"force,omitempty"`
 }
 
 // UserSpaceTest is POST userSpace/test.
