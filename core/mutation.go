@@ -18,6 +18,7 @@ type mutation struct {
 	usage   Usage
 	emptied []string // packages a live entry left
 	inside  *Package // one that is known to be there; nil: none is
+	looked  int      // older versions that were read
 }
 
 // newIDs are the ids that one new version may need, reserved outside the transaction; those that its work cannot

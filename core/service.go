@@ -74,7 +74,7 @@ type Service struct {
 	plainBasic  bool
 	lostCommits atomic.Bool // SettingLostCommits is there
 	inlineMax   int64
-	folderLimit int // objects that one folder operation changes at most
+	folderLimit int // objects that one folder operation changes at most, and older versions that any one looks at
 	incarnation uint64
 	holder      string
 	stamp       Stamp // as it was when the Service opened; ConfigEpoch moves on in the cache

@@ -5,9 +5,6 @@ import (
 	"strconv"
 )
 
-// maxVersions is how many versions of one object a single transaction touches at most (S6).
-const maxVersions = 100_000
-
 // install makes v the current version of the entry at key, where old is (when had), by the bucket's
 // versioning: off replaces the current version; enabled keeps it as an older one; suspended keeps it too, but
 // replaces the null version wherever that is. An entry under a delete marker is revived with its objectID.
@@ -120,17 +117,17 @@ func (m *mutation) dropOlder(ctx context.Context, e *Entry) error {
 }
 
 // eachOlder calls fn for every older version of e, newest first; fn may delete its row. Conflict for more than
-// maxVersions of them.
+// the limit of a transaction, with those of other objects that this one looked at (S6).
 func (m *mutation) eachOlder(ctx context.Context, e *Entry, fn func(*Version) error) error {
 	const page = 1000
-	before, n := e.Version.Seq, 0
+	before := e.Version.Seq
 	for {
 		vs, err := m.tx.Versions(ctx, e.ObjectID, before, page)
 		if err != nil {
 			return err
 		}
-		if n += len(vs); n > maxVersions {
-			return Errorf(Conflict, e.Key, "the object has more than %d versions", maxVersions)
+		if m.looked += len(vs); m.looked > m.s.folderLimit {
+			return Errorf(Conflict, e.Key, "there are more than %d older versions; delete some, or work on fewer objects", m.s.folderLimit)
 		}
 		for i := range vs {
 			if err := fn(&vs[i]); err != nil {
