@@ -206,16 +206,14 @@ func TestMoveTree(t *testing.T) {
 	for _, key := range []string{"p/q/r", "p/file", "p/dir/x"} {
 		write(t, env, "off", key, []byte("x"), core.PutOptions{})
 	}
-	tree := core.MoveOptions{Tree: true}
-	for _, dst := range []string{"p/none/x", "p/file/x", "p/dir", "none/x"} {
-		_, err := env.Admin.MoveObject(t.Context(), at("p/q/r"), at(dst), tree)
-		wantCode(t, "MoveObject to "+dst, err, core.Conflict)
+	for dst, want := range map[string]core.Code{
+		"p/none/x": core.Conflict, "p/file/x": core.Conflict, "none/x": core.Conflict, "p/q/r": core.Conflict,
+		"p/dir": core.Exists, "p/file": core.Exists,
+	} {
+		_, err := env.Admin.MovePath(t.Context(), at("p/q/r"), at(dst), core.TreeOptions{})
+		wantCode(t, "MovePath to "+dst, err, want)
 	}
-	_, err := env.Admin.MoveObject(t.Context(), at("p/q/r"), at("p/file"), tree)
-	wantCode(t, "MoveObject onto a file", err, core.Exists)
-	_, err = env.Admin.MoveObject(t.Context(), at("p/q/r"), at("p/q/r"), tree)
-	wantCode(t, "MoveObject onto itself", err, core.Conflict)
-	if _, err := env.Admin.MoveObject(t.Context(), at("p/q/r"), at("p/s"), tree); err != nil {
+	if _, err := env.Admin.MovePath(t.Context(), at("p/q/r"), at("p/s"), core.TreeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := env.Admin.StatObject(t.Context(), "off", "p/q/", core.GetOptions{}); err != nil {

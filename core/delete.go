@@ -47,10 +47,10 @@ func (se *Session) deleteAll(ctx context.Context, bucket string, items []DeleteI
 	if err != nil {
 		return nil, err
 	}
-	// Delete markers and folders' markers may need new entries, and these their ids.
+	// Delete markers may need new entries, and these their ids.
 	var first int64
 	reserve := func(ctx context.Context) (err error) {
-		if first, err = se.s.nextIDs(ctx, "object", 2*int64(len(items))); err == nil {
+		if first, err = se.s.nextIDs(ctx, "object", int64(len(items))); err == nil {
 			se.s.hook("delete.commit.before")
 		}
 		return err
@@ -62,8 +62,7 @@ func (se *Session) deleteAll(ctx context.Context, bucket string, items []DeleteI
 			return err
 		}
 		for i := range items {
-			ids := newIDs{object: first + 2*int64(i), folder: first + 2*int64(i) + 1}
-			results[i], err = m.remove(ctx, &items[i], ids)
+			results[i], err = m.remove(ctx, &items[i], newIDs{object: first + int64(i)})
 			if results[i].Err = refused(err); err != nil && results[i].Err == nil {
 				return err
 			}
@@ -112,24 +111,16 @@ func (m *mutation) remove(ctx context.Context, it *DeleteItem, ids newIDs) (Dele
 			return DeleteResult{}, err
 		}
 	}
-	var res DeleteResult
 	switch {
 	case m.bucket.Versioning != VersioningOff:
-		res, err = m.hide(ctx, &e, had, entryAt{it.Key, ids})
-		if err != nil || live == nil {
-			return res, err
-		}
+		return m.hide(ctx, &e, had, entryAt{it.Key, ids})
 	case !had:
-		return res, nil
-	default:
-		if err := m.mayPurge(ctx, &e); err != nil {
-			return res, err
-		}
-		if err := m.purge(ctx, e); err != nil {
-			return res, err
-		}
+		return DeleteResult{}, nil
 	}
-	return res, m.afterDelete(ctx, it, ids)
+	if err := m.mayPurge(ctx, &e); err != nil {
+		return DeleteResult{}, err
+	}
+	return DeleteResult{}, m.purge(ctx, e)
 }
 
 // hide puts a delete marker over the entry, or where there is none.
@@ -149,15 +140,6 @@ func (m *mutation) hide(ctx context.Context, e *Entry, had bool, at entryAt) (De
 		return DeleteResult{}, err
 	}
 	return DeleteResult{MarkerMade: true, VersionID: made.Version.VersionID()}, nil
-}
-
-// afterDelete leaves the marker of the folder that the object was in, for doors that show trees.
-func (m *mutation) afterDelete(ctx context.Context, it *DeleteItem, ids newIDs) error {
-	if !it.Tree {
-		return nil
-	}
-	ids.object = ids.folder
-	return m.keepFolder(ctx, it.Key, ids)
 }
 
 // removeOne deletes the version that it names.

@@ -218,12 +218,12 @@ func TestTreeDelete(t *testing.T) {
 	env := newEnv(t, coretest.Options{})
 	for _, bucket := range []string{"off", "ver"} {
 		write(t, env, bucket, "p/q/r", []byte("x"), core.PutOptions{})
-		remove(t, env, bucket, "p/q/r", core.DeleteOptions{Tree: true})
+		ok(t, "remove", env.Admin.RemovePath(t.Context(), core.Path{Bucket: bucket, Key: "p/q/r"}, core.TreeOptions{}))
 		o, err := env.Admin.StatObject(t.Context(), bucket, "p/q/", core.GetOptions{})
 		if err != nil || o.Entry.Version.Size != 0 || o.Entry.Version.ETag != "d41d8cd98f00b204e9800998ecf8427e" {
 			t.Errorf("%s: the folder's marker is %+v, %v", bucket, o.Entry, err)
 		}
-		remove(t, env, bucket, "p/q/", core.DeleteOptions{Tree: true})
+		ok(t, "remove", env.Admin.RemovePath(t.Context(), core.Path{Bucket: bucket, Key: "p/q"}, core.TreeOptions{}))
 		rows(t, env, func(ctx context.Context, tx core.MetaTx) error {
 			p, found, err := tx.PackageByName(ctx, bucketID(t, env, bucket), "p")
 			if !found || !p.Explicit {

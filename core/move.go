@@ -13,16 +13,15 @@ import (
 type MoveOptions struct {
 	// Overwrite lets the moved object take the place of a live one; without it a live target is Exists.
 	Overwrite bool
-	// Tree holds the folder rules of doors that show trees: the target's parent exists, names do not clash, and
-	// an implied folder that loses its last member leaves a marker.
-	Tree bool
 	// Conditions are judged on the source.
 	Conditions Conditions
 	// ObjectID, when not 0, is that of the object which must be at the source's key.
 	ObjectID int64
 	// Package, when not 0, is the id of the package that the target's key belongs to, which must be there (NotFound).
 	Package int64
-	// tree, when not nil, makes Overwrite replace a folder as well, and hears whether nothing was at the target.
+	// tree, when not nil, holds the folder rules of doors that show trees: the target's parent exists, names do not clash,
+	// an implied folder that loses its last member leaves a marker, Overwrite replaces a folder as well, and locks are
+	// looked at. It hears whether nothing was at the target.
 	tree *bool
 }
 
@@ -33,8 +32,7 @@ type MoveOptions struct {
 // version kept as an older one; elsewhere it ends. In a bucket that was never versioned the current version
 // becomes the null version.
 //
-// Errors: as StatObject for src (NoSuchKey...), Exists, Conflict (Tree; src and dst are the same; too many
-// versions), Forbidden, PreconditionFailed, ReadOnly, Internal.
+// Errors: as StatObject for src (NoSuchKey...), Exists, Conflict (src and dst are the same; too many versions), Forbidden, PreconditionFailed, ReadOnly, Internal.
 func (se *Session) MoveObject(ctx context.Context, src, dst Path, opts MoveOptions) (Entry, error) {
 	e, err := se.moveObject(ctx, src, dst, &opts)
 	if err != nil {
@@ -153,22 +151,19 @@ func (mv *moving) check(ctx context.Context, a, b *mutation, e *Entry, had bool)
 	if err := a.mayPurge(ctx, e); err != nil {
 		return err
 	}
-	switch {
-	case mv.opts.tree != nil:
-		w := a.se.guarding(a.tx)
-		if err := w.tree(ctx, a.bucket, mv.src); err != nil {
-			return err
-		}
-		free, err := b.room(ctx, mv.dst, mv.opts.Overwrite, false)
-		if err != nil {
-			return err
-		}
-		*mv.opts.tree = free
-		return w.unlock(ctx, a.bucket, mv.src)
-	case mv.opts.Tree:
-		return b.treeCheck(ctx, mv.dst)
+	if mv.opts.tree == nil {
+		return nil
 	}
-	return nil
+	w := a.se.guarding(a.tx)
+	if err := w.tree(ctx, a.bucket, mv.src); err != nil {
+		return err
+	}
+	free, err := b.room(ctx, mv.dst, mv.opts.Overwrite, false)
+	if err != nil {
+		return err
+	}
+	*mv.opts.tree = free
+	return w.unlock(ctx, a.bucket, mv.src)
 }
 
 // displace takes the target's entry out of the way of moved. Where the bucket is versioned its versions join the
@@ -277,7 +272,7 @@ func (m *mutation) nullify(ctx context.Context, e *Entry) error {
 
 // finish ends both sides, and leaves a marker where an implied folder would vanish.
 func (mv *moving) finish(ctx context.Context, a, b *mutation) error {
-	if mv.opts.Tree {
+	if mv.opts.tree != nil {
 		if err := a.keepFolder(ctx, mv.src, mv.ids); err != nil {
 			return err
 		}

@@ -22,10 +22,9 @@ type mutation struct {
 }
 
 // newIDs are the ids that one new version may need, reserved outside the transaction; those that its work cannot
-// need are 0: content when there is none of its own, folder but for a deletion in a tree.
+// need are 0: content when there is none of its own.
 type newIDs struct {
 	object, content int64
-	folder          int64 // object id of the marker of a folder that would vanish
 }
 
 // newIDs takes the ids of one new version whose content is of that kind.

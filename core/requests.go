@@ -136,8 +136,6 @@ type Reader struct {
 type DeleteOptions struct {
 	VersionID  string // "" deletes the object (a marker in versioned buckets)
 	Conditions Conditions
-	// Tree leaves a marker where an implied folder loses its last member (doors that show trees).
-	Tree bool
 }
 
 // DeleteItem is one object of DeleteObjects.

@@ -87,10 +87,10 @@ func (se *Session) removeFile(ctx context.Context, p Path, opts *TreeOptions) er
 	if err != nil {
 		return fail("delete", p.String(), err)
 	}
-	if ids.folder, err = se.s.nextID(ctx, "object"); err != nil {
+	above, err := se.s.newIDs(ctx, ContentNone)
+	if err != nil {
 		return fail("delete", p.String(), err)
 	}
-	it := DeleteItem{Key: p.Key, DeleteOptions: DeleteOptions{Tree: true}}
 	se.s.hook("delete.commit.before")
 	err = se.update(ctx, func(ctx context.Context, tx MetaTx) error {
 		m, err := se.begin(ctx, tx, b)
@@ -111,7 +111,10 @@ func (se *Session) removeFile(ctx context.Context, p Path, opts *TreeOptions) er
 		if err := w.member(ctx, m.bucket, p.Key); err != nil {
 			return err
 		}
-		if _, err := m.remove(ctx, &it, ids); err != nil {
+		if _, err := m.remove(ctx, &DeleteItem{Key: p.Key}, ids); err != nil {
+			return err
+		}
+		if err := m.keepFolder(ctx, p.Key, above); err != nil {
 			return err
 		}
 		if err := w.unlockOne(ctx, m.bucket, p.Key); err != nil {
@@ -262,7 +265,7 @@ func (se *Session) MovePath(ctx context.Context, src, dst Path, opts TreeOptions
 	}
 	err = se.byKind(ctx, src,
 		func() error {
-			mo := MoveOptions{Overwrite: opts.Overwrite, Tree: true, Conditions: opts.Conditions, tree: &made}
+			mo := MoveOptions{Overwrite: opts.Overwrite, Conditions: opts.Conditions, tree: &made}
 			_, err := se.MoveObject(ctx, src, dst, mo)
 			return err
 		},
