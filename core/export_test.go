@@ -43,3 +43,24 @@ func Harmless() []error { return []error{errMoved, errInlineSum} }
 
 // TransferMemory describes the memory of transfers.
 func (s *Service) TransferMemory() content.BudgetStats { return s.budget.Stats() }
+
+// FolderOptions are those of MoveFolder and CopyFolder.
+type FolderOptions = folderOptions
+
+// MoveFolder is MovePath of what must be a folder, or a bucket.
+func (se *Session) MoveFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
+	if src.Key == "" && dst.Key == "" {
+		return se.renameBucket(ctx, src.Bucket, dst.Bucket, new(Conditions))
+	}
+	_, err := se.moveFolder(ctx, src, dst, opts)
+	return fail("move folder", src.String(), err)
+}
+
+// CopyFolder is CopyPath of what must be a folder.
+func (se *Session) CopyFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
+	_, err := se.copyTree(ctx, src, dst, opts)
+	return err
+}
+
+// DeleteFolder is RemovePath of what must be a folder.
+func (se *Session) DeleteFolder(ctx context.Context, p Path) error { return se.deleteFolder(ctx, p) }

@@ -6,15 +6,8 @@ import (
 	"strings"
 )
 
-// CopyFolder copies a folder with the current versions of all objects below it, what a tree does not show
-// included, in one transaction and without moving a byte (P5). Errors as of MoveFolder; reading the source
-// suffices.
-func (se *Session) CopyFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
-	_, err := se.copyTree(ctx, src, dst, opts)
-	return err
-}
-
-func (se *Session) copyFolder(ctx context.Context, src, dst Path, opts FolderOptions) (made bool, err error) {
+// copyFolder is one try of copyTree; errGrew when there are more objects than it has ids for.
+func (se *Session) copyFolder(ctx context.Context, src, dst Path, opts folderOptions) (made bool, err error) {
 	paths, err := checkFolders(src, dst)
 	if err != nil {
 		return false, err
@@ -55,7 +48,7 @@ func (se *Session) copyFolder(ctx context.Context, src, dst Path, opts FolderOpt
 	return made, err
 }
 
-// copy does the work of CopyFolder.
+// copy does the work of copyFolder.
 func (w *folderWork) copy(ctx context.Context, a, b *mutation) (made bool, err error) {
 	if made, err = w.prepare(ctx, a, b); err != nil {
 		return false, err

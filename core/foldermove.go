@@ -6,25 +6,6 @@ import (
 	"strings"
 )
 
-// MoveFolder moves a folder with all objects below it, what a tree does not show and all versions included, in
-// one transaction and without moving a byte (P5). Objects keep their objectIDs, a package its packageID. With two
-// empty keys it renames a bucket, for which it takes the owner's right. Versions under delete markers at the
-// target join those of the objects that come to lie there; what is under delete markers below the source ends on the way
-// into a bucket that was never versioned, which knows no deleted objects. The folder above the source stays, by a marker
-// of its own if need be.
-//
-// Errors: NoSuchBucket, Forbidden, BadKey, BadName, KeyTooLong; NoSuchKey when there is no such folder; Exists
-// without Overwrite; Conflict when the target's parent does not exist, when one lies in the other, for more than
-// 100,000 objects, while a native upload below the source is unfinished, and into a bucket that demands
-// encryption or forbids the source's spaces; NoSpace.
-func (se *Session) MoveFolder(ctx context.Context, src, dst Path, opts FolderOptions) error {
-	if src.Key == "" && dst.Key == "" {
-		return se.renameBucket(ctx, src.Bucket, dst.Bucket, new(Conditions))
-	}
-	_, err := se.moveFolder(ctx, src, dst, opts)
-	return fail("move folder", src.String(), err)
-}
-
 // renameBucket gives a bucket another name; its id is its identity.
 func (se *Session) renameBucket(ctx context.Context, from, to string, on *Conditions) error {
 	if err := checkBucketName(to, false); err != nil {
@@ -61,7 +42,7 @@ func (se *Session) releaseBucket(ctx context.Context, tx MetaTx, b Bucket) error
 // so that it can run again.
 type folderWork struct {
 	folderPaths
-	opts  FolderOptions
+	opts  folderOptions
 	class Class // of the target's bucket
 	ids   newIDs
 	above newIDs // for the marker of the folder above the source
@@ -69,7 +50,16 @@ type folderWork struct {
 	objects, contents, n int64
 }
 
-func (se *Session) moveFolder(ctx context.Context, src, dst Path, opts FolderOptions) (made bool, err error) {
+// moveFolder is MovePath of a folder, with all objects below it, what a tree does not show and all versions included.
+// Objects keep their objectIDs, a package its packageID. Versions under delete markers at the target join those of the
+// objects that come to lie there; what is under delete markers below the source ends on the way into a bucket that was
+// never versioned, which knows no deleted objects. The folder above the source stays, by a marker of its own if need be.
+//
+// Errors: NoSuchBucket, Forbidden, BadKey, BadName, KeyTooLong; NoSuchKey when there is no such folder; Exists without
+// Overwrite; Conflict when the target's parent does not exist, when one lies in the other, for more than 100,000 objects
+// or older versions to look at, while a native upload below the source is unfinished, and into a bucket that demands
+// encryption or forbids the source's spaces; NoSpace.
+func (se *Session) moveFolder(ctx context.Context, src, dst Path, opts folderOptions) (made bool, err error) {
 	paths, err := checkFolders(src, dst)
 	if err != nil {
 		return false, err
@@ -168,7 +158,7 @@ func (s *Service) folderFits(from, to Class) error {
 	return nil
 }
 
-// move does the work of MoveFolder: a on the source's bucket, b on the target's.
+// move does the work of moveFolder: a on the source's bucket, b on the target's.
 func (w *folderWork) move(ctx context.Context, a, b *mutation) (made bool, err error) {
 	if made, err = w.prepare(ctx, a, b); err != nil {
 		return false, err
@@ -233,7 +223,7 @@ func (w *folderWork) prepare(ctx context.Context, a, b *mutation) (free bool, er
 	if err := a.s.checkFolderSize(w.src, n); err != nil {
 		return false, err
 	}
-	return b.room(ctx, dst, w.opts.Overwrite, true)
+	return b.makeRoom(ctx, dst, w.opts.Overwrite, true)
 }
 
 // clearPath deletes the file and the folder at path.

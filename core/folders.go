@@ -15,8 +15,8 @@ const (
 // errGrew says that a folder has more objects than ids were reserved for; the operation begins again.
 var errGrew = errors.New("the folder grew meanwhile")
 
-// FolderOptions modify MoveFolder and CopyFolder.
-type FolderOptions struct {
+// folderOptions modify moveFolder and copyTree.
+type folderOptions struct {
 	// Overwrite removes what is at the target first; without it a target that exists is Exists.
 	Overwrite bool
 	shallow   bool // CopyPath: the folder without what is below it
@@ -89,11 +89,10 @@ func (m *mutation) eachEntry(ctx context.Context, prefix string, which Which, fn
 	}
 }
 
-// DeleteFolder deletes everything below a folder, what a tree does not show included, and the folder itself, in
-// one transaction. In versioned buckets every object gets a delete marker. The folder above stays, by a marker of
-// its own if need be; pending uploads stay. A bucket is deleted by DeleteBucket. Errors: NoSuchBucket, Forbidden
-// (also: retention), BadKey; NoSuchKey when there is no such folder; Conflict for more than 100,000 objects.
-func (se *Session) DeleteFolder(ctx context.Context, p Path) error {
+// deleteFolder is RemovePath of a folder, with everything below it, what a tree does not show included. In versioned
+// buckets every object gets a delete marker; pending uploads stay. Errors: NoSuchBucket, Forbidden (also: retention),
+// BadKey; NoSuchKey when there is no such folder; Conflict for more than 100,000 objects.
+func (se *Session) deleteFolder(ctx context.Context, p Path) error {
 	if err := checkTreePath(p.Key); err != nil {
 		return err
 	}

@@ -34,10 +34,10 @@ func (g *Guard) holds(token string) bool {
 	})
 }
 
-// Guarded returns a session whose writes are those of a door that shows trees and knows locks: MakeFolder, RemovePath,
-// CopyPath, MovePath, LockPath, PatchProperties, and PutObject with Tree, give PreconditionFailed when g does not hold
-// and Locked, with the path of the lock, when one is in the way whose token g does not have or whose owner is
-// somebody else. Sessions that are not guarded do not look at locks.
+// Guarded returns a session whose writes into buckets are those of a door that shows trees and knows locks: they give
+// PreconditionFailed when g does not hold, and MakeFolder, RemovePath, CopyPath, MovePath, LockPath, PatchProperties, and
+// PutObject with Tree, Locked, with the path of the lock, when one is in the way whose token g does not have or whose
+// owner is somebody else. Sessions that are not guarded look at locks in LockPath alone.
 func (se *Session) Guarded(g Guard) *Session { return &Session{s: se.s, p: se.p, guard: &g} }
 
 // guarding judges the guard of a session in a transaction; without a guard everything holds.

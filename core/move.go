@@ -158,7 +158,7 @@ func (mv *moving) check(ctx context.Context, a, b *mutation, e *Entry, had bool)
 	if err := w.tree(ctx, a.bucket, mv.src); err != nil {
 		return err
 	}
-	free, err := b.room(ctx, mv.dst, mv.opts.Overwrite, false)
+	free, err := b.makeRoom(ctx, mv.dst, mv.opts.Overwrite, false)
 	if err != nil {
 		return err
 	}

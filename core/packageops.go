@@ -185,7 +185,8 @@ func (se *Session) CreatePackage(ctx context.Context, bucketID int64, name strin
 	return p, fail("create package", b.Name, err)
 }
 
-// packageStep is how many objects of a package, and other packages between them, one transaction looks at.
+// packageStep is how many objects of a package, and other packages between them, one transaction goes through. The last one
+// looks behind them for members that came meanwhile.
 const packageStep = 500
 
 // DeletePackage deletes the objects of a package as DeleteMembers does, some in each transaction, and with the last of

@@ -38,8 +38,8 @@ func (se *Session) byKind(ctx context.Context, p Path, file, folder func() error
 
 // RemovePath deletes a file, or a folder with everything below it, in one transaction (RFC 4918 §9.6). The folder
 // above stays, by a marker of its own if need be. A bucket goes with all it holds, unless it ever kept versions: then
-// it must be empty. Locks of what is gone end. Errors: as DeleteFolder, DeleteObject and DeleteBucket; NoSuchKey when
-// there is nothing; Forbidden for the root; Locked, PreconditionFailed.
+// it must be empty. Locks of what is gone end. Errors: as DeleteObject and DeleteBucket; NoSuchKey when there is nothing;
+// Forbidden for the root; Conflict for a folder of more than 100,000 objects; Locked, PreconditionFailed.
 func (se *Session) RemovePath(ctx context.Context, p Path, opts TreeOptions) error {
 	switch {
 	case p.Bucket == "":
@@ -53,7 +53,7 @@ func (se *Session) RemovePath(ctx context.Context, p Path, opts TreeOptions) err
 			if err := opts.Conditions.judgeFolder(); err != nil {
 				return err
 			}
-			return se.DeleteFolder(ctx, p)
+			return se.deleteFolder(ctx, p)
 		})
 }
 
@@ -128,7 +128,7 @@ func (se *Session) removeFile(ctx context.Context, p Path, opts *TreeOptions) er
 
 // CopyPath copies a file or folder with its metadata and dead properties, in one transaction and without moving a byte
 // (P5, RFC 4918 §9.8). made tells whether there was nothing at the target. Locks are not copied; the
-// target's stay, with what is now there under them (§7.6), and end below it where nothing is any more. Errors: as CopyFolder and CopyObject; NoSuchKey when there is no source, Exists without Overwrite,
+// target's stay, with what is now there under them (§7.6), and end below it where nothing is any more. Errors: as CopyObject and, of a folder, MovePath; NoSuchKey when there is no source, Exists without Overwrite,
 // Conflict when the target's parent does not exist or one lies in the other, Forbidden for buckets and the root,
 // Locked, PreconditionFailed.
 func (se *Session) CopyPath(ctx context.Context, src, dst Path, opts TreeOptions) (made bool, err error) {
@@ -148,8 +148,8 @@ func (se *Session) CopyPath(ctx context.Context, src, dst Path, opts TreeOptions
 }
 
 // folder are the options as folder operations have them.
-func (o *TreeOptions) folder() FolderOptions {
-	return FolderOptions{Overwrite: o.Overwrite, shallow: o.Shallow}
+func (o *TreeOptions) folder() folderOptions {
+	return folderOptions{Overwrite: o.Overwrite, shallow: o.Shallow}
 }
 
 // apart refuses what cannot be copied or moved onto one another.
@@ -191,7 +191,7 @@ func (se *Session) copyFile(ctx context.Context, src, dst Path, opts *TreeOption
 		if err != nil {
 			return err
 		}
-		if made, err = m.room(ctx, dst.Key, opts.Overwrite, false); err != nil {
+		if made, err = m.makeRoom(ctx, dst.Key, opts.Overwrite, false); err != nil {
 			return err
 		}
 		old, had, err := tx.Entry(ctx, to.ID, dst.Key)
@@ -214,9 +214,9 @@ func (se *Session) copyFile(ctx context.Context, src, dst Path, opts *TreeOption
 	return made, fail("copy", src.String(), err)
 }
 
-// room judges whether something may come to lie at path and makes room for it: what is in its way is deleted, but for a
+// makeRoom judges whether something may come to lie at path and makes room for it: what is in its way is deleted, but for a
 // file where another file comes, which is its next version. It tells whether nothing was there.
-func (m *mutation) room(ctx context.Context, path string, overwrite, folder bool) (free bool, err error) {
+func (m *mutation) makeRoom(ctx context.Context, path string, overwrite, folder bool) (free bool, err error) {
 	taken, err := m.occupied(ctx, path)
 	if err != nil {
 		return false, err
@@ -255,7 +255,9 @@ func (m *mutation) room(ctx context.Context, path string, overwrite, folder bool
 
 // MovePath moves a file or folder with all versions and dead properties, in one transaction and without moving a byte
 // (P5, RFC 4918 §9.9). made is as of CopyPath. With two empty keys it renames a bucket, onto a name that is free. The
-// source's locks end, the target's are treated as by CopyPath. Errors: as MoveFolder and MoveObject, and those of CopyPath.
+// source's locks end, the target's are treated as by CopyPath. Errors: as MoveObject, and those of CopyPath; of a folder
+// also BadName, KeyTooLong, and Conflict for more than 100,000 objects or older versions to look at, while a native upload
+// below it is unfinished, and into a bucket that demands encryption or forbids the source's spaces.
 func (se *Session) MovePath(ctx context.Context, src, dst Path, opts TreeOptions) (made bool, err error) {
 	if src.Key == "" && dst.Key == "" && src.Bucket != "" {
 		return true, se.renameBucket(ctx, src.Bucket, dst.Bucket, &opts.Conditions)
@@ -279,8 +281,9 @@ func (se *Session) MovePath(ctx context.Context, src, dst Path, opts TreeOptions
 	return made && err == nil, err
 }
 
-// copyTree is CopyFolder that tells whether there was nothing at the target.
-func (se *Session) copyTree(ctx context.Context, src, dst Path, opts FolderOptions) (made bool, err error) {
+// copyTree is CopyPath of a folder, with the current versions of all objects below it, what a tree does not show included.
+// Errors: as moveFolder; reading the source suffices.
+func (se *Session) copyTree(ctx context.Context, src, dst Path, opts folderOptions) (made bool, err error) {
 	const tries = 3
 	for range tries {
 		if made, err = se.copyFolder(ctx, src, dst, opts); !errors.Is(err, errGrew) {
