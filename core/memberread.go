@@ -48,7 +48,7 @@ func (se *Session) MemberPath(ctx context.Context, packageID int64, path string)
 	if err != nil {
 		return Path{}, err
 	}
-	key, err := MemberKey(&p, path)
+	key, err := memberKey(&p, path)
 	return Path{b.Name, key}, err
 }
 
