@@ -26,12 +26,9 @@ func (se *Session) renameBucket(ctx context.Context, from, to string, on *Condit
 	})
 }
 
-// releaseBucket judges a guarded session's right to take a bucket from its place, and ends its locks.
+// releaseBucket judges whether the locks of a bucket let a guarded session take it from its place, and ends them.
 func (se *Session) releaseBucket(ctx context.Context, tx MetaTx, b Bucket) error {
 	w := se.guarding(tx)
-	if err := w.judge(ctx); err != nil {
-		return err
-	}
 	if err := w.tree(ctx, b, ""); err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 type Guard struct {
 	// Lists are alternatives: one of them must hold. None: nothing is expected.
 	Lists []GuardList
+
+	tokens map[string]bool // of all lists, once Guarded has them
 }
 
 // GuardList holds when all its states do.
@@ -28,17 +30,22 @@ type GuardState struct {
 }
 
 // holds tells whether the token was submitted, in whatever list (§10.4.1).
-func (g *Guard) holds(token string) bool {
-	return slices.ContainsFunc(g.Lists, func(l GuardList) bool {
-		return slices.ContainsFunc(l.States, func(s GuardState) bool { return s.Token == token })
-	})
-}
+func (g *Guard) holds(token string) bool { return token != "" && g.tokens[token] }
 
 // Guarded returns a session whose writes into buckets are those of a door that shows trees and knows locks: they give
 // PreconditionFailed when g does not hold, and MakeFolder, RemovePath, CopyPath, MovePath, LockPath, PatchProperties, and
 // PutObject with Tree, Locked, with the path of the lock, when one is in the way whose token g does not have or whose
-// owner is somebody else. Sessions that are not guarded look at locks in LockPath alone.
-func (se *Session) Guarded(g Guard) *Session { return &Session{s: se.s, p: se.p, guard: &g} }
+// owner is somebody else. A guard whose lists are about so many places that judging them
+// would keep other writers waiting is BadArgument. Sessions that are not guarded look at locks in LockPath alone.
+func (se *Session) Guarded(g Guard) *Session {
+	g.tokens = make(map[string]bool)
+	for _, l := range g.Lists {
+		for _, s := range l.States {
+			g.tokens[s.Token] = true
+		}
+	}
+	return &Session{s: se.s, p: se.p, guard: &g}
+}
 
 // guarding judges the guard of a session in a transaction; without a guard everything holds.
 type guarding struct {
@@ -50,21 +57,31 @@ type guarding struct {
 // guarding begins to judge.
 func (se *Session) guarding(tx MetaTx) guarding { return guarding{se: se, tx: tx, now: se.s.now()} }
 
+// foresee judges the guard on what is now, before the transaction that judges it again: what is false, or dear, does
+// not keep the writer of all buckets.
+func (se *Session) foresee(ctx context.Context) error {
+	if se.guard == nil || len(se.guard.Lists) == 0 {
+		return nil
+	}
+	return se.s.view(ctx, func(ctx context.Context, tx MetaTx) error { return se.guarding(tx).judge(ctx) })
+}
+
 // judge returns PreconditionFailed unless one of the lists holds, and tells what is wrong with the last of them.
 func (w guarding) judge(ctx context.Context) error {
 	if w.se.guard == nil || len(w.se.guard.Lists) == 0 {
 		return nil
 	}
-	why := ""
+	j := judging{guarding: w, states: make(map[Path]pathState), buckets: make(map[string]*readableBucket)}
+	var last *GuardList
+	var wrong *GuardState
 	for i := range w.se.guard.Lists {
-		l := &w.se.guard.Lists[i]
-		wrong, err := w.list(ctx, l)
-		if err != nil || wrong == nil {
+		var err error
+		last = &w.se.guard.Lists[i]
+		if wrong, err = j.list(ctx, last); err != nil || wrong == nil {
 			return err
 		}
-		why = l.Path.String() + wrong.words()
 	}
-	return Errorf(PreconditionFailed, "", "the condition If is false: %s", why)
+	return Errorf(PreconditionFailed, "", "the condition If is false: %s", last.Path.String()+wrong.words())
 }
 
 // words says what a path has or is not, when the state does not hold.
@@ -83,29 +100,47 @@ func (s *GuardState) words() string {
 	return what + strings.ToValidUTF8(value[:min(len(value), most)], "")
 }
 
+// maxGuardPlaces is how many places the lists of a guard are about at most, those above them included. A header of
+// tokens and addresses for as many locks as fit in it names fewer.
+const maxGuardPlaces = 4000
+
+// judging judges lists in one transaction. Many of them may be about the same path, or about neighbours: nothing is
+// read twice.
+type judging struct {
+	guarding
+	states  map[Path]pathState
+	buckets map[string]*readableBucket
+	places  int
+}
+
+// readableBucket is a bucket that the caller may read.
+type readableBucket struct {
+	Bucket
+	plain bool // without any lock
+	locks map[string][]Lock
+}
+
+// pathState is what lists are judged on.
+type pathState struct {
+	locks []Lock
+	etag  string
+}
+
 // list returns the first state of a list that does not hold, nil when all do. Who may not read a bucket finds no locks
 // and no entity tags there.
-func (w guarding) list(ctx context.Context, l *GuardList) (*GuardState, error) {
-	var locks []Lock
-	etag := ""
+func (j *judging) list(ctx context.Context, l *GuardList) (*GuardState, error) {
+	var st pathState
 	if !l.Elsewhere && l.Path.Bucket != "" {
-		b, found, err := w.tx.BucketByName(ctx, l.Path.Bucket)
-		if err != nil {
+		var err error
+		if st, err = j.state(ctx, l.Path); err != nil {
 			return nil, err
-		}
-		if found {
-			if _, err := w.se.authorizeIn(ctx, w.tx, b, AccessRead); err == nil {
-				if locks, etag, err = w.state(ctx, b, l.Path.Key); err != nil {
-					return nil, err
-				}
-			}
 		}
 	}
 	for i := range l.States {
 		s := &l.States[i]
-		holds := s.ETag != "" && s.ETag == etag
+		holds := s.ETag != "" && s.ETag == st.etag
 		if s.Token != "" {
-			holds = slices.ContainsFunc(locks, func(k Lock) bool { return k.Token == s.Token })
+			holds = slices.ContainsFunc(st.locks, func(k Lock) bool { return k.Token == s.Token })
 		}
 		if holds == s.Not {
 			return s, nil
@@ -115,16 +150,73 @@ func (w guarding) list(ctx context.Context, l *GuardList) (*GuardState, error) {
 }
 
 // state returns the locks that a path is under, and its entity tag.
-func (w guarding) state(ctx context.Context, b Bucket, key string) ([]Lock, string, error) {
-	locks, err := w.over(ctx, b.ID, key)
-	if err != nil || key == "" {
-		return locks, "", err
+func (j *judging) state(ctx context.Context, p Path) (st pathState, err error) {
+	st, known := j.states[p]
+	if known {
+		return st, nil
 	}
-	e, found, err := w.tx.Entry(ctx, b.ID, key)
-	if err != nil || !found || !isLive(&e, w.now) {
-		return locks, "", err
+	b, err := j.bucket(ctx, p.Bucket)
+	if err != nil {
+		return st, err
 	}
-	return locks, e.Version.ETag, nil
+	if b != nil {
+		if st, err = j.look(ctx, b, p.Key); err != nil {
+			return st, err
+		}
+	}
+	j.states[p] = st
+	return st, nil
+}
+
+// bucket returns a bucket, nil where the caller may not read one.
+func (j *judging) bucket(ctx context.Context, name string) (*readableBucket, error) {
+	if b, known := j.buckets[name]; known {
+		return b, nil
+	}
+	var readable *readableBucket
+	b, found, err := j.tx.BucketByName(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		if _, err := j.se.authorizeIn(ctx, j.tx, b, AccessRead); err == nil {
+			some, err := j.tx.LocksIn(ctx, b.ID, "", 1)
+			if err != nil {
+				return nil, err
+			}
+			readable = &readableBucket{Bucket: b, plain: len(some) == 0, locks: make(map[string][]Lock)}
+		}
+	}
+	j.buckets[name] = readable
+	return readable, nil
+}
+
+// look is state of a path in a bucket.
+func (j *judging) look(ctx context.Context, b *readableBucket, key string) (st pathState, err error) {
+	for at := key; !b.plain; at = above(at) {
+		locks, known := b.locks[at]
+		if !known {
+			if locks, err = j.at(ctx, b.ID, at); err != nil {
+				return st, err
+			}
+			b.locks[at] = locks
+			if j.places++; j.places > maxGuardPlaces {
+				return st, Errorf(BadArgument, "", "the condition If is about more than %d places", maxGuardPlaces)
+			}
+		}
+		st.locks = append(st.locks, under(locks, key)...)
+		if at == "" {
+			break
+		}
+	}
+	if key == "" {
+		return st, nil
+	}
+	e, found, err := j.tx.Entry(ctx, b.ID, key)
+	if err == nil && found && isLive(&e, j.now) {
+		st.etag = e.Version.ETag
+	}
+	return st, err
 }
 
 // over returns the locks that a key is under: its own, and deep ones above it, the nearest first.
@@ -142,15 +234,21 @@ func (w guarding) chain(ctx context.Context, bucketID int64, key string) ([]Lock
 	}
 	var all []Lock
 	for at := key; ; at = above(at) {
-		locks, err := w.tx.LocksAt(ctx, bucketID, at)
+		locks, err := w.at(ctx, bucketID, at)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, slices.DeleteFunc(locks, func(l Lock) bool { return l.Expiry <= w.now })...)
+		all = append(all, locks...)
 		if at == "" {
 			return all, nil
 		}
 	}
+}
+
+// at returns the locks at one key that have not expired.
+func (w guarding) at(ctx context.Context, bucketID int64, key string) ([]Lock, error) {
+	locks, err := w.tx.LocksAt(ctx, bucketID, key)
+	return slices.DeleteFunc(locks, func(l Lock) bool { return l.Expiry <= w.now }), err
 }
 
 // under returns, of the locks of a chain, those that a key of it is under.

@@ -67,15 +67,25 @@ func (s *Service) updateWithIDs(
 	return s.meta.Update(ctx, fn)
 }
 
-// update is Service.update.
+// update is Service.update, for whose guard holds.
 func (se *Session) update(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error {
+	if err := se.foresee(ctx); err != nil {
+		return err
+	}
 	return se.s.update(ctx, fn)
 }
 
-// updateConfig is the updateConfig of a request, whose caller must still be let in. Overloaded when too many are at it.
+// updateConfig is the updateConfig of a request, whose caller must still be let in and whose guard must hold.
+// Overloaded when too many are at it.
 func (se *Session) updateConfig(ctx context.Context, fn func(ctx context.Context, tx MetaTx) error) error {
+	if err := se.foresee(ctx); err != nil {
+		return err
+	}
 	return se.s.updateConfig(ctx, se.s.update, func(ctx context.Context, tx MetaTx) error {
 		if _, err := se.confirmIn(ctx, tx); err != nil {
+			return err
+		}
+		if err := se.guarding(tx).judge(ctx); err != nil {
 			return err
 		}
 		return fn(ctx, tx)

@@ -151,9 +151,6 @@ func (s *Service) markFolder(ctx context.Context, tx MetaTx, n *TreeNode) (bool,
 // or BucketExists); Conflict when the parent does not exist or is a file; NoSuchBucket, Forbidden, NoSpace.
 func (se *Session) MakeFolder(ctx context.Context, p Path) error {
 	if p.Key == "" {
-		if err := se.s.view(ctx, func(ctx context.Context, tx MetaTx) error { return se.guarding(tx).judge(ctx) }); err != nil {
-			return fail("make folder", p.String(), err)
-		}
 		_, err := se.CreateBucket(ctx, p.Bucket, CreateBucketOptions{})
 		return err
 	}
