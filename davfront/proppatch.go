@@ -104,19 +104,34 @@ func (p *patching) time(c davxml.Change, bucket bool) bool {
 	ns := core.NoTime
 	if c.Value != nil {
 		text := strings.TrimSpace(c.Value.Content())
-		if t, err := http.ParseTime(text); err == nil {
-			ns = t.UnixNano()
-		} else if t, err := time.Parse(time.RFC3339, text); err == nil {
-			ns = t.UnixNano()
-		} else if sec, ok := parseMTime(text); ok && !windows {
-			ns = sec
-		} else {
+		given, ok := parseTime(text)
+		if !ok && !windows {
+			given, ok = parseMTime(text)
+		}
+		if !ok {
 			p.refuse(c.Name)
 			return true
 		}
+		ns = given
 	}
 	p.patch.MTime = &ns
 	return true
+}
+
+// parseTime reads a time as HTTP or RFC 3339 write it; false: it is malformed, or none that can be kept.
+func parseTime(text string) (ns int64, ok bool) {
+	t, err := http.ParseTime(text)
+	if err != nil {
+		t, err = time.Parse(time.RFC3339, text)
+	}
+	if err != nil {
+		return 0, false
+	}
+	const most = 1 << 33 // seconds, as for parseMTime
+	if s := t.Unix(); s > most || s < -most {
+		return 0, false
+	}
+	return t.UnixNano(), true
 }
 
 // answer writes the outcome: of a refused whole the bad properties have 403 or 409, and all others 424.

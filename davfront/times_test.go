@@ -3,6 +3,7 @@ package davfront
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -65,4 +66,36 @@ func mtimeHeader(mtime string) string {
 		return ""
 	}
 	return fmt.Sprintf("X-OC-Mtime: %s\n", mtime)
+}
+
+// TestTimesBeyondRange: a time that cannot be kept is refused, and the one that was there stays.
+func TestTimesBeyondRange(t *testing.T) {
+	e := newEnv(t)
+	e.want(http.StatusCreated, call{method: http.MethodPut, target: "/dav/bucket/f", body: "x", headers: mtimeHeader("1000000000")})
+	patch := func(property, value string) answer {
+		return e.want(http.StatusMultiStatus, call{method: "PROPPATCH", target: "/dav/bucket/f", body: `<D:propertyupdate xmlns:D="DAV:" xmlns:Z="` + microsoft + `"><D:set><D:prop><` +
+			property + ">" + value + "</" + property + "></D:prop></D:set></D:propertyupdate>"})
+	}
+	for _, value := range []string{
+		"Mon, 01 Jan 1601 00:00:00 GMT", "Wed, 01 Jan 2300 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 GMT",
+		"1677-09-21T00:12:43.145224192Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2300-01-01T00:00:00+01:00",
+	} {
+		for _, property := range []string{"Z:Win32LastModifiedTime", "D:lastmodified"} {
+			if a := patch(property, value); !strings.Contains(a.body, "HTTP/1.1 403 ") || strings.Contains(a.body, "HTTP/1.1 200 ") {
+				t.Errorf("%s = %s is answered with %s", property, value, a.body)
+			}
+		}
+		if shown := e.do(call{method: http.MethodHead, target: "/dav/bucket/f"}).Header.Get("Last-Modified"); shown != "Sun, 09 Sep 2001 01:46:40 GMT" {
+			t.Errorf("after %s the file is of %s", value, shown)
+		}
+	}
+	for _, value := range []string{"Fri, 01 Jan 1700 00:00:00 GMT", "Wed, 31 Dec 2200 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"} {
+		if a := patch("Z:Win32LastModifiedTime", value); !strings.Contains(a.body, "HTTP/1.1 200 ") {
+			t.Errorf("%s is answered with %s", value, a.body)
+		}
+		body := e.want(http.StatusMultiStatus, call{method: "PROPFIND", target: "/dav/bucket/f", headers: "Depth: 0"}).body
+		if !strings.Contains(body, "getlastmodified>"+value+"<") {
+			t.Errorf("%s is shown as %s", value, body)
+		}
+	}
 }
