@@ -75,6 +75,10 @@ func putOptions(r *request) (opts core.PutOptions, size int64, err error) {
 
 // bodySize is the announced length of the body: macOS sends it apart, since its bodies come in chunks.
 func bodySize(r *request) (int64, error) {
+	if r.ProtoMajor == 1 && r.ProtoMinor == 0 && r.Header.Get("Content-Length") == "" {
+		// Its body would go on to the end of the connection, where nobody sees whether it is whole: net/http shows none.
+		return 0, &refusal{status: http.StatusLengthRequired, msg: "Content-Length: HTTP/1.0 needs it"}
+	}
 	expected := r.Header.Get("X-Expected-Entity-Length")
 	if expected == "" {
 		return r.ContentLength, nil

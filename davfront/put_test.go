@@ -93,6 +93,33 @@ func TestPutWholeOrNot(t *testing.T) {
 	}
 }
 
+// TestPutOfHTTP10: before HTTP/1.1 a body without Content-Length goes on to the end of the connection, and the server
+// does not see that there is one: the file would be emptied.
+func TestPutOfHTTP10(t *testing.T) {
+	e := newEnv(t)
+	e.put("/dav/bucket/old", "the old content")
+	for _, tc := range []struct {
+		request string
+		status  int
+		content string
+	}{
+		{" HTTP/1.0\r\n\r\nnew", 411, "the old content"},
+		{" HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnew\r\n0\r\n\r\n", 411, "the old content"},
+		{" HTTP/1.0\r\nX-Expected-Entity-Length: 0\r\n\r\nnew", 411, "the old content"},
+		{" HTTP/1.0\r\nContent-Length: 3\r\n\r\nnew", 204, "new"},
+		{" HTTP/1.0\r\nContent-Length: 0\r\n\r\n", 204, ""},
+		{" HTTP/1.1\r\nContent-Length: 3\r\n\r\nold", 204, "old"},
+		{" HTTP/1.1\r\n\r\n", 204, ""},
+	} {
+		if status := e.raw("PUT /dav/bucket/old"+tc.request, true); status != tc.status {
+			t.Errorf("%q = %d, want %d", tc.request, status, tc.status)
+		}
+		if got, _ := e.content("/dav/bucket/old"); got != tc.content {
+			t.Errorf("after %q the file is %q, want %q", tc.request, got, tc.content)
+		}
+	}
+}
+
 // TestPutPlaces: a file needs a folder around it, and its own name.
 func TestPutPlaces(t *testing.T) {
 	e := newEnv(t)

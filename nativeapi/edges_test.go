@@ -522,6 +522,48 @@ func TestEdge23Parts(t *testing.T) {
 	}
 }
 
+// TestNullItems: null counts as absent, and no item of an array can be absent.
+func TestNullItems(t *testing.T) {
+	l := newLab(t)
+	p := l.pkg(l.bucket("bkt"), "pkg")
+	id := l.unfinished(p, "multi")
+	for what, tc := range map[string]struct{ target, body, field string }{
+		"indexes":   {"object/completeMultipartUpload", fmt.Sprintf(`{"objectID":%d,"indexes":[1,null]}`, id), "indexes[1]"},
+		"objectIDs": {"object/delete", `{"objectIDs":[null]}`, "objectIDs[0]"},
+		"movings":   {"object/move", `{"movings":[null]}`, "movings[0]"},
+		"clonings":  {"object/clone", `{"clonings":[null]}`, "clonings[0]"},
+		"spaces":    {"bucket/setPolicy", `{"bucketID":1,"policy":{"spaces":[1,null]}}`, "policy.spaces[1]"},
+		"grants":    {"bucket/setPolicy", `{"bucketID":1,"policy":{"grants":[null]}}`, "policy.grants[0]"},
+	} {
+		a := l.want(what, l.post(tc.target, tc.body), 400, "BadArgument")
+		if !strings.Contains(a.Message, tc.field) {
+			t.Errorf("%s: %q does not name %s", what, a.Message, tc.field)
+		}
+	}
+	l.ok("complete", l.post("object/completeMultipartUpload", fmt.Sprintf(`{"objectID":%d,"indexes":[1]}`, id)))
+}
+
+// TestPutOfHTTP10: before HTTP/1.1 a body without Content-Length is one that is not seen.
+func TestPutOfHTTP10(t *testing.T) {
+	l := newLab(t)
+	p := l.pkg(l.bucket("bkt"), "pkg")
+	id := l.put(p, "x", "the old content")
+	for _, target := range []string{fmt.Sprintf("/v1/object/putByPath?packageID=%d&path=x", p), "/v1/object/putByPath?path=bkt/pkg/x"} {
+		for _, kind := range []string{"", "text/plain"} {
+			r := l.request(call{method: "PUT", target: target, user: "admin", kind: kind})
+			r.Proto, r.ProtoMinor = "HTTP/1.0", 0
+			l.want("PUT of HTTP/1.0 without a length", l.send(r), 411, "BadArgument")
+			if a := l.get(fmt.Sprintf("object/download?objectID=%d", id)); a.body != "the old content" {
+				t.Fatalf("content %q", a.body)
+			}
+		}
+		r := l.request(call{method: "PUT", target: target, user: "admin", header: map[string]string{"Content-Length": "0"}})
+		r.Proto, r.ProtoMinor = "HTTP/1.0", 0
+		l.ok("PUT of HTTP/1.0 with a length of 0", l.send(r))
+		l.put(p, "x", "the old content")
+	}
+}
+
 func TestEdge24Abort(t *testing.T) {
 	l := newLab(t)
 	p := l.pkg(l.bucket("bkt"), "pkg")

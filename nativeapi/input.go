@@ -213,6 +213,9 @@ func decodeItems(raw json.RawMessage, into reflect.Value, name string) error {
 		if err := dec.Decode(&item); err != nil {
 			return badArgument(name + ": it must be an array")
 		}
+		if string(item) == "null" {
+			return badArgument(fmt.Sprintf("%s[%d]: it must not be null", name, i))
+		}
 		into.Set(reflect.Append(into, reflect.Zero(into.Type().Elem())))
 		if err := decodeValue(item, into.Index(i), fmt.Sprintf("%s[%d]", name, i)); err != nil {
 			return err

@@ -244,6 +244,10 @@ func (r *request) addFile(b *core.Batch, p *formPart) error {
 
 // putByPath is PUT object/putByPath. Without packageID, path is bucket/key, as for object/downloadByPath.
 func putByPath(w http.ResponseWriter, r *request) error {
+	if r.ProtoMajor == 1 && r.ProtoMinor == 0 && r.Header.Get("Content-Length") == "" {
+		// Its body would go on to the end of the connection, where nobody sees whether it is whole: net/http shows none.
+		return &refusal{http.StatusLengthRequired, "BadArgument", "Content-Length: HTTP/1.0 needs it"}
+	}
 	id, given, err := r.optional("packageID")
 	if err != nil {
 		return err

@@ -248,3 +248,42 @@ func (e *env) dial() net.Conn {
 	}
 	return conn
 }
+
+// TestPutOfHTTP10: before HTTP/1.1 a body without Content-Length is one that is not seen: nothing is stored.
+func TestPutOfHTTP10(t *testing.T) {
+	e := newEnv(t)
+	e.do(put("/bucket", ""))
+	if a := e.do(put("/bucket/k", "the old content")); a.StatusCode != http.StatusOK {
+		t.Fatal(a.body)
+	}
+	for _, tc := range []struct {
+		proto, header string
+		status        int
+		content       string
+	}{
+		{"HTTP/1.0", "", http.StatusLengthRequired, "the old content"},
+		{"HTTP/1.0", "Content-Length: 0\r\n", http.StatusOK, ""},
+		{"HTTP/1.1", "", http.StatusOK, ""},
+	} {
+		conn := e.dial()
+		r := e.request(call{method: http.MethodPut, target: "/bucket/k"})
+		text := "PUT /bucket/k " + tc.proto + "\r\nHost: s3.test\r\nConnection: close\r\n" + tc.header
+		for name := range r.Header {
+			text += name + ": " + r.Header.Get(name) + "\r\n"
+		}
+		if _, err := io.WriteString(conn, text+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != tc.status {
+			t.Errorf("%s %q = %d, want %d", tc.proto, tc.header, res.StatusCode, tc.status)
+		}
+		if a := e.do(call{method: http.MethodGet, target: "/bucket/k"}); a.body != tc.content {
+			t.Errorf("%s %q leaves %q, want %q", tc.proto, tc.header, a.body, tc.content)
+		}
+	}
+}

@@ -63,6 +63,10 @@ func refuseFraming(r *http.Request, p sigv4.Payload) error {
 
 // bodySize is the length of the payload: of the decoded one where it is framed.
 func bodySize(r *request) (int64, error) {
+	if r.ProtoMajor == 1 && r.ProtoMinor == 0 && r.Header.Get("Content-Length") == "" {
+		// Its body would go on to the end of the connection, where nobody sees whether it is whole: net/http shows none.
+		return 0, &apiError{code: missingLength}
+	}
 	if !r.auth.Payload.Chunked() {
 		if r.ContentLength < 0 {
 			return 0, &apiError{code: missingLength}
