@@ -18,6 +18,8 @@ import (
 
 const (
 	firstRead = 4 << 10 // bytes of a document that are not counted: a connection takes more than that
+	// openBody is the longest body of a call that has no caller, in bytes. It takes no memory from others.
+	openBody = firstRead
 	// slowDocument and documentRate bound the time for which a document may hold its memory.
 	slowDocument = 10 * time.Second
 	documentRate = 16 << 10
@@ -35,14 +37,22 @@ func (r *request) release() {
 }
 
 // document reads a JSON body of at most v1.MaxBody bytes. Memory is reserved as bytes come: announcing a document takes
-// nothing from others.
+// nothing from others. Who is not known to be a user yet, because his signature is one of the body or because the call is
+// for everybody, takes nothing of what users share.
 func (r *request) document(from io.Reader) ([]byte, error) {
 	start := r.d.cfg.Now()
-	r.sender = r.d.documents.sender(r.w, from, r.d.cfg.Now)
-	data := make([]byte, 0, firstRead)
+	shared, most := r.d.documents, v1.MaxBody
+	switch {
+	case r.open:
+		most = openBody
+	case r.se == nil:
+		shared = r.d.unproven
+	}
+	r.sender = shared.sender(r.w, from, r.d.cfg.Now)
+	data := make([]byte, 0, firstRead+1)
 	for {
 		if len(data) == cap(data) {
-			grown := min(2*cap(data), v1.MaxBody+1)
+			grown := min(2*cap(data), most+1)
 			if err := r.sender.take(r.Context(), int64(documentCost*(grown-cap(data)))); err != nil {
 				return nil, err
 			}
@@ -51,8 +61,8 @@ func (r *request) document(from io.Reader) ([]byte, error) {
 		n, err := r.sender.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
 		switch {
-		case len(data) > v1.MaxBody:
-			return nil, badArgument(fmt.Sprintf("the body is longer than %d bytes", v1.MaxBody))
+		case len(data) > most:
+			return nil, badArgument(fmt.Sprintf("the body is longer than %d bytes", most))
 		case errors.Is(err, io.EOF):
 			return data, nil
 		case err != nil:

@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	// documentMemory is what all JSON bodies may take, in bytes, while they are read and worked on.
-	documentMemory = 64 << 20
+	// documentMemory is what all JSON bodies of users may take, in bytes, while they are read and worked on, and
+	// unprovenMemory those that are read to see whether their signature is right.
+	documentMemory = 48 << 20
+	unprovenMemory = 16 << 20
 	// archiveMemory is Config.ArchiveMemory where that says nothing.
 	archiveMemory = 64 << 20
 )
@@ -65,6 +67,7 @@ type native struct {
 	cfg       Config
 	verifier  *sigv4.Verifier
 	documents *memory
+	unproven  *memory // documents of callers who may be nobody
 	uploads   *memory // of files of an upload, until all of them are there
 	archives  *semaphore.Weighted
 	local     *core.Principal // who everybody is; nil: callers authenticate
@@ -102,7 +105,7 @@ func newNative(cfg Config, local *core.Principal) *native {
 	}
 	d := &native{
 		cfg: cfg, local: local,
-		documents: newMemory(documentMemory), uploads: newMemory(cfg.UploadMemory), archives: semaphore.NewWeighted(cfg.ArchiveMemory),
+		documents: newMemory(documentMemory), unproven: newMemory(unprovenMemory), uploads: newMemory(cfg.UploadMemory), archives: semaphore.NewWeighted(cfg.ArchiveMemory),
 	}
 	d.verifier = newVerifier(cfg.Now)
 	d.endpoints = slices.Concat(d.accountCalls(), d.bucketCalls(), d.objectCalls(), d.batchCalls(), d.uploadCalls(), d.spaceCalls())
