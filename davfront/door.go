@@ -59,8 +59,9 @@ type door struct {
 	cfg    Config
 	routes map[string]route
 	live   []live // properties
-	// documents is the memory for XML bodies and their trees: no number of requests may make the process grow.
-	documents *semaphore.Weighted
+	// documents and strangers are the memory for XML bodies and their trees, answers that for what is left of them: no
+	// number of requests may make the process grow.
+	documents, strangers, answers *semaphore.Weighted
 }
 
 // New returns the WebDAV door. It takes the paths below Prefix, and OPTIONS and PROPFIND on "/", where Windows asks.
@@ -68,7 +69,11 @@ func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &door{cfg: cfg, live: liveProperties(), documents: semaphore.NewWeighted(documentMemory), routes: map[string]route{
+	d := &door{
+		cfg: cfg, live: liveProperties(), documents: semaphore.NewWeighted(documentMemory),
+		strangers: semaphore.NewWeighted(strangerMemory), answers: semaphore.NewWeighted(answerMemory),
+	}
+	d.routes = map[string]route{
 		http.MethodOptions: {op: "Options", run: options, open: true},
 		http.MethodGet:     {op: "Get", run: get, public: true},
 		http.MethodHead:    {op: "Head", run: get, public: true},
@@ -81,7 +86,8 @@ func New(cfg Config) http.Handler {
 		"PROPPATCH":        {op: "Proppatch", run: proppatch},
 		"LOCK":             {op: "Lock", run: lock},
 		"UNLOCK":           {op: "Unlock", run: unlock},
-	}}
+	}
+	return d
 }
 
 // request is what handlers work on.
@@ -92,13 +98,15 @@ type request struct {
 	principal core.Principal
 	op        string
 	rec       recorder
-	held      int64 // of the documents' memory, until the request is answered
+	document  memory // until it is parsed
+	answer    memory // until the request is answered
 }
 
 // ServeHTTP implements http.Handler.
 func (d *door) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	r := &request{Request: hr, door: d, op: "Unknown", rec: recorder{ResponseWriter: w}}
-	defer func() { d.documents.Release(r.held) }()
+	defer r.document.release()
+	defer r.answer.release()
 	if err := d.handle(hr.Context(), r); err != nil {
 		r.fail(hr.Context(), err)
 	}

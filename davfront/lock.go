@@ -32,6 +32,9 @@ func lock(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return malformed(err)
 	}
+	if err := r.parsed(nil, len(info.Owner)); err != nil {
+		return err
+	}
 	l, made, err := se.LockPath(r.Context(), r.at.Path, core.LockRequest{
 		Shared: info.Shared, Deep: d == depthInfinity, Time: parseTimeout(r.Header), Note: info.Owner,
 	})

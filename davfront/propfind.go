@@ -80,7 +80,7 @@ func readPropfind(r *request) (davxml.Propfind, error) {
 	if err != nil {
 		return q, malformed(err)
 	}
-	return q, nil
+	return q, r.parsed(slices.Concat(q.Props, q.Include), 0)
 }
 
 // multistatus writes the answers to one propfind.

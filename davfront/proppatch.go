@@ -20,15 +20,10 @@ func proppatch(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err := se.May(r.Context(), r.at.Bucket, core.AccessWrite); err != nil {
 		return err
 	}
-	body, err := readDocument(r)
+	p, err := readPatching(r)
 	if err != nil {
 		return err
 	}
-	changes, err := davxml.ParseUpdate(body)
-	if err != nil {
-		return malformed(err)
-	}
-	p := newPatching(changes, r.at.Key == "")
 	if p.refused == 0 && p.status == http.StatusOK {
 		err = se.PatchProperties(r.Context(), r.at.Path, p.patch)
 		switch {
@@ -46,6 +41,20 @@ func proppatch(w http.ResponseWriter, r *request, se *core.Session) error {
 	}
 	writeXML(w, http.StatusMultiStatus, p.answer(href(n.Path, n.Folder)))
 	return nil
+}
+
+// readPatching reads the document of the request.
+func readPatching(r *request) (*patching, error) {
+	body, err := readDocument(r)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := davxml.ParseUpdate(body)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	p := newPatching(changes, r.at.Key == "")
+	return p, r.parsed(p.names, p.bytes)
 }
 
 // patching is what becomes of the changes that a client wants.
