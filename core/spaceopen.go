@@ -98,7 +98,7 @@ func (s *Service) reopenSpaces(ctx context.Context, patience time.Duration) {
 
 // openSpace opens one space of a row and looks whether it is still this store's.
 func (s *Service) openSpace(ctx context.Context, row Space) error {
-	d, err := s.connect(ctx, row)
+	d, err := s.connect(s.learning(ctx, row.ID), row)
 	if err != nil {
 		return err
 	}
@@ -259,7 +259,7 @@ func (s *Service) claimSpace(ctx context.Context, row Space) error {
 		s.spaces.Set(sp)
 		return nil
 	}
-	d, err := s.connect(ctx, row)
+	d, err := s.connect(s.learning(ctx, row.ID), row)
 	if err != nil {
 		return err
 	}
@@ -306,7 +306,11 @@ func (s *Service) seedSpace(ctx context.Context, seed SpaceSeed) (Space, error) 
 	if err != nil {
 		return Space{}, err
 	}
-	d, err := s.connect(ctx, row)
+	learning := drivers.Learning(ctx, func(field, value string) error {
+		row.Config[field] = value
+		return nil
+	})
+	d, err := s.connect(learning, row)
 	if err != nil {
 		return Space{}, err
 	}

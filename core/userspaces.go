@@ -359,6 +359,7 @@ func (se *Session) UpdateSpace(ctx context.Context, id content.SpaceID, c SpaceC
 		}
 		next := row
 		next.Revision, next.Fresh = now.Revision+1, now.Fresh
+		next.Config = withLearned(&kind, next.Config, now.Config)
 		if err := putNamed(ctx, tx, &next); err != nil {
 			return err
 		}

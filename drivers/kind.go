@@ -45,7 +45,8 @@ type Kind struct {
 	Trusted bool
 	// Validate checks a config without I/O; its error names the field.
 	Validate func(Config) error
-	// Open connects. name is the space's name, for errors.
+	// Open connects. name is the space's name, for errors. What it finds out about the storage for good it tells Learned,
+	// before anything is read or written.
 	Open func(ctx context.Context, name string, cfg Config) (Driver, error)
 }
 

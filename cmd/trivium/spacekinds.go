@@ -16,6 +16,8 @@ import (
 	"trivium/drivers/local"
 	"trivium/drivers/retry"
 	"trivium/drivers/s3"
+	"trivium/drivers/sftp"
+	"trivium/drivers/webdav"
 )
 
 // spacesDir is the directory below the data directory in which spaces have theirs that were given no path.
@@ -95,7 +97,7 @@ func within(path, dir string) bool {
 
 // clouds are the kinds that are reached over a network, with retries; dial makes their connections, nil: as usual.
 func clouds(m *meters, dial func(ctx context.Context, network, addr string) (net.Conn, error)) []drivers.Kind {
-	all := s3.Kinds(s3.Options{Dial: dial})
+	all := append(s3.Kinds(s3.Options{Dial: dial}), webdav.Kind(webdav.Options{Dial: dial}), sftp.Kind(sftp.Options{Dial: dial}))
 	for i := range all {
 		open := all[i].Open
 		all[i].Open = func(ctx context.Context, name string, cfg drivers.Config) (drivers.Driver, error) {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"trivium/drivers"
 )
@@ -40,5 +42,28 @@ func TestSpacePaths(t *testing.T) {
 		if err := d.checkSpacePath(path); err == nil {
 			t.Errorf("%s is taken", path)
 		}
+	}
+}
+
+// TestCloudsOfUsersReachNoPrivateAddresses: whoever is no administrator gets at nothing behind the server by naming a host.
+func TestCloudsOfUsersReachNoPrivateAddresses(t *testing.T) {
+	settings := map[string]drivers.Config{
+		"WebDAV": {"url": "http://127.0.0.1:9/dav"},
+		"SFTP":   {"host": "127.0.0.1", "port": "9", "path": "p", "user": "u", "password": "p"},
+	}
+	for _, kind := range userKinds(&dataDir{path: t.TempDir()}, new(meters), false) {
+		cfg, ok := settings[kind.Name]
+		if !ok {
+			continue
+		}
+		delete(settings, kind.Name)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := kind.Open(ctx, "x", cfg); !errors.Is(err, drivers.ErrDenied) || !strings.Contains(err.Error(), "private-endpoints") {
+			t.Errorf("%s on loopback: %v", kind.Name, err)
+		}
+	}
+	if len(settings) > 0 {
+		t.Errorf("there is no kind %v", settings)
 	}
 }

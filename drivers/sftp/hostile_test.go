@@ -596,3 +596,28 @@ func TestKind(t *testing.T) {
 		t.Errorf("Validate with a wrong passphrase = %v", err)
 	}
 }
+
+// TestHostKeyOfAKind opens a space as core does: what it learns is told to whoever keeps the settings, and to nobody when
+// the space is only tried.
+func TestHostKeyOfAKind(t *testing.T) {
+	s := newSSHD(t)
+	c := s.config(t.TempDir())
+	cfg := drivers.Config{"host": c.Host, "port": c.Port, "path": c.Path, "user": c.User, "password": c.Password, "privateKey": c.PrivateKey}
+	kind := sftp.Kind(sftp.Options{})
+	var learned []string
+	ctx := drivers.Learning(t.Context(), func(field, value string) error {
+		learned = append(learned, field)
+		cfg[field] = value
+		return nil
+	})
+	for _, ctx := range []context.Context{t.Context(), ctx, ctx} {
+		d, err := kind.Open(ctx, "cloud", cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Close()
+	}
+	if len(learned) != 1 || learned[0] != "hostKey" || !strings.Contains(cfg["hostKey"], " AAAA") {
+		t.Errorf("learned %q and keeps %q, want a hostKey once", learned, cfg["hostKey"])
+	}
+}

@@ -16,10 +16,11 @@ func Kind(opts Options) drivers.Kind {
 		Name: "WebDAV",
 		Fields: []drivers.Field{
 			{Name: "url", Help: "address of the collection that keeps the content, http or https; made if it is missing", Required: true},
-			{Name: "user", Help: "user name (Basic authentication)"},
-			{Name: "password", Help: "the user's password", Secret: true},
-			{Name: "bearerToken", Help: "token that is sent instead of user and password", Secret: true},
+			{Name: "user", Help: "user name (Basic authentication)", Credential: true},
+			{Name: "password", Help: "the user's password", Secret: true, Credential: true},
+			{Name: "bearerToken", Help: "token that is sent instead of user and password", Secret: true, Credential: true},
 		},
+		Features: []string{"S2STransfer"},
 		Validate: func(cfg drivers.Config) error {
 			_, err := newClient(configOf(cfg), opts)
 			return err

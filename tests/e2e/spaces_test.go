@@ -106,3 +106,45 @@ func spacesKeepContent(t *testing.T, s *instance, a admin, clouds []*instance) {
 		t.Errorf("with a cloud down: %d bytes, %v, want %d", len(got), err, len(want))
 	}
 }
+
+// TestSpaceOnWebDAV keeps content on the WebDAV door of another server.
+func TestSpaceOnWebDAV(t *testing.T) {
+	t.Parallel()
+	far := start(t, startOptions{})
+	if err := keeper(far).CreateBucket(t.Context(), "shards"); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, startOptions{})
+	a, ctx, c := newAdmin(s.dir), t.Context(), keeper(s)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(secretKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := a.do(t, "space", "add", "far", "WebDAV", "url="+far.url+"/dav/shards/pieces", "user="+accessKey, "password=@"+secret)
+	if !strings.Contains(out, "added with id") || strings.Contains(out, "not in use yet") {
+		t.Fatalf("space add: %s", out)
+	}
+	if err := c.CreateBucket(ctx, "data"); err != nil {
+		t.Fatal(err)
+	}
+	a.do(t, "policy", "set", "data", "none", "--spaces", "far")
+	want := coretest.Bytes(1, 3<<20)
+	if _, err := c.Put(ctx, "data", "big", bytes.NewReader(want), int64(len(want))); err != nil {
+		t.Fatal(err)
+	}
+	page, err := keeper(far).List(ctx, "shards", nil)
+	if err != nil || len(page.Contents) < 2 { // the marker and a shard
+		t.Errorf("the far server holds %v, %v", page.Contents, err)
+	}
+	r, err := c.Get(ctx, "data", "big", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if got, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("read %d bytes, %v, want %d", len(got), err, len(want))
+	}
+	if out := a.do(t, "space", "list", "--json"); strings.Contains(out, secretKey) || !strings.Contains(out, "WebDAV") {
+		t.Errorf("space list: %s", out)
+	}
+}

@@ -1,0 +1,81 @@
+package core_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"trivium/core"
+	"trivium/core/content"
+	"trivium/drivers"
+	"trivium/drivers/memory"
+)
+
+// learningKind is a kind of space whose key is learned when none is configured, as that of an SFTP server is.
+func learningKind(reg *memory.Registry, shown *atomic.Value) drivers.Kind {
+	mem := memory.Kind(reg)
+	learns := mem
+	learns.Name = "Learns"
+	learns.Fields = []drivers.Field{{Name: "name", Required: true}, {Name: "hostKey"}, {Name: "user", Credential: true}}
+	learns.Validate = nil
+	learns.Open = func(ctx context.Context, name string, cfg drivers.Config) (drivers.Driver, error) {
+		key, _ := shown.Load().(string)
+		switch cfg["hostKey"] {
+		case key:
+		case "":
+			if err := drivers.Learned(ctx, "hostKey", key); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, drivers.Fail(name, "open", "", drivers.ErrDenied)
+		}
+		return mem.Open(ctx, name, drivers.Config{"name": cfg["name"]})
+	}
+	return learns
+}
+
+func TestWhatIsLearnedOfASpaceIsRequired(t *testing.T) {
+	reg, shown := new(memory.Registry), new(atomic.Value)
+	shown.Store("first")
+	learns := learningKind(reg, shown)
+	s, _ := open(t, harness{kinds: []drivers.Kind{memory.Kind(reg), learns}})
+	ctx, se := t.Context(), s.Session(core.System("test"))
+	made := core.NewSpace{Name: "cloud", Kind: "Learns", Config: drivers.Config{"name": "c1", "user": "u"}, WorkingDir: "w"}
+	ok(t, "test", se.TestSpace(ctx, core.SpaceTest{Kind: "Learns", Config: made.Config, WorkingDir: "w"}))
+	row, err := se.CreateSpace(ctx, made)
+	ok(t, "create", err)
+	up(t, s, row.ID)
+	learned := func(want string) {
+		t.Helper()
+		cfg, err := se.SpaceConfig(ctx, row.ID, false)
+		ok(t, "config", err)
+		if cfg["hostKey"] != want {
+			t.Fatalf("the hostKey that is kept is %q, want %q", cfg["hostKey"], want)
+		}
+	}
+	learned("first")
+	// A change that began before it was learned leaves it alone.
+	_, err = se.UpdateSpace(ctx, row.ID, core.SpaceChange{Config: drivers.Config{"user": "v"}})
+	ok(t, "update", err)
+	up(t, s, row.ID)
+	learned("first")
+	// Only a space that is opened anew shows whether it is required.
+	shown.Store("second")
+	_, err = se.UpdateSpace(ctx, row.ID, core.SpaceChange{Config: drivers.Config{"user": "w"}})
+	ok(t, "update", err)
+	failed(t, s, row.ID)
+	learned("first")
+}
+
+// failed waits until a space is down.
+func failed(t *testing.T, s *core.Service, id content.SpaceID) {
+	t.Helper()
+	for {
+		if sp, _ := s.Maintenance().Spaces.Get(id); sp.State == content.Down {
+			return
+		}
+		if t.Context().Err() != nil {
+			t.Fatal("the space never went down")
+		}
+	}
+}
