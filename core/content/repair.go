@@ -4,109 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"trivium/drivers"
 )
-
-// checksAtOnce is how many shards a Check looks at in parallel.
-const checksAtOnce = 8
-
-// Check looks for shards of b that are missing or damaged: present and of the right size, or, when deep,
-// every block verified. Shards that were never placed count as missing. A space that is down or errors makes
-// nothing "missing": its shards are left out and the error, which joins all such failures, says that the
-// answer is incomplete. It wraps ErrUnavailable.
-func (s *Store) Check(ctx context.Context, b Blob, deep bool) ([]ShardRef, error) {
-	return s.checkPlaces(ctx, b, b.Layout.Places(), deep)
-}
-
-// CheckShards is Check, deep, of the named shards alone; names that the layout does not have are left out. A
-// read that failed once says little: the space may have been in trouble for a moment.
-func (s *Store) CheckShards(ctx context.Context, b Blob, shards []ShardRef) ([]ShardRef, error) {
-	return s.checkPlaces(ctx, b, func(yield func(Place) bool) {
-		for _, ref := range shards {
-			if ref.Segment < 0 || ref.Segment >= b.Layout.Segments() || ref.Index < 0 || ref.Index >= len(b.Layout.Base) {
-				continue
-			}
-			if !yield(b.Layout.Place(ref.Segment, ref.Index)) {
-				return
-			}
-		}
-	}, true)
-}
-
-// checkPlaces looks at shards of b, several at once.
-func (s *Store) checkPlaces(ctx context.Context, b Blob, places iter.Seq[Place], deep bool) ([]ShardRef, error) {
-	var (
-		mu    sync.Mutex
-		lost  []ShardRef
-		doubt []error
-		group errgroup.Group
-	)
-	group.SetLimit(checksAtOnce)
-	cd := &coder{store: s.cfg.StoreID, id: b.ID, layout: b.Layout, crc: s.crc}
-	for p := range places {
-		if ctx.Err() != nil {
-			break
-		}
-		group.Go(func() error {
-			gone, err := s.checkShard(ctx, cd, p, deep)
-			mu.Lock()
-			defer mu.Unlock()
-			if gone {
-				lost = append(lost, p.ShardRef)
-			}
-			if err != nil {
-				doubt = append(doubt, fmt.Errorf("shard %d.%d in space %d: %w", p.Segment, p.Index, p.Space, err))
-			}
-			return nil
-		})
-	}
-	_ = group.Wait() // its functions return nil
-	slices.SortFunc(lost, compareRefs)
-	if err := ctx.Err(); err != nil {
-		return lost, fmt.Errorf("check %v: %w", b.ID, err)
-	}
-	if len(doubt) > 0 {
-		return lost, fmt.Errorf("check %v: %w", b.ID, errors.Join(append(doubt, ErrUnavailable)...))
-	}
-	return lost, nil
-}
-
-// compareRefs orders shards by segment and index.
-func compareRefs(a, b ShardRef) int { return Exception{Segment: a.Segment, Index: a.Index}.compare(b) }
-
-// checkShard tells whether a shard is certainly missing or damaged; an error says that nobody knows.
-func (s *Store) checkShard(ctx context.Context, cd *coder, p Place, deep bool) (gone bool, err error) {
-	if p.Space == 0 {
-		return true, nil
-	}
-	sp, err := s.reach(p.Space)
-	if err != nil {
-		return false, err
-	}
-	_, size := cd.layout.Segment(p.Segment)
-	info, err := sp.Driver.Stat(ctx, ShardName(sp.WorkingDir, cd.id, p))
-	switch {
-	case errors.Is(err, drivers.ErrNotExist):
-		return true, nil
-	case err != nil:
-		return false, err
-	case info.Size != cd.layout.geometry(size).ShardSize():
-		return true, nil
-	case !deep:
-		return false, nil
-	}
-	err = s.verifyShard(ctx, cd, p)
-	if errors.Is(err, ErrCorrupt) || errors.Is(err, drivers.ErrNotExist) {
-		return true, nil
-	}
-	return false, err
-}
 
 // reach returns a space that may be called.
 func (s *Store) reach(id SpaceID) (Space, error) {
@@ -115,25 +16,6 @@ func (s *Store) reach(id SpaceID) (Space, error) {
 		return Space{}, fmt.Errorf("space %d: %w: %w", id, ErrUnavailable, errDown)
 	}
 	return sp, nil
-}
-
-// verifyShard reads every block of a shard.
-func (s *Store) verifyShard(ctx context.Context, cd *coder, p Place) error {
-	lane := &s.cfg.Budget.large
-	pieces, err := lane.acquire(ctx, nil, 1)
-	if err != nil {
-		return err
-	}
-	defer func() { lane.release(pieces) }()
-	c := &source{s: s, deep: true}
-	c.begin(cd, &cd.layout, p.Segment)
-	defer c.close()
-	for stripe := range c.geo.Stripes() {
-		if _, err := c.block(ctx, p.Index, stripe, pieces[0]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Repair rebuilds the named shards of b from any others that suffice, on ciphertext, so that it needs no keys.

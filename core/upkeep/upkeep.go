@@ -87,6 +87,12 @@ func (r *Runner) Run(ctx context.Context) {
 		_, err := r.Drain(ctx)
 		return err
 	})
+	every(time.Minute, "scrub", func(ctx context.Context) error {
+		return r.scrubDue(ctx, ScrubOptions{Shards: shardsPerSecond})
+	})
+	every(time.Minute, "deep scrub", func(ctx context.Context) error {
+		return r.scrubDue(ctx, ScrubOptions{Deep: true, Shards: shardsPerSecond, Bytes: bytesPerSecond})
+	})
 	every(5*time.Second, "pack", func(ctx context.Context) error {
 		_, err := r.Pack(ctx)
 		return err

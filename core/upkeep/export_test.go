@@ -1,0 +1,17 @@
+package upkeep
+
+import "context"
+
+// ScrubPage is how many blobs a step of a scrub looks at.
+const ScrubPage = scrubPage
+
+// ScrubStep is one step of a pass of the background.
+func (r *Runner) ScrubStep(ctx context.Context, deep bool) (more bool, err error) {
+	return r.scrubStep(ctx, deep, newPace(r, ScrubOptions{Deep: deep}))
+}
+
+// ScrubFound is what the pass of the background that runs, or ran last, has found.
+func (r *Runner) ScrubFound(ctx context.Context, deep bool) (Scrubbed, error) {
+	st, _, err := r.scrubState(ctx, deep)
+	return st.Found, err
+}
