@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func TestNobodyTakesNoMemory(t *testing.T) {
 				}
 				d.documents.Release(documentMemory)
 			}}
-			r := httptest.NewRequest("POST", "/v1/"+tc.target, read)
+			r := httptest.NewRequest(http.MethodPost, "/v1/"+tc.target, read)
 			r.RemoteAddr, r.ContentLength = "127.0.0.1:4711", int64(tc.n)
 			if tc.authorization != "" {
 				r.Header.Set("Authorization", tc.authorization)

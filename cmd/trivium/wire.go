@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net"
 	"net/http"
 	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +24,10 @@ import (
 	"trivium/drivers"
 	"trivium/drivers/local"
 	"trivium/drivers/meter"
+	"trivium/drivers/retry"
+	"trivium/drivers/s3"
+	"trivium/drivers/sftp"
+	"trivium/drivers/webdav"
 	"trivium/nativeapi"
 	"trivium/nativeapi/adminapi"
 	"trivium/s3front"
@@ -79,6 +87,69 @@ func (m *meters) calls() []spaceCalls {
 			all = append(all, spaceCalls{
 				space: space, op: op.String(), calls: c.Calls, inFlight: c.InFlight, bytes: c.Bytes, latency: c.Latency, errors: c.Errors,
 			})
+		}
+	}
+	return all
+}
+
+// kinds are the sorts of storage of this binary that administrators may use; the calls of their spaces are counted.
+func kinds(dir *dataDir, m *meters) []drivers.Kind {
+	disk := localKind(dir, m)
+	return append([]drivers.Kind{disk}, clouds(m, nil)...)
+}
+
+// userKinds are those of other users: directories are chosen for them, and they reach no private addresses unless private
+// says so.
+func userKinds(dir *dataDir, m *meters, private bool) []drivers.Kind {
+	disk := localKind(dir, m)
+	disk.Fields = slices.Clone(disk.Fields)
+	for i := range disk.Fields {
+		disk.Fields[i].Fixed = true
+	}
+	dial := dialPublic
+	if private {
+		dial = nil
+	}
+	return append([]drivers.Kind{disk}, clouds(m, dial)...)
+}
+
+// localKind is a directory. Without a path it is one of its own in the data directory.
+func localKind(dir *dataDir, m *meters) drivers.Kind {
+	disk := local.Kind()
+	disk.Fields = slices.Clone(disk.Fields)
+	for i := range disk.Fields {
+		if disk.Fields[i].Name == "path" {
+			disk.Fields[i].Required, disk.Fields[i].Default = false, spacesDir+"/{id}"
+		}
+	}
+	disk.Validate = func(cfg drivers.Config) error { return dir.checkSpacePath(cfg["path"]) }
+	open := disk.Open
+	disk.Open = func(ctx context.Context, name string, cfg drivers.Config) (drivers.Driver, error) {
+		cfg = maps.Clone(cfg)
+		// A path that is not absolute lies in the data directory, which can so be moved or restored elsewhere.
+		if !filepath.IsAbs(cfg["path"]) {
+			cfg["path"] = dir.join(cfg["path"])
+		}
+		d, err := open(ctx, name, cfg)
+		if err != nil {
+			return nil, err
+		}
+		return m.count(name, overDisk(d)), nil
+	}
+	return disk
+}
+
+// clouds are the kinds that are reached over a network, with retries; dial makes their connections, nil: as usual.
+func clouds(m *meters, dial func(ctx context.Context, network, addr string) (net.Conn, error)) []drivers.Kind {
+	all := append(s3.Kinds(s3.Options{Dial: dial}), webdav.Kind(webdav.Options{Dial: dial}), sftp.Kind(sftp.Options{Dial: dial}))
+	for i := range all {
+		open := all[i].Open
+		all[i].Open = func(ctx context.Context, name string, cfg drivers.Config) (drivers.Driver, error) {
+			d, err := open(ctx, name, cfg)
+			if err != nil {
+				return nil, err
+			}
+			return retry.New(m.count(name, d), retry.Options{}), nil
 		}
 	}
 	return all
