@@ -32,65 +32,115 @@ func putReclass(ctx context.Context, tx MetaTx, st ReclassState) error {
 // reclassPage is how many entries are looked through at a time.
 const reclassPage = 200
 
-// Reclass looks through the next page of a bucket and leaves a job for each version whose content does not lie where the
-// bucket's policy wants it. more tells whether there are others after it; the state that comes back is kept already.
-func (m *Maintenance) Reclass(ctx context.Context, st ReclassState) (next ReclassState, more bool, err error) {
+// ReclassPage is what was found in a part of a bucket.
+type ReclassPage struct {
+	Convert []ConvertState // versions whose content does not lie where the bucket's policy wants it
+	Next    ReclassState   // to be kept by KeepReclass once they are converted, or have jobs
+	More    bool           // there is more of the bucket after it
+}
+
+// Reclass looks through the next page of a bucket.
+func (m *Maintenance) Reclass(ctx context.Context, st ReclassState) (ReclassPage, error) {
+	page := ReclassPage{Next: st}
 	var b Bucket
-	err = m.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+	err := m.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) (err error) {
 		b, err = m.s.bucketIn(ctx, tx, Bucket{ID: st.BucketID})
 		return err
 	})
-	if err != nil && CodeOf(err) == NoSuchBucket {
-		return st, false, m.dropJob(ctx, ReclassPrefix+strconv.FormatInt(st.BucketID, 10), st.Since)
-	}
 	if err != nil {
-		return st, false, err
+		if CodeOf(err) == NoSuchBucket {
+			err = nil
+		}
+		return page, err
 	}
 	class, _, err := m.s.classFor(ctx, b)
 	if err != nil {
-		return st, false, err
+		return page, err
 	}
-	err = m.s.meta.Update(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
-		next = st
+	err = m.s.meta.View(ctx, func(ctx context.Context, tx MetaTx) error {
+		page = ReclassPage{Next: st}
+		w := &mutation{s: m.s, tx: tx, bucket: b, now: m.s.now()}
+		return w.reclass(ctx, &page, class)
+	})
+	return page, err
+}
+
+// reclass is Reclass in its transaction.
+func (m *mutation) reclass(ctx context.Context, page *ReclassPage, class Class) error {
+	from := ""
+	if page.Next.After != "" {
+		from = page.Next.After + "\x00"
+	}
+	items, err := m.tx.List(ctx, ListQuery{BucketID: m.bucket.ID, From: from, Limit: reclassPage, Which: LiveAndHidden, Brief: true})
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		e := &items[i].Entry
+		err := m.eachVersion(ctx, e, func(v *Version) error {
+			foreign, err := m.foreign(ctx, v, class)
+			if err == nil && foreign {
+				page.Convert = append(page.Convert, ConvertState{BucketID: e.BucketID, ObjectID: e.ObjectID, Version: v.ID, Class: class.ID})
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if page.Next.After = e.Key; len(page.Convert) >= reclassPage {
+			page.More = true
+			return nil
+		}
+	}
+	page.More = len(items) == reclassPage
+	return nil
+}
+
+// eachVersion calls fn for every version of e.
+func (m *mutation) eachVersion(ctx context.Context, e *Entry, fn func(*Version) error) error {
+	if err := fn(&e.Version); err != nil || !e.Older {
+		return err
+	}
+	const page = 500
+	for before := e.Version.Seq; ; {
+		older, err := m.tx.Versions(ctx, e.ObjectID, before, page)
+		if err != nil {
+			return err
+		}
+		for i := range older {
+			if err := fn(&older[i]); err != nil {
+				return err
+			}
+			before = older[i].Seq
+		}
+		if len(older) < page {
+			return nil
+		}
+	}
+}
+
+// KeepReclass notes how far looking through a bucket is, and leaves jobs for what could not be converted. Nothing is noted
+// when another change of the policy has begun anew.
+func (m *Maintenance) KeepReclass(ctx context.Context, page *ReclassPage, failed []ConvertState) error {
+	name := ReclassPrefix + strconv.FormatInt(page.Next.BucketID, 10)
+	return m.s.meta.Update(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
 		if err := m.s.checkWriter(ctx, tx); err != nil {
 			return err
 		}
-		more, err = m.s.reclassIn(ctx, tx, &next, class)
-		return err
-	})
-	return next, more, err
-}
-
-// reclassIn is Reclass in its transaction.
-func (s *Service) reclassIn(ctx context.Context, tx MetaTx, st *ReclassState, class Class) (more bool, err error) {
-	name := ReclassPrefix + strconv.FormatInt(st.BucketID, 10)
-	if kept, err := sameReclass(ctx, tx, name, st.Since); err != nil || !kept {
-		return false, err // another change has begun anew
-	}
-	b, err := s.bucketIn(ctx, tx, Bucket{ID: st.BucketID})
-	if err != nil {
-		return false, err
-	}
-	from := ""
-	if st.After != "" {
-		from = st.After + "\x00"
-	}
-	items, err := tx.List(ctx, ListQuery{BucketID: b.ID, From: from, Limit: reclassPage, Which: LiveAndHidden})
-	if err != nil {
-		return false, err
-	}
-	m := &mutation{s: s, tx: tx, bucket: b, now: s.now()}
-	for i := range items {
-		e := &items[i].Entry
-		if err := m.convertAll(ctx, e, class); err != nil {
-			return false, err
+		for _, st := range failed {
+			if err := putConvert(ctx, tx, st, m.s.now()); err != nil {
+				return err
+			}
 		}
-		st.After = e.Key
-	}
-	if len(items) < reclassPage {
-		return false, tx.DeleteJob(ctx, name)
-	}
-	return true, putReclass(ctx, tx, *st)
+		kept, err := sameReclass(ctx, tx, name, page.Next.Since)
+		switch {
+		case err != nil || !kept:
+			return err
+		case page.More:
+			return putReclass(ctx, tx, page.Next)
+		}
+		return tx.DeleteJob(ctx, name)
+	})
 }
 
 // sameReclass tells whether the job of that name is the one that began then.
@@ -106,43 +156,9 @@ func sameReclass(ctx context.Context, tx MetaTx, name string, since int64) (bool
 	return st.Since == since, nil
 }
 
-// dropJob removes a job of looking through a bucket, if it is still the one that began then.
-func (m *Maintenance) dropJob(ctx context.Context, name string, since int64) error {
-	return m.s.meta.Update(MakingRoom(ctx), func(ctx context.Context, tx MetaTx) error {
-		kept, err := sameReclass(ctx, tx, name, since)
-		if err != nil || !kept {
-			return err
-		}
-		return tx.DeleteJob(ctx, name)
-	})
-}
-
-// convertAll leaves a job for each version of e that does not lie in the class.
-func (m *mutation) convertAll(ctx context.Context, e *Entry, class Class) error {
-	if err := m.convert(ctx, e, &e.Version, class); err != nil || !e.Older {
-		return err
-	}
-	const page = 500
-	for before := e.Version.Seq; ; {
-		older, err := m.tx.Versions(ctx, e.ObjectID, before, page)
-		if err != nil {
-			return err
-		}
-		for i := range older {
-			if err := m.convert(ctx, e, &older[i], class); err != nil {
-				return err
-			}
-			before = older[i].Seq
-		}
-		if len(older) < page {
-			return nil
-		}
-	}
-}
-
 // Convert writes the content of the version that st names anew in the class that its bucket wants, and makes the version
 // refer to it if it still refers to what was read (S13). One that has ended, or lies there already, is done. The job of
-// that name goes with it.
+// that name, if it is one, goes with it.
 func (m *Maintenance) Convert(ctx context.Context, job string, st ConvertState) error {
 	for range resolveTries {
 		err := m.s.convertOnce(ctx, job, st)

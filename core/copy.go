@@ -228,13 +228,16 @@ func (m *mutation) convert(ctx context.Context, e *Entry, v *Version, class Clas
 	if err != nil || !foreign {
 		return err
 	}
-	state, err := json.Marshal(ConvertState{BucketID: e.BucketID, ObjectID: e.ObjectID, Version: v.ID, Class: class.ID})
+	return putConvert(ctx, m.tx, ConvertState{BucketID: e.BucketID, ObjectID: e.ObjectID, Version: v.ID, Class: class.ID}, m.now)
+}
+
+// putConvert leaves a job that converts a version.
+func putConvert(ctx context.Context, tx MetaTx, st ConvertState, now int64) error {
+	state, err := json.Marshal(st)
 	if err != nil {
 		return err
 	}
-	return m.tx.PutJob(ctx, Job{
-		Name: fmt.Sprintf("%s%d/%d", ConvertPrefix, e.ObjectID, v.ID), State: state, UpdateTime: m.now,
-	})
+	return tx.PutJob(ctx, Job{Name: fmt.Sprintf("%s%d/%d", ConvertPrefix, st.ObjectID, st.Version), State: state, UpdateTime: now})
 }
 
 // foreign tells whether v's content lies in another class; inline content fits every class without redundancy.

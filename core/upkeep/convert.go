@@ -18,7 +18,7 @@ func (r *Runner) Convert(ctx context.Context) (Report, error) {
 	r.converting.Lock()
 	defer r.converting.Unlock()
 	var rep Report
-	if err := r.reclass(ctx); err != nil {
+	if err := r.reclass(ctx, &rep); err != nil {
 		return rep, err
 	}
 	jobs, err := r.jobs(ctx, core.ConvertPrefix)
@@ -65,8 +65,8 @@ func (r *Runner) postponeConvert(name string) {
 	r.later[name], r.waits[name] = time.Now().Add(wait), wait
 }
 
-// reclass looks through the buckets whose policy was changed.
-func (r *Runner) reclass(ctx context.Context) error {
+// reclass looks through the buckets whose policy was changed and converts what it finds, page by page.
+func (r *Runner) reclass(ctx context.Context, rep *Report) error {
 	jobs, err := r.jobs(ctx, core.ReclassPrefix)
 	if err != nil {
 		return err
@@ -77,12 +77,34 @@ func (r *Runner) reclass(ctx context.Context) error {
 			return fmt.Errorf("job %s: %w", j.Name, err)
 		}
 		for more := true; more; {
-			if st, more, err = r.m.Reclass(ctx, st); err != nil {
+			page, err := r.m.Reclass(ctx, st)
+			if err == nil {
+				err = r.m.KeepReclass(ctx, &page, r.convertPage(ctx, page.Convert, rep))
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
 				return fmt.Errorf("look through bucket %d: %w", st.BucketID, err)
 			}
+			st, more = page.Next, page.More
 		}
 	}
 	return nil
+}
+
+// convertPage converts versions and returns those that it could not.
+func (r *Runner) convertPage(ctx context.Context, page []core.ConvertState, rep *Report) (failed []core.ConvertState) {
+	for _, st := range page {
+		if err := r.m.Convert(ctx, "", st); err != nil {
+			rep.Failed++
+			failed = append(failed, st)
+			r.m.Log.Warn("convert", "object", st.ObjectID, "version", st.Version, "err", err)
+			continue
+		}
+		rep.Converted++
+	}
+	return failed
 }
 
 // jobs returns the jobs whose names begin with prefix.
