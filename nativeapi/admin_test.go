@@ -45,6 +45,14 @@ func newSetup(t *testing.T) *setup {
 		Doctor: func(_ context.Context, deep bool) (adminapi.Examined, error) {
 			return adminapi.Examined{Checks: []adminapi.Check{{Name: fmt.Sprintf("deep %v", deep)}}}, s.failed
 		},
+		Scrub: func(_ context.Context, deep bool) (adminapi.Scrubbed, error) {
+			if deep {
+				return adminapi.Scrubbed{Corrupt: 7}, s.failed
+			}
+			return adminapi.Scrubbed{Missing: 7}, s.failed
+		},
+		Repair:    func(context.Context) (adminapi.Repaired, error) { return adminapi.Repaired{Shards: 7}, s.failed },
+		Progress:  func() adminapi.Progress { return adminapi.Progress{Work: adminapi.ScrubCall, Done: 3, Total: 7} },
 		RequestID: func(context.Context) string { return "ID1" },
 		Note:      func(_ context.Context, principal, op string) { s.notes = append(s.notes, principal+" "+op) },
 		Observe:   func(_ context.Context, e nativeapi.Event) { s.events = append(s.events, e) },
@@ -260,6 +268,17 @@ func TestUpkeepCalls(t *testing.T) {
 		if got, err := s.client.Collect(ctx, now); err != nil || got != want {
 			t.Errorf("Collect(%v) = %+v, %v, want %+v", now, got, err, want)
 		}
+	}
+	for deep, want := range map[bool]adminapi.Scrubbed{false: {Missing: 7}, true: {Corrupt: 7}} {
+		if got, err := s.client.Scrub(ctx, deep); err != nil || !cmp.Equal(got, want) {
+			t.Errorf("Scrub(%v) = %+v, %v, want %+v", deep, got, err, want)
+		}
+	}
+	if got, err := s.client.Repair(ctx); err != nil || got.Shards != 7 {
+		t.Errorf("Repair = %+v, %v", got, err)
+	}
+	if got, err := s.client.Progress(ctx); err != nil || got != (adminapi.Progress{Work: "scrub", Done: 3, Total: 7}) {
+		t.Errorf("Progress = %+v, %v", got, err)
 	}
 	if got, err := s.client.Doctor(ctx, true); err != nil || len(got.Checks) != 1 || got.Checks[0].Name != "deep true" {
 		t.Errorf("Doctor = %+v, %v", got, err)

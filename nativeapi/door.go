@@ -17,7 +17,8 @@ import (
 	"trivium/nativeapi/adminapi"
 )
 
-// Config is what the door works with. Service, Status, Collect and Doctor are required.
+// Config is what the door works with. Service, Status, Collect, Doctor, Scrub, Repair and Progress
+// are required.
 type Config struct {
 	Service *core.Service
 	// Status tells what the process is; the door adds what it knows of the store.
@@ -26,6 +27,10 @@ type Config struct {
 	Collect func(ctx context.Context, now bool) (adminapi.Collected, error)
 	// Doctor examines the store.
 	Doctor func(ctx context.Context, deep bool) (adminapi.Examined, error)
+	// Scrub looks at all shards, Repair works off what is queued for it, Progress tells how far they are.
+	Scrub    func(ctx context.Context, deep bool) (adminapi.Scrubbed, error)
+	Repair   func(ctx context.Context) (adminapi.Repaired, error)
+	Progress func() adminapi.Progress
 	// RequestID returns the id that the server gave to the request, or "".
 	RequestID func(ctx context.Context) string
 	// Note tells the access log who does what, once per request, before the call runs; nil: nobody asks.
@@ -114,6 +119,9 @@ func newAdmin(cfg Config, caller func(http.ResponseWriter, *http.Request) (core.
 		{http.MethodPost, adminapi.BucketDeleteCall, "DeleteBucket", d.deleteBucket},
 		{http.MethodPost, adminapi.CollectCall, "Collect", d.collect},
 		{http.MethodPost, adminapi.DoctorCall, "Doctor", d.doctor},
+		{http.MethodPost, adminapi.ScrubCall, "Scrub", d.scrub},
+		{http.MethodPost, adminapi.RepairCall, "Repair", d.repair},
+		{http.MethodGet, adminapi.ProgressCall, "Progress", d.progress},
 	}
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	for _, c := range d.calls {

@@ -62,3 +62,36 @@ func (d *door) doctor(w http.ResponseWriter, r *http.Request, _ *core.Session) e
 	}
 	return answer(w, found)
 }
+
+// scrub is POST scrub.
+func (d *door) scrub(w http.ResponseWriter, r *http.Request, _ *core.Session) error {
+	var in adminapi.Scrub
+	if err := read(w, r, &in); err != nil {
+		return err
+	}
+	found, err := d.cfg.Scrub(r.Context(), in.Deep)
+	if err != nil {
+		return err
+	}
+	return answer(w, found)
+}
+
+// repair is POST repair.
+func (d *door) repair(w http.ResponseWriter, r *http.Request, _ *core.Session) error {
+	if err := read(w, r, &adminapi.Repair{}); err != nil {
+		return err
+	}
+	done, err := d.cfg.Repair(r.Context())
+	if err != nil {
+		return err
+	}
+	return answer(w, done)
+}
+
+// progress is GET progress.
+func (d *door) progress(w http.ResponseWriter, r *http.Request, _ *core.Session) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	return answer(w, d.cfg.Progress())
+}

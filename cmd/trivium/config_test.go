@@ -140,7 +140,7 @@ func TestConfigErrors(t *testing.T) {
 
 func TestCommandErrors(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"bogus", "unknown command bogus: there are bucket, completion, doctor, gc, help, key, object, policy, serve, space, user, version"},
+		{"bogus", "unknown command bogus: there are bucket, completion, doctor, gc, help, key, object, policy, repair, scrub, serve, space, user, version"},
 		{"serev", "unknown command serev: did you mean serve?"},
 		{"serve extra", `trivium serve takes no arguments, only flags: what is "extra"?`},
 		{"serve --basic-over-http --data x", "--basic-over-http needs true or false, and --data stands in its place"},

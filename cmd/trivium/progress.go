@@ -15,10 +15,11 @@ import (
 // progressPause is how often a line tells how far a transfer is, where nobody looks at a bar.
 const progressPause = 10 * time.Second
 
-// progress tells how far a transfer is: as a bar on a terminal, else in a line every 10 s.
+// progress tells how far a work is: as a bar on a terminal, else in a line every 10 s.
 type progress struct {
 	name string
-	size int64 // -1: not known
+	unit string       // what it counts
+	size atomic.Int64 // -1: not known
 	done atomic.Int64
 
 	bars *mpb.Progress
@@ -27,15 +28,26 @@ type progress struct {
 	over chan struct{}
 }
 
-// newProgress begins; the caller calls end.
+// newProgress begins that of a transfer; the caller calls end.
 func newProgress(w io.Writer, name string, size int64) *progress {
-	p := &progress{name: name, size: size}
+	return startProgress(w, &progress{name: name, unit: "bytes"}, size,
+		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR), decor.CountersKibiByte("% .1f / % .1f")),
+		mpb.AppendDecorators(decor.AverageSpeed(decor.SizeB1024(0), "% .1f")))
+}
+
+// newCounter begins that of a work on things of a unit; the caller calls end.
+func newCounter(w io.Writer, name, unit string) *progress {
+	return startProgress(w, &progress{name: name, unit: unit}, -1,
+		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR), decor.CountersNoUnit("%d / %d "+unit)),
+		mpb.AppendDecorators(decor.Percentage()))
+}
+
+// startProgress draws a bar with what options say, or begins the lines.
+func startProgress(w io.Writer, p *progress, size int64, options ...mpb.BarOption) *progress {
+	p.size.Store(size)
 	if hasRoom(w) {
 		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
-		p.bar = p.bars.AddBar(max(size, 0),
-			mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR), decor.CountersKibiByte("% .1f / % .1f")),
-			mpb.AppendDecorators(decor.AverageSpeed(decor.SizeB1024(0), "% .1f")),
-		)
+		p.bar = p.bars.AddBar(max(size, 0), options...)
 		return p
 	}
 	p.stop, p.over = make(chan struct{}), make(chan struct{})
@@ -71,11 +83,22 @@ func (p *progress) lines(w io.Writer) {
 
 // line says how far it is.
 func (p *progress) line() string {
-	n := p.done.Load()
-	if p.size <= 0 {
-		return fmt.Sprintf("%s: %d bytes", p.name, n)
+	n, size := p.done.Load(), p.size.Load()
+	if size <= 0 {
+		return fmt.Sprintf("%s: %d %s", p.name, n, p.unit)
 	}
-	return fmt.Sprintf("%s: %d of %d bytes, %d %%", p.name, n, p.size, n*100/p.size)
+	return fmt.Sprintf("%s: %d of %d %s, %d %%", p.name, n, size, p.unit, n*100/size)
+}
+
+// set says how far the work is.
+func (p *progress) set(done, total int64) {
+	total = max(total, done) // what came to be meanwhile
+	p.done.Store(done)
+	p.size.Store(total)
+	if p.bar != nil {
+		p.bar.SetTotal(total, false)
+		p.bar.SetCurrent(done)
+	}
 }
 
 // reader counts what is read of r.

@@ -24,7 +24,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(serveCommand(), userCommand(), keyCommand(), bucketCommand(), policyCommand(), objectCommand(), spaceCommand(), gcCommand(), doctorCommand(), versionCommand(), completionCommand())
+	root.AddCommand(serveCommand(), userCommand(), keyCommand(), bucketCommand(), policyCommand(), objectCommand(), spaceCommand(), gcCommand(), doctorCommand(), scrubCommand(), repairCommand(), versionCommand(), completionCommand())
 	noFiles(root)
 	return root
 }

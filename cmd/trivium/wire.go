@@ -47,6 +47,7 @@ type store struct {
 	keys    *core.MasterKeys
 	keyFile string
 	serving bool // doors are open: others use the store
+	asked   askedWork
 	commits *commits
 	meters  meters
 	// overloads are the requests that were told to slow down.
@@ -268,7 +269,7 @@ func adminConfig(st *store, addr string) nativeapi.Config {
 			v := programVersion()
 			return adminapi.Status{Version: v.Version, Go: v.Go, OS: v.OS, Arch: v.Arch, Address: addr, StartTime: started.UTC()}
 		},
-		Collect: st.collect, Doctor: st.doctor,
+		Collect: st.collect, Doctor: st.doctor, Scrub: st.scrub, Repair: st.repair, Progress: st.asked.progress,
 		RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode,
 		Observe: func(ctx context.Context, e nativeapi.Event) {
 			if core.CodeOf(e.Err) == core.Overloaded {

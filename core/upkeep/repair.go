@@ -25,6 +25,11 @@ func (r *Runner) Repair(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("repair: %w", err)
 	}
+	return r.repairRows(ctx, rows)
+}
+
+// repairRows works rows off, blob by blob.
+func (r *Runner) repairRows(ctx context.Context, rows []core.RepairRow) (Report, error) {
 	byBlob := make(map[content.BlobID][]core.RepairRow)
 	for _, row := range rows {
 		byBlob[row.Blob] = append(byBlob[row.Blob], row)

@@ -157,6 +157,24 @@ func (r *Runner) scrubBlob(ctx context.Context, id content.BlobID, p *pace) (Scr
 	return found, nil
 }
 
+// Stored sums up what all spaces hold: the shards that a pass looks at, and their bytes.
+func (r *Runner) Stored(ctx context.Context) (core.Usage, error) {
+	var sum core.Usage
+	err := r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		sum = core.Usage{}
+		for _, sp := range r.m.Spaces.All() {
+			use, err := core.SpaceUsage(ctx, tx, sp.ID)
+			if err != nil {
+				return err
+			}
+			sum.Objects += use.Objects
+			sum.Bytes += use.Bytes
+		}
+		return nil
+	})
+	return sum, err
+}
+
 // count counts what was found and returns the shards that are lost.
 func (p *Scrubbed) count(looks []content.Look) []content.Look {
 	var lost []content.Look

@@ -3,6 +3,7 @@ package upkeep_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -303,5 +304,52 @@ func TestScrubBesideWork(t *testing.T) {
 	}
 	if rows := h.queued(); len(rows) > 0 {
 		t.Errorf("queued %+v", rows)
+	}
+}
+
+// TestRepairAll works off what waits for its turn as well, goes past what cannot be repaired, and ends.
+func TestRepairAll(t *testing.T) {
+	h := newHouse(t, 3, content.Policy{Redundancy: content.Copies, N: 2, Strict: true})
+	const objects = 130
+	for i := range objects {
+		h.put(fmt.Sprint(i), coretest.Bytes(uint64(i), size))
+	}
+	lost := 0
+	for i, b := range h.blobs() {
+		indexes := []int{0}
+		if i%10 == 3 {
+			indexes, lost = []int{0, 1}, lost+1
+		}
+		for _, index := range indexes {
+			d, name := h.place(&b, content.ShardRef{Index: index})
+			if err := d.Delete(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := h.scrub(false); got.Queued != int64(objects+lost) || got.Lost != int64(lost) {
+		t.Fatalf("Scrub = %+v, want %d queued and %d lost", got, objects+lost, lost)
+	}
+	err := h.Meta.Update(t.Context(), func(ctx context.Context, tx core.MetaTx) error {
+		rows, err := tx.Repairs(ctx, core.RepairQuery{Due: math.MaxInt64, Limit: math.MaxInt32})
+		for _, row := range rows {
+			row.NotBefore += int64(time.Hour)
+			err = errors.Join(err, tx.PutRepair(ctx, row))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := h.runner().Repair(t.Context()); err != nil || rep.Repaired+rep.Failed != 0 {
+		t.Errorf("Repair of what is not due = %+v, %v", rep, err)
+	}
+	var told []int64
+	rep, err := h.runner().RepairAll(t.Context(), func(rows int64) { told = append(told, rows) })
+	if err != nil || rep.Repaired != objects-lost || rep.Failed != lost {
+		t.Errorf("RepairAll = %+v, %v, want %d rebuilt and %d failed", rep, err, objects-lost, lost)
+	}
+	if len(told) == 0 || told[len(told)-1] != int64(objects+lost) || len(h.queued()) != 2*lost {
+		t.Errorf("told %v, and %d rows are left", told, len(h.queued()))
 	}
 }

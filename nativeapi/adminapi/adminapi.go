@@ -25,6 +25,9 @@ const (
 	BucketDeleteCall = "bucket/delete"
 	CollectCall      = "gc"
 	DoctorCall       = "doctor"
+	ScrubCall        = "scrub"
+	RepairCall       = "repair"
+	ProgressCall     = "progress" // GET; how far a scrub or a repair is
 )
 
 // MaxPage is how many items a page of a list has at most, and without a limit.
@@ -179,6 +182,43 @@ type Collected struct {
 	Waiting int `json:"waiting"` // blobs that stay for their hour, or while they are read
 	Sighted int `json:"sighted"` // orphaned shards found for the first time
 	Failed  int `json:"failed"`  // steps that the next round tries again
+}
+
+// Scrub is POST scrub: one pass over all shards, which answers when it is through. Conflict: another one, or a repair,
+// that somebody asked for is under way.
+type Scrub struct {
+	Deep bool `json:"deep,omitempty"` // read and verify every block, too
+}
+
+// Scrubbed answers POST scrub.
+type Scrubbed struct {
+	Blobs   int64    `json:"blobs"`
+	Shards  int64    `json:"shards"`  // that were looked at
+	Bytes   int64    `json:"bytes"`   // of these shards
+	Missing int64    `json:"missing"` // shards
+	Corrupt int64    `json:"corrupt"` // shards that are damaged
+	Queued  int64    `json:"queued"`  // of the missing and corrupt, those that were not queued for repair before
+	Unsure  int64    `json:"unsure"`  // shards whose space did not answer
+	Lost    int64    `json:"lost"`    // blobs that cannot be read any more
+	Found   []string `json:"found"`   // blobs with missing or corrupt shards; at most 100 of them
+}
+
+// Repair is POST repair: it works off all that is queued for repair, what failed before and waits for its turn as well,
+// and answers when it has ended. Conflict: as with Scrub.
+type Repair struct{}
+
+// Repaired answers POST repair.
+type Repaired struct {
+	Shards int `json:"shards"` // rebuilt
+	Failed int `json:"failed"` // blobs that cannot be repaired now; the log says why
+	Queued int `json:"queued"` // shards that are still queued; 1000 stands for 1000 and more
+}
+
+// Progress answers GET progress. The units are those of the work: shards.
+type Progress struct {
+	Work  string `json:"work"` // ScrubCall or RepairCall; "": none is under way
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"` // as it was counted at the start
 }
 
 // Examine is POST doctor, which answers when all is examined.

@@ -122,3 +122,18 @@ func (c *Client) Collect(ctx context.Context, now bool) (adminapi.Collected, err
 func (c *Client) Doctor(ctx context.Context, deep bool) (adminapi.Examined, error) {
 	return post[adminapi.Examined](ctx, c, adminapi.DoctorCall, adminapi.Examine{Deep: deep})
 }
+
+// Scrub looks at all shards; deep: at every block of them. It returns when all are looked at.
+func (c *Client) Scrub(ctx context.Context, deep bool) (adminapi.Scrubbed, error) {
+	return post[adminapi.Scrubbed](ctx, c, adminapi.ScrubCall, adminapi.Scrub{Deep: deep})
+}
+
+// Repair works off all that is queued for repair and returns when it has ended.
+func (c *Client) Repair(ctx context.Context) (adminapi.Repaired, error) {
+	return post[adminapi.Repaired](ctx, c, adminapi.RepairCall, adminapi.Repair{})
+}
+
+// Progress tells how far a Scrub or Repair is.
+func (c *Client) Progress(ctx context.Context) (adminapi.Progress, error) {
+	return get[adminapi.Progress](ctx, c, adminapi.ProgressCall, nil)
+}

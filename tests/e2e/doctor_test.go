@@ -84,3 +84,60 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("doctor --json of a store that does not open = %v %s", err, out)
 	}
 }
+
+// TestScrub finds a damaged shard and a missing one of content in two copies, beside a server and without, and repairs
+// them.
+func TestScrub(t *testing.T) {
+	s := start(t, startOptions{})
+	a := newAdmin(s.dir)
+	disk := t.TempDir()
+	a.do(t, "space", "add", "disk0", "Local", "path="+disk)
+	a.do(t, "space", "add", "disk1", "Local", "path="+t.TempDir())
+	s.call(t, goodKeys(), http.MethodPut, "/first", "")
+	a.do(t, "policy", "set", "first", "rep(2)", "--spaces", "disk0,disk1")
+	for _, key := range []string{"good", "spoiled"} {
+		if status, answer := s.call(t, goodKeys(), http.MethodPut, "/first/"+key, strings.Repeat(key, 50<<10)); status != http.StatusOK {
+			t.Fatalf("PUT: %d %s", status, answer)
+		}
+	}
+	scrubbed(t, a, "looked at 4 shards of 2 blobs, 1 MiB: 0 missing, 0 damaged\n", "--deep")
+	shard := largestFile(t, disk)
+	content, err := os.ReadFile(shard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/2] ^= 1
+	if err := os.WriteFile(shard, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	scrubbed(t, a, "looked at 4 shards of 2 blobs, 1 MiB: 0 missing, 0 damaged\n")
+	s.stop(syscall.SIGTERM) // so that nobody else repairs
+	a.refuse(t, "looked at 4 shards of 2 blobs, 1 MiB: 0 missing, 1 damaged", "scrub", "--deep")
+	if out := a.do(t, "repair"); out != "rebuilt 1 shard\n" {
+		t.Errorf("repair = %q", out)
+	}
+	scrubbed(t, a, "looked at 4 shards of 2 blobs, 1 MiB: 0 missing, 0 damaged\n", "--deep")
+	a.do(t, "gc", "--now") // the damaged one
+	if err := os.Remove(largestFile(t, disk)); err != nil {
+		t.Fatal(err)
+	}
+	out, err := a.try(t, "", "scrub", "--json", "--data", s.dir)
+	doc, _, _ := strings.Cut(out, "\n")
+	var found struct{ Blobs, Shards, Missing, Corrupt, Queued, Unsure, Lost int64 }
+	if jsonErr := json.Unmarshal([]byte(doc), &found); jsonErr != nil || err == nil || found.Missing != 1 || found.Queued != 1 || found.Shards != 4 || found.Lost != 0 {
+		t.Errorf("scrub --json = %v %s", err, out)
+	}
+	s = start(t, startOptions{dir: s.dir})
+	if out := a.do(t, "repair", "--json"); !strings.Contains(out, `"failed":0,"queued":0}`) {
+		t.Errorf("repair --json = %q", out)
+	}
+	scrubbed(t, a, "looked at 4 shards of 2 blobs, 1 MiB: 0 missing, 0 damaged\n", "--deep")
+}
+
+// scrubbed is a scrub that finds nothing.
+func scrubbed(t *testing.T, a admin, want string, args ...string) {
+	t.Helper()
+	if out := a.do(t, append([]string{"scrub"}, args...)...); out != want {
+		t.Errorf("scrub %q = %q, want %q", args, out, want)
+	}
+}
