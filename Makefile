@@ -19,6 +19,7 @@ build:
 test:
 	$(GO) vet ./...
 	$(GO) test $(RACE) -timeout 15m $$($(GO) list ./... | grep -Ev '^$(PLAIN)(/|$$)')
+	$(GO) test -tags crashpoints -run '^TestCrash' ./cmd/trivium
 	$(GO) test -count=1 -timeout 30m $$($(GO) list ./... | grep -E '^$(PLAIN)(/|$$)')
 
 soak:
