@@ -14,12 +14,12 @@ import (
 // makeDirs makes dir and its parents as far as they are not known to be there, durably where the server can. A file in
 // the way is ErrDenied, as is a symbolic link that leads out of the root.
 func (d *Driver) makeDirs(ctx context.Context, dir string) error {
-	if d.known.has(dir) {
+	if d.known.Has(dir) {
 		return nil
 	}
 	err := d.makeDir(ctx, dir)
 	if parent(dir) != "" && (errors.Is(err, fs.ErrNotExist) || isFailure(err)) {
-		d.known.forget(parent(dir))
+		d.known.Forget(parent(dir))
 		if err := d.makeDirs(ctx, parent(dir)); err != nil {
 			return err
 		}
@@ -35,7 +35,7 @@ func (d *Driver) makeDirs(ctx context.Context, dir string) error {
 	if err := d.syncDir(ctx, parent(dir)); err != nil {
 		return err
 	}
-	d.known.add(dir)
+	d.known.Add(dir)
 	return nil
 }
 
@@ -87,7 +87,7 @@ func (d *Driver) Mkdir(ctx context.Context, name string) error {
 	if err := d.check(ctx, name); err != nil {
 		return d.fail("mkdir", name, err)
 	}
-	d.known.forget(name) // somebody else may have removed it
+	d.known.Forget(name) // somebody else may have removed it
 	return d.fail("mkdir", name, d.makeDirs(ctx, name))
 }
 
@@ -110,8 +110,8 @@ func (d *Driver) rmdir(ctx context.Context, name string) error {
 	if !fi.IsDir() {
 		return fmt.Errorf("a file: %w", drivers.ErrDenied)
 	}
-	d.known.forget(name)
-	d.inside.forget(name)
+	d.known.Forget(name)
+	d.inside.Forget(name)
 	err = d.with(ctx, func(c *proto.Client) error {
 		err := c.RemoveDirectory(d.full(name))
 		if !isFailure(err) {

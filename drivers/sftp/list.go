@@ -21,14 +21,11 @@ import (
 // no name can mean are skipped as symbolic links and special files are.
 func (d *Driver) List(ctx context.Context, prefix string, opts drivers.ListOptions) iter.Seq2[drivers.Info, error] {
 	return func(yield func(drivers.Info, error) bool) {
-		if err := d.list(ctx, prefix, opts, yield); err != nil && !errors.Is(err, errStop) {
+		if err := d.list(ctx, prefix, opts, yield); err != nil && !errors.Is(err, drivers.ErrStop) {
 			yield(drivers.Info{}, d.fail("list", prefix, err))
 		}
 	}
 }
-
-// errStop ends a walk whose caller has broken off.
-var errStop = errors.New("stopped")
 
 func (d *Driver) list(ctx context.Context, prefix string, opts drivers.ListOptions, yield func(drivers.Info, error) bool) error {
 	if err := ctx.Err(); err != nil {
@@ -51,7 +48,7 @@ func (d *Driver) list(ctx context.Context, prefix string, opts drivers.ListOptio
 	case !fi.IsDir():
 		return nil
 	}
-	return d.walk(ctx, prefix, opts, yield)
+	return drivers.Walk(ctx, prefix, opts, d.members, yield)
 }
 
 // lstatRoot is lstat that knows the root, which may be a symbolic link.
@@ -64,27 +61,6 @@ func (d *Driver) lstatRoot(ctx context.Context, name string) (fi os.FileInfo, er
 		return err
 	})
 	return fi, err
-}
-
-func (d *Driver) walk(ctx context.Context, dir string, opts drivers.ListOptions, yield func(drivers.Info, error) bool) error {
-	infos, err := d.members(ctx, dir, opts.StartAfter)
-	if err != nil {
-		return err
-	}
-	for _, info := range infos {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if info.Key() > opts.StartAfter && !yield(info, nil) {
-			return errStop
-		}
-		if info.IsDir && opts.Recursive {
-			if err := d.walk(ctx, info.Name, opts, yield); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // members returns the members of a directory in the order of List: those that may come after start, or have members

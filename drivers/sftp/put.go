@@ -182,7 +182,7 @@ func (d *Driver) place(ctx context.Context, m move) error {
 		return err
 	}
 	err := d.rename(ctx, m)
-	if errors.Is(err, fs.ErrNotExist) && d.known.forget(dir) {
+	if errors.Is(err, fs.ErrNotExist) && d.known.Forget(dir) {
 		// Somebody else removed a directory that was known.
 		if err := d.makeDirs(ctx, dir); err != nil {
 			return err
@@ -197,7 +197,7 @@ func (d *Driver) place(ctx context.Context, m move) error {
 
 func (d *Driver) rename(ctx context.Context, m move) error {
 	if able := d.can.posixRename && !m.ifAbsent || d.can.hardlink && m.ifAbsent; !able {
-		unlock, err := d.locks.lock(ctx, m.name)
+		unlock, err := d.locks.Lock(ctx, m.name)
 		if err != nil {
 			return err
 		}

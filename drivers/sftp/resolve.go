@@ -47,7 +47,7 @@ func (d *Driver) belowFile(c *proto.Client, name string, err error) error {
 
 // confine refuses a directory that symbolic links lead out of the root.
 func (d *Driver) confine(ctx context.Context, dir string) error {
-	if d.inside.has(dir) {
+	if d.inside.Has(dir) {
 		return nil
 	}
 	var real string
@@ -62,7 +62,7 @@ func (d *Driver) confine(ctx context.Context, dir string) error {
 		return fmt.Errorf("a symbolic link leads out of the space: %w", drivers.ErrDenied)
 	}
 	if real == d.full(dir) {
-		d.inside.add(dir)
+		d.inside.Add(dir)
 	}
 	return nil
 }

@@ -41,9 +41,9 @@ type Driver struct {
 	root   string // absolute
 	can    abilities
 	temps  *temps
-	known  *knownDirs // directories that are there
-	inside *knownDirs // directories that are not outside of the root
-	locks  *nameLocks // keep Puts of one name in order where the server cannot
+	known  *drivers.KnownDirs // directories that are there
+	inside *drivers.KnownDirs // directories that are not outside of the root
+	locks  *drivers.NameLocks // keep Puts of one name in order where the server cannot
 
 	buffers sync.Pool // *bufio.Writer of pieceSize
 	pieces  sync.Pool // *[]byte of pieceSize
@@ -89,8 +89,8 @@ func Open(ctx context.Context, space string, cfg Config, opts Options) (*Driver,
 		return nil, drivers.Fail(space, "connect", "", err)
 	}
 	d := &Driver{
-		space: space, pool: newPool(l), temps: newTemps(), known: newKnownDirs(), inside: newKnownDirs(),
-		locks: newNameLocks(),
+		space: space, pool: newPool(l), temps: newTemps(), known: drivers.NewKnownDirs(), inside: drivers.NewKnownDirs(),
+		locks: drivers.NewNameLocks(),
 	}
 	d.buffers.New, d.pieces.New = newBuffer, newPiece
 	if err := d.connect(ctx, cfg.Path); err != nil {

@@ -18,7 +18,7 @@ func (d *Driver) Delete(ctx context.Context, name string) error {
 }
 
 func (d *Driver) delete(ctx context.Context, name string) error {
-	unlock, err := d.locks.lock(ctx, name)
+	unlock, err := d.locks.Lock(ctx, name)
 	if err != nil {
 		return err
 	}

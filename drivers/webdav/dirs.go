@@ -11,20 +11,20 @@ import (
 
 // makeDirs makes dir and its parents as far as they are not known to be there. A file in the way is ErrDenied.
 func (d *Driver) makeDirs(ctx context.Context, dir string) error {
-	if d.known.has(dir) {
+	if d.known.Has(dir) {
 		return nil
 	}
-	unlock, err := d.locks.lock(ctx, dir+"/")
+	unlock, err := d.locks.Lock(ctx, dir+"/")
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if d.known.has(dir) {
+	if d.known.Has(dir) {
 		return nil
 	}
 	err = d.mkcol(ctx, dir)
 	if s := statusOf(err); (s == http.StatusConflict || s == http.StatusNotFound) && parent(dir) != "" {
-		d.known.forget(parent(dir))
+		d.known.Forget(parent(dir))
 		if err := d.makeDirs(ctx, parent(dir)); err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func (d *Driver) makeDirs(ctx context.Context, dir string) error {
 	if err != nil {
 		return parentLost(err)
 	}
-	d.known.add(dir)
+	d.known.Add(dir)
 	return nil
 }
 
@@ -80,7 +80,7 @@ func (d *Driver) mkdir(ctx context.Context, name string) error {
 	}
 	defer d.tree.Release(1)
 	// What is known may have been removed by somebody else.
-	d.known.forget(name)
+	d.known.Forget(name)
 	return d.makeDirs(ctx, name)
 }
 
@@ -119,6 +119,6 @@ func (d *Driver) rmdir(ctx context.Context, name string) error {
 	if n := len(members) + c.other; n > 0 {
 		return fmt.Errorf("it has %d members: %w", n, drivers.ErrExist)
 	}
-	d.known.forget(name)
+	d.known.Forget(name)
 	return d.remove(ctx, d.client.url(name, true))
 }

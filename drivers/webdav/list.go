@@ -30,36 +30,12 @@ func (d *Driver) List(ctx context.Context, prefix string, opts drivers.ListOptio
 			err = checkName(prefix)
 		}
 		if err == nil {
-			err = d.walk(ctx, prefix, opts, yield)
+			err = drivers.Walk(ctx, prefix, opts, d.members, yield)
 		}
-		if err != nil && !errors.Is(err, errStop) {
+		if err != nil && !errors.Is(err, drivers.ErrStop) {
 			yield(drivers.Info{}, d.fail("list", prefix, err))
 		}
 	}
-}
-
-// errStop ends a walk whose caller has broken off.
-var errStop = errors.New("stopped")
-
-func (d *Driver) walk(ctx context.Context, dir string, opts drivers.ListOptions, yield func(drivers.Info, error) bool) error {
-	infos, err := d.members(ctx, dir, opts.StartAfter)
-	if err != nil {
-		return err
-	}
-	for _, info := range infos {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if info.Key() > opts.StartAfter && !yield(info, nil) {
-			return errStop
-		}
-		if info.IsDir && opts.Recursive {
-			if err := d.walk(ctx, info.Name, opts, yield); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // members returns the members of a directory in the order of List: those that may come after start, or have members

@@ -152,7 +152,7 @@ type move struct {
 
 // place moves a temporary name to its own, making missing directories.
 func (d *Driver) place(ctx context.Context, m move, opts drivers.PutOptions) error {
-	unlock, err := d.locks.lock(ctx, m.name)
+	unlock, err := d.locks.Lock(ctx, m.name)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (d *Driver) place(ctx context.Context, m move, opts drivers.PutOptions) err
 	switch statusOf(err) {
 	case http.StatusConflict, http.StatusNotFound, http.StatusForbidden:
 		// Somebody else may have removed a directory that was known; golang.org/x/net/webdav says 403 then.
-		if !d.known.forget(dir) {
+		if !d.known.Forget(dir) {
 			break
 		}
 		if err := d.makeDirs(ctx, dir); err != nil {

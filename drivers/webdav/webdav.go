@@ -37,10 +37,10 @@ type Driver struct {
 	keepsTime bool
 
 	// locks keep calls on one name in order: servers answer 423 when two of them meet.
-	locks *nameLocks
+	locks *drivers.NameLocks
 	// known are directories that are there. tree is held shared from a look at known to the move that relies on it,
 	// and whole by Rmdir, since DELETE would take what was moved into a directory in between.
-	known *knownDirs
+	known *drivers.KnownDirs
 	tree  *semaphore.Weighted
 }
 
@@ -72,7 +72,7 @@ func Open(ctx context.Context, space string, cfg Config, opts Options) (*Driver,
 		return nil, drivers.Fail(space, "connect", "", err)
 	}
 	d := &Driver{
-		space: space, client: c, temps: newTemps(), locks: newNameLocks(), known: newKnownDirs(),
+		space: space, client: c, temps: newTemps(), locks: drivers.NewNameLocks(), known: drivers.NewKnownDirs(),
 		tree: semaphore.NewWeighted(wholeTree),
 	}
 	if err := d.connect(ctx); err != nil {
