@@ -15,6 +15,7 @@ func points() map[string]int {
 		"part.commit.after":      8,
 		"complete.commit.before": 3,
 		"complete.commit.after":  3,
+		"update.before":          20,
 		"delete.commit.before":   10,
 		"delete.commit.after":    10,
 		"commit.before":          60,
