@@ -143,7 +143,7 @@ func (m *mutation) adoptBlob(ctx context.Context, class int64, b content.Blob, g
 // queueRepair asks for a shard that was not durable when the write was acknowledged.
 func (m *mutation) queueRepair(ctx context.Context, r content.Repair) error {
 	return m.tx.PutRepair(ctx, RepairRow{
-		Blob: r.Blob, Segment: r.Segment, Index: r.Index, Reason: "written late", QueuedAt: m.now, NotBefore: m.now,
+		Blob: r.Blob, Segment: r.Segment, Index: r.Index, Reason: RepairLate, QueuedAt: m.now, NotBefore: m.now,
 	})
 }
 

@@ -56,6 +56,12 @@ func (s *Store) CheckShards(ctx context.Context, b Blob, shards []ShardRef) ([]S
 	return s.checkPlaces(ctx, b, b.Layout.named(shards), true)
 }
 
+// ShardSize is how long each shard of a segment is, in bytes.
+func (l *Layout) ShardSize(segment int) int64 {
+	_, size := l.Segment(segment)
+	return l.geometry(size).ShardSize()
+}
+
 // named yields the places of those of shards that the layout has.
 func (l *Layout) named(shards []ShardRef) iter.Seq[Place] {
 	return func(yield func(Place) bool) {
@@ -110,8 +116,7 @@ func (s *Store) look(ctx context.Context, b Blob, places iter.Seq[Place], deep b
 			state, err := s.lookAt(ctx, cd, p, deep)
 			mu.Lock()
 			defer mu.Unlock()
-			_, size := b.Layout.Segment(p.Segment)
-			looks = append(looks, Look{Place: p, Size: b.Layout.geometry(size).ShardSize(), State: state, Err: err})
+			looks = append(looks, Look{Place: p, Size: b.Layout.ShardSize(p.Segment), State: state, Err: err})
 			return nil
 		})
 	}
@@ -135,14 +140,13 @@ func (s *Store) lookAt(ctx context.Context, cd *coder, p Place, deep bool) (Shar
 	if err != nil {
 		return Unknown, err
 	}
-	_, size := cd.layout.Segment(p.Segment)
 	info, err := sp.Driver.Stat(ctx, ShardName(sp.WorkingDir, cd.id, p))
 	switch {
 	case errors.Is(err, drivers.ErrNotExist):
 		return Missing, nil
 	case err != nil:
 		return Unknown, err
-	case info.Size != cd.layout.geometry(size).ShardSize():
+	case info.Size != cd.layout.ShardSize(p.Segment):
 		return Damaged, nil
 	case !deep:
 		return Intact, nil

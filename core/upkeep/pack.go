@@ -204,7 +204,7 @@ func (r *Runner) flip(ctx context.Context, w *content.Written, class core.Class,
 func queueRepairs(ctx context.Context, tx core.MetaTx, repairs []content.Repair, now int64) error {
 	for _, p := range repairs {
 		err := tx.PutRepair(ctx, core.RepairRow{
-			Blob: p.Blob, Segment: p.Segment, Index: p.Index, Reason: "late", QueuedAt: now, NotBefore: now,
+			Blob: p.Blob, Segment: p.Segment, Index: p.Index, Reason: core.RepairLate, QueuedAt: now, NotBefore: now,
 		})
 		if err != nil {
 			return err

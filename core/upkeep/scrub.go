@@ -229,7 +229,7 @@ func (r *Runner) queueLost(ctx context.Context, b *core.Blob, lost []content.Loo
 // lostReason is why a shard that a scrub has found is queued.
 func lostReason(state content.ShardState) string {
 	if state == content.Missing {
-		return "scrub: missing"
+		return core.RepairMissing
 	}
-	return "scrub: damaged"
+	return core.RepairDamaged
 }
