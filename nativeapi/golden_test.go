@@ -66,6 +66,7 @@ func TestGolden(t *testing.T) {
 		post("object/abortMultipartUpload", `{"objectID":LAST}`),
 		get("package/download", "?packageID=1&format=tar&prefix=trace"),
 		post("object/updateMetadata", `{"objectID":3,"metadata":{"color":"blue"},"contentType":"text/plain"}`),
+		get("redundancy/status", "?objectID=1"),
 		post("object/delete", `{"objectIDs":[1,99]}`),
 		post("package/delete", `{"packageID":1}`),
 		post("bucket/delete", `{"bucketID":1}`),

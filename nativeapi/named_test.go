@@ -81,7 +81,7 @@ func TestUnknownCalls(t *testing.T) {
 	for path, want := range map[string]string{
 		"bucket/lstAll": "did you mean /v1/bucket/listAll?",
 		"bucket/remove": "there are /v1/bucket/create, bucket/delete, bucket/getByName, bucket/getPolicy, bucket/listAll, bucket/setPolicy",
-		"nothing":       "there are /v1/bucket/..., object/..., package/..., system/..., user/..., userSpace/...",
+		"nothing":       "there are /v1/bucket/..., object/..., package/..., redundancy/..., system/..., user/..., userSpace/...",
 	} {
 		a := l.want(path, l.get(path), 404, "DataNotFound")
 		if a.Message != "/v1/"+path+": there is no such call: "+want {

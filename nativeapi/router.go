@@ -149,6 +149,7 @@ func (d *native) objectCalls() []endpoint {
 		{http.MethodPost, "object/presign", "Presign", jsonBody, presign, false},
 		{http.MethodGet, "object/listVersions", "ListVersions", noBody, listVersions, false},
 		{http.MethodPost, "object/restoreVersion", "RestoreVersion", jsonBody, restoreVersion, false},
+		{http.MethodGet, "redundancy/status", "RedundancyStatus", noBody, redundancyStatus, false},
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 func objectCommand() *cobra.Command {
 	cmd := groupCommand("object", "List, store, fetch and delete objects", `List, store, fetch and delete objects, beside a running server or without one.
 An object is named BUCKET/KEY; what stands before the first slash of the key is its package.`)
-	cmd.AddCommand(objectList(), objectPut(), objectGet(), objectRemove(), objectVersions(), objectRestore())
+	cmd.AddCommand(objectList(), objectPut(), objectGet(), objectRemove(), objectVersions(), objectRestore(), objectStatus())
 	return cmd
 }
 

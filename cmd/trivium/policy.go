@@ -138,6 +138,23 @@ func parseRedundancy(s string) (v1.Redundancy, error) {
 	return r, nil
 }
 
+// redundancyText is a redundancy as parseRedundancy reads it.
+func redundancyText(r *v1.Redundancy) string {
+	switch r.Type {
+	case v1.RedundancyRep:
+		return fmt.Sprintf("rep(%d)", r.RepCount)
+	case v1.RedundancyEC:
+		return fmt.Sprintf("ec(%d,%d)", r.K, r.N)
+	case v1.RedundancyLRC:
+		text := fmt.Sprintf("lrc(%d,%d", r.K, r.N)
+		for _, g := range r.Groups {
+			text += "," + strconv.Itoa(g)
+		}
+		return text + ")"
+	}
+	return r.Type
+}
+
 // promise says in words what a redundancy means for writes and for losses.
 func promise(r *v1.Redundancy) string {
 	k, n, what := 1, 1, "none: one piece, which is lost with its space"

@@ -47,3 +47,8 @@ func (a API) SpaceStatus(ctx context.Context, id int64) (v1.UserSpaceStatus, err
 	out, err := read[v1.OneUserSpaceStatus](ctx, a, "userSpace/status", values("userSpaceID", id))
 	return out.Status, err
 }
+
+// RedundancyStatus tells how the content of an object is kept.
+func (a API) RedundancyStatus(ctx context.Context, objectID int64) (v1.RedundancyStatus, error) {
+	return read[v1.RedundancyStatus](ctx, a, "redundancy/status", values("objectID", objectID))
+}

@@ -127,6 +127,9 @@ func TestScrub(t *testing.T) {
 	if jsonErr := json.Unmarshal([]byte(doc), &found); jsonErr != nil || err == nil || found.Missing != 1 || found.Queued != 1 || found.Shards != 4 || found.Lost != 0 {
 		t.Errorf("scrub --json = %v %s", err, out)
 	}
+	if out := a.do(t, "object", "status", "first/spoiled"); !strings.HasPrefix(out, "degraded: kept as rep(2)\nPIECE  SPACE") || !strings.Contains(out, "missing") {
+		t.Errorf("object status = %s", out)
+	}
 	s = start(t, startOptions{dir: s.dir})
 	if out := a.do(t, "repair", "--json"); !strings.Contains(out, `"failed":0,"queued":0}`) {
 		t.Errorf("repair --json = %q", out)
