@@ -24,7 +24,8 @@ func TestObjectStatus(t *testing.T) {
 		Redundancy: v1.Redundancy{Type: "rep", RepCount: 3}, Policy: v1.Redundancy{Type: "ec", K: 2, N: 3}, State: "degraded",
 		Blocks: []v1.Block{
 			{Index: 0, UserSpaceID: 2, Size: 7, State: "ok", CheckTime: &checked},
-			{Index: 1, UserSpaceID: 9, Size: 7, State: "corrupt"}, {Index: 2, State: "missing", Size: 7},
+			{Index: 1, UserSpaceID: 9, Size: 7, State: "corrupt"},
+			{Index: 2, State: "missing", Size: 7},
 		},
 	}
 	if got, want := statusLine(&st), "degraded: kept as rep(3), the policy of the bucket is ec(2,3)"; got != want {

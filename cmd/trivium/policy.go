@@ -146,11 +146,11 @@ func redundancyText(r *v1.Redundancy) string {
 	case v1.RedundancyEC:
 		return fmt.Sprintf("ec(%d,%d)", r.K, r.N)
 	case v1.RedundancyLRC:
-		text := fmt.Sprintf("lrc(%d,%d", r.K, r.N)
+		numbers := []string{strconv.Itoa(r.K), strconv.Itoa(r.N)}
 		for _, g := range r.Groups {
-			text += "," + strconv.Itoa(g)
+			numbers = append(numbers, strconv.Itoa(g))
 		}
-		return text + ")"
+		return "lrc(" + strings.Join(numbers, ",") + ")"
 	}
 	return r.Type
 }

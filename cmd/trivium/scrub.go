@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ The numbers of --json:
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
 				var found adminapi.Scrubbed
-				err := follow(cmd, a, "scrub", func() (err error) {
+				err := follow(ctx, cmd.ErrOrStderr(), a, "scrub", func() (err error) {
 					found, err = a.Scrub(ctx, deep)
 					return err
 				})
@@ -107,7 +108,7 @@ The numbers of --json:
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return administer(cmd, &c, func(ctx context.Context, a *client.Client) error {
 				var done adminapi.Repaired
-				err := follow(cmd, a, "repair", func() (err error) {
+				err := follow(ctx, cmd.ErrOrStderr(), a, "repair", func() (err error) {
 					done, err = a.Repair(ctx)
 					return err
 				})
@@ -140,9 +141,9 @@ func unrepaired(r *adminapi.Repaired) error {
 }
 
 // follow tells how far the work is that the server does in run.
-func follow(cmd *cobra.Command, a *client.Client, name string, run func() error) error {
-	p := newCounter(cmd.ErrOrStderr(), name, "shards")
-	ctx, stop := context.WithCancel(cmd.Context())
+func follow(ctx context.Context, w io.Writer, a *client.Client, name string, run func() error) error {
+	p := newCounter(w, name, "shards")
+	ctx, stop := context.WithCancel(ctx)
 	var asks sync.WaitGroup
 	asks.Go(func() {
 		t := time.NewTicker(followPause)

@@ -24,7 +24,9 @@ func TestScrubLines(t *testing.T) {
 			"3 shards missing or damaged",
 		},
 		{
-			"nobody knows", adminapi.Scrubbed{Blobs: 1, Shards: 2, Unsure: 1}, []string{"looked at ", "1 shard could not be looked at: "},
+			"nobody knows",
+			adminapi.Scrubbed{Blobs: 1, Shards: 2, Unsure: 1},
+			[]string{"looked at ", "1 shard could not be looked at: "},
 			"a space did not answer for 1 shard",
 		},
 	} {

@@ -130,7 +130,7 @@ func TestScrub(t *testing.T) {
 	if out := a.do(t, "object", "status", "first/spoiled"); !strings.HasPrefix(out, "degraded: kept as rep(2)\nPIECE  SPACE") || !strings.Contains(out, "missing") {
 		t.Errorf("object status = %s", out)
 	}
-	s = start(t, startOptions{dir: s.dir})
+	start(t, startOptions{dir: s.dir})
 	if out := a.do(t, "repair", "--json"); !strings.Contains(out, `"failed":0,"queued":0}`) {
 		t.Errorf("repair --json = %q", out)
 	}
