@@ -33,7 +33,9 @@ func TestObjectStatus(t *testing.T) {
 	}
 	want := [][]string{
 		{"PIECE", "SPACE", "SIZE", "STATE", "CHECKED"},
-		{"0", "cloud", "7", "ok", "2026-01-02 03:04:05"}, {"1", "9", "7", "corrupt", "not now"}, {"2", "(nowhere)", "7", "missing", "not now"},
+		{"0", "cloud", "7", "ok", "2026-01-02 03:04:05"},
+		{"1", "9", "7", "corrupt", "not now"},
+		{"2", "(nowhere)", "7", "missing", "not now"},
 	}
 	if diff := cmp.Diff(want, blockRows(&st, map[int64]string{2: "cloud"})); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)

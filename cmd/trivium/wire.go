@@ -215,7 +215,9 @@ func (st *store) measure(m *server.Metrics) error {
 	g.budget, g.queues = st.service.Maintenance().Budget, st.upkeep.Queues
 	g.gates = st.gates
 	g.spaces, g.free = st.meters.calls, st.dir.freeSpace
-	return errors.Join(m.Register(st.commits), m.Register(g))
+	r := newRedundancyGauges()
+	r.degraded, r.passes, r.spaces = st.upkeep.Degraded, st.upkeep.Passes, st.service.Maintenance().Spaces.All
+	return errors.Join(m.Register(st.commits), m.Register(g), m.Register(r))
 }
 
 // gates describes what requests wait at.

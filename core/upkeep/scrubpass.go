@@ -3,6 +3,7 @@ package upkeep
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"time"
 
 	"trivium/core"
@@ -126,4 +127,46 @@ func (r *Runner) putScrub(ctx context.Context, deep bool, st scrubState) error {
 	return r.update(ctx, func(ctx context.Context, tx core.MetaTx) error {
 		return tx.PutJob(ctx, core.Job{Name: scrubJob(deep), State: state, UpdateTime: r.m.Now()})
 	})
+}
+
+// Pass is how far a pass of the background is, or how the last one ended.
+type Pass struct {
+	Deep  bool
+	Start time.Time
+	End   time.Time // zero: it runs
+	Found Scrubbed  // until now
+}
+
+// Passes returns those that ever began: that of presence, then the deep one.
+func (r *Runner) Passes(ctx context.Context) ([]Pass, error) {
+	var all []Pass
+	for _, deep := range []bool{false, true} {
+		st, known, err := r.scrubState(ctx, deep)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			continue
+		}
+		p := Pass{Deep: deep, Start: time.Unix(0, st.Start).UTC(), Found: st.Found}
+		if st.End != 0 {
+			p.End = time.Unix(0, st.End).UTC()
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// Degraded counts the blobs of which shards are queued for repair, in as many rows of the queue as limit.
+func (r *Runner) Degraded(ctx context.Context, limit int) (int, error) {
+	blobs := make(map[content.BlobID]bool)
+	err := r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		clear(blobs)
+		rows, err := tx.Repairs(ctx, core.RepairQuery{Due: math.MaxInt64, Limit: limit})
+		for _, row := range rows {
+			blobs[row.Blob] = true
+		}
+		return err
+	})
+	return len(blobs), err
 }

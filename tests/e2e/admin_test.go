@@ -309,7 +309,8 @@ func TestMetrics(t *testing.T) {
 		`trivium_space_calls_total{op="put",space="local"} `,
 		`trivium_gate_inside{gate="writes"} `, `trivium_gate_waiting{gate="landed"} `, `trivium_gate_refused_total{gate="listings"} `,
 		`trivium_budget_bytes{what="total"} `, "trivium_commit_updates_count ", "trivium_commit_seconds_sum ",
-		`trivium_queue_length{queue="gc"} 0`, `trivium_queue_length{queue="repair"} 0`, "trivium_metadata_free_bytes ",
+		`trivium_queue_length{queue="gc"} 0`, `trivium_queue_length{queue="repair"} 0`, "trivium_degraded_blobs 0", `trivium_spaces{state="draining"} 0`,
+		`trivium_spaces{state="active"} 1`, "trivium_metadata_free_bytes ",
 		"trivium_build_info{", "go_goroutines ",
 	} {
 		if !strings.Contains(page, "\n"+want) {
