@@ -60,12 +60,13 @@ func (m *Maintenance) Hook(point string) { m.s.hook(point) }
 func (m *Maintenance) Budget() content.BudgetStats { return m.s.budget.Stats() }
 
 // Gates describes what requests wait at before they reach the metadata, by name: writes, reads, pages of listings,
-// landed, the commits of content that is in spaces, and copies, those that read their source.
+// landed, the commits of content that is in spaces, copies, those that read their source, and digests, completions of
+// native uploads that read the parts.
 func (m *Maintenance) Gates() map[string]admission.Stats {
 	g := &m.s.gates
 	return map[string]admission.Stats{
 		"writes": g.writes.Stats(), "reads": g.reads.Stats(), "pages": g.pages.Stats(), "landed": g.landed.Stats(),
-		"copies": g.copies.Stats(),
+		"copies": g.copies.Stats(), "digests": g.digests.Stats(),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"trivium/core/content"
 )
@@ -211,25 +212,72 @@ func (se *Session) AbortNative(ctx context.Context, id int64) error {
 
 // CompleteNative joins parts of the unfinished native upload over the object of that id, in the order of numbers, which
 // may repeat, into its new current version. Its SHA-256 is known at once of parts that came in this order, and of a
-// single one; else it is made by reading them back. Once begun it goes on whatever happens to ctx, and a call with the
-// same numbers meanwhile waits for the same outcome. Errors: NoSuchKey; Conflict when there is no upload over it;
-// BadArgument for no numbers, too many, or one that was not uploaded; TooLarge, Forbidden, Corrupt, Unavailable and
-// those of the store.
+// single one; else it is made by reading them back. Once begun it goes on though ctx ends, with which this caller leaves
+// (Canceled), and a call with the same numbers meanwhile waits for the same outcome. It ends early with the upload, its
+// bucket and the Service. Errors: NoSuchKey; Conflict when there is no upload over it; BadArgument for no numbers, too
+// many, or one that was not uploaded; TooLarge, Forbidden, Corrupt, Overloaded, Unavailable and those of the store.
 func (se *Session) CompleteNative(ctx context.Context, id int64, numbers []int) (Member, error) {
 	if _, _, _, err := se.nativeUpload(ctx, id); err != nil {
 		return Member{}, err
 	}
 	text := strings.Builder{}
 	fmt.Fprint(&text, id, " ", se.p.UserID, " ", numbers)
-	out, err, _ := se.s.joins.Do(text.String(), func() (any, error) {
-		return se.completeNative(context.WithoutCancel(ctx), id, numbers)
+	m, err := se.s.joins.join(ctx, se.s, text.String(), func(ctx context.Context) (Member, error) {
+		return se.completeNative(ctx, id, numbers)
 	})
-	m, _ := out.(Member)
 	if err != nil {
 		return Member{}, fail("complete upload", "", err)
 	}
 	se.s.hook("answer.before")
 	return m, nil
+}
+
+// completions are the completions of native uploads that run, by what they are to do.
+type completions struct {
+	mu sync.Mutex
+	m  map[string]*joining
+}
+
+// joining is one of them.
+type joining struct {
+	done   chan struct{}
+	member Member // once done
+	err    error
+}
+
+// join waits for the run of that key, and begins it if there is none. The run ends with the Service, not with ctx.
+func (c *completions) join(
+	ctx context.Context, s *Service, key string, run func(ctx context.Context) (Member, error),
+) (Member, error) {
+	c.mu.Lock()
+	j := c.m[key]
+	if j == nil {
+		j = &joining{done: make(chan struct{}), err: errFlight}
+		if c.m == nil {
+			c.m = make(map[string]*joining)
+		}
+		c.m[key] = j
+		s.wait.Go(func() {
+			lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+			stop := context.AfterFunc(s.life, cancel)
+			defer func() {
+				stop()
+				cancel()
+				c.mu.Lock()
+				delete(c.m, key)
+				c.mu.Unlock()
+				close(j.done)
+			}()
+			j.member, j.err = run(lasting)
+		})
+	}
+	c.mu.Unlock()
+	select {
+	case <-j.done:
+		return j.member, j.err
+	case <-ctx.Done():
+		return Member{}, &Error{Code: Canceled, Msg: "the caller went away", Err: ctx.Err()}
+	}
 }
 
 func (se *Session) completeNative(ctx context.Context, id int64, numbers []int) (Member, error) {
@@ -243,7 +291,7 @@ func (se *Session) completeNative(ctx context.Context, id int64, numbers []int) 
 	for try := 1; ; try++ {
 		m, b, u, err := se.nativeUpload(ctx, id)
 		if err == nil {
-			err = se.s.digestParts(ctx, &u, &c)
+			err = se.s.digestParts(ctx, b, &u, &c)
 		}
 		if err != nil {
 			return m, named(ended(id, err))
@@ -271,7 +319,7 @@ func named(err error) error {
 }
 
 // digestParts finds the SHA-256 of what the completion joins, by reading it unless one part is the whole.
-func (s *Service) digestParts(ctx context.Context, u *Upload, c *completion) error {
+func (s *Service) digestParts(ctx context.Context, b Bucket, u *Upload, c *completion) error {
 	pin := s.pins.Begin()
 	r := new(resolved)
 	err := s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
@@ -301,17 +349,41 @@ func (s *Service) digestParts(ctx context.Context, u *Upload, c *completion) err
 		pin.Release()
 		return err
 	}
-	body, err := s.openAt(ctx, l, pin)
-	if err != nil {
-		pin.Release()
-		return err
-	}
+	return s.digesting(ctx, func() error {
+		body, err := s.openAt(ctx, l, pin)
+		if err != nil {
+			pin.Release()
+			return err
+		}
+		c.sha256, err = s.digest(ctx, body, b, u)
+		return errors.Join(err, body.Close())
+	}, pin.Release)
+}
+
+// digestStep is how many bytes are read back before it is seen whether the upload is there yet.
+const digestStep = 16 << 20
+
+// digest reads the content of an upload for as long as there is that upload, and returns its SHA-256.
+func (s *Service) digest(ctx context.Context, body io.Reader, b Bucket, u *Upload) ([]byte, error) {
 	h := sha256.New()
-	_, err = io.Copy(h, body)
-	if err = errors.Join(err, body.Close()); err == nil {
-		c.sha256 = h.Sum(nil)
+	for {
+		_, err := io.CopyN(h, body, digestStep)
+		if errors.Is(err, io.EOF) {
+			return h.Sum(nil), nil
+		}
+		if err == nil {
+			err = s.view(ctx, func(ctx context.Context, tx MetaTx) error {
+				if _, err := s.bucketIn(ctx, tx, b); err != nil {
+					return err
+				}
+				_, err := openUpload(ctx, tx, u.ID)
+				return err
+			})
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	return err
 }
 
 // joinParts makes r stand for the parts' content, one after the other.

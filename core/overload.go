@@ -11,7 +11,8 @@ import (
 // gates bound what requests ask of the metadata store, and copies of the spaces, so that more of them than can be served
 // do not make all of them slow: the rest is Overloaded. Requests reach the store through the methods of this file alone, which hold one gate
 // each, for one transaction, in which nobody waits for a client or for another gate. A copy that reads its source holds
-// copies around all that, and is the only one that waits for another gate of this file within one. What the Service does by itself
+// copies around all that, and a completion that reads an upload back holds digests around copies: they are the only ones
+// that wait for another gate of this file within one. What the Service does by itself
 // passes none; TestRawStore lists it.
 type gates struct {
 	writes, reads *admission.Gate
@@ -23,6 +24,9 @@ type gates struct {
 	// copies is for copies that must read their source: each holds memory of transfers, whose client takes nothing and
 	// may be gone. So few are at it that they never have much of that memory, and the reading is as fast with few.
 	copies *admission.Gate
+	// digests is for completions of native uploads that read the parts back, which may be 5 TiB each: they never have
+	// all of copies.
+	digests *admission.Gate
 }
 
 func (g *gates) init() {
@@ -31,6 +35,7 @@ func (g *gates) init() {
 	g.pages = admission.New(runtime.GOMAXPROCS(0), admission.Queue, admission.Patience)
 	g.landed = admission.New(admission.Slots, admission.Slots, admission.Patience)
 	g.copies = admission.New(2*runtime.GOMAXPROCS(0), admission.Queue, admission.Patience)
+	g.digests = admission.New(runtime.GOMAXPROCS(0), admission.Queue, admission.Patience)
 }
 
 // updater is the Update of a MetaStore, behind a gate or not.
@@ -151,4 +156,22 @@ func (s *Service) reading(ctx context.Context, read func() error) error {
 	}
 	defer s.gates.copies.Leave()
 	return read()
+}
+
+// digesting is reading for a completion. refused is called when read is not. Overloaded when too many are at it.
+func (s *Service) digesting(ctx context.Context, read func() error, refused func()) error {
+	if err := enter(ctx, s.gates.digests); err != nil {
+		refused()
+		return err
+	}
+	defer s.gates.digests.Leave()
+	begun := false
+	err := s.reading(ctx, func() error {
+		begun = true
+		return read()
+	})
+	if !begun {
+		refused()
+	}
+	return err
 }

@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"trivium/core/content"
 	"trivium/drivers"
 )
@@ -91,10 +89,11 @@ type Service struct {
 	probes    probes
 	queue     queue
 	gates     gates
-	joins     singleflight.Group    // completions of native uploads that run
+	joins     completions           // of native uploads, that run
 	readOnly  atomic.Pointer[Error] // why nothing may be written; nil: it may
 	damage    atomic.Pointer[Error] // what the metadata store said when it was found damaged; nil: it is not
 
+	life   context.Context    //nolint:containedctx // of what runs in the background: it is no call's
 	stop   context.CancelFunc // ends the background goroutines
 	wait   sync.WaitGroup
 	closed atomic.Bool
@@ -130,7 +129,7 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, errors.Join(fmt.Errorf("count what spaces hold: %w", err), s.opened.close())
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stop = stop
+	s.life, s.stop = background, stop
 	s.wait.Go(func() { s.keepLease(background) })
 	s.wait.Go(func() { s.drainQueue(background) })
 	s.wait.Go(func() { s.serveProbes(background) })
