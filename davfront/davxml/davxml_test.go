@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -158,4 +159,26 @@ func FuzzParse(f *testing.F) {
 			_ = parse(doc)
 		}
 	})
+}
+
+// TestTextInPieces: text that comments cut into many pieces is put together at the cost of its length.
+func TestTextInPieces(t *testing.T) {
+	long := strings.Repeat("y", 600<<10)
+	doc := []byte("<a>" + long + strings.Repeat("<!---->x", 16_000) + "<b>in</b><![CDATA[&]]>amp;</a>")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	root, err := Parse(doc)
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := root.Content(); got != long+strings.Repeat("x", 16_000)+"in&amp;" {
+		t.Errorf("the text has %d bytes, ending in %q", len(got), got[max(0, len(got)-20):])
+	}
+	if len(root.Children) != 3 {
+		t.Errorf("%d children, want text, b and text", len(root.Children))
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 100<<20 {
+		t.Errorf("%d MiB were allocated for a document of %d bytes", n>>20, len(doc))
+	}
 }

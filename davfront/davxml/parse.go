@@ -87,10 +87,16 @@ func (n *Node) Content() string {
 		return n.Text
 	}
 	var b strings.Builder
-	for _, c := range n.Children {
-		b.WriteString(c.Content())
-	}
+	n.content(&b)
 	return b.String()
+}
+
+// content writes what Content returns.
+func (n *Node) content(b *strings.Builder) {
+	b.WriteString(n.Text)
+	for _, c := range n.Children {
+		c.content(b)
+	}
 }
 
 // Parse reads a document in UTF-8 or UTF-16. A DOCTYPE, and entities but the five of XML, are refused, and so are
@@ -150,6 +156,7 @@ type parser struct {
 	scope []binding // declarations in force, the innermost last
 	marks []int     // len(scope) before each open element
 	nodes int
+	run   []byte // the text that is read: comments and CDATA do not end it
 }
 
 // binding declares a prefix; "" is the default namespace.
@@ -178,11 +185,13 @@ func (p *parser) document() error {
 func (p *parser) token(tok xml.Token) error {
 	switch t := tok.(type) {
 	case xml.StartElement:
+		p.endText()
 		return p.start(t)
 	case xml.EndElement:
+		p.endText()
 		return p.end(t)
 	case xml.CharData:
-		return p.text(string(t))
+		return p.text(t)
 	case xml.Directive:
 		return malformed("a document type is not allowed")
 	case xml.ProcInst:
@@ -341,19 +350,24 @@ func (p *parser) end(t xml.EndElement) error {
 	return nil
 }
 
-// text adds a run of text.
-func (p *parser) text(s string) error {
+// text adds to a run of text. Each piece counts as a node.
+func (p *parser) text(piece []byte) error {
 	if len(p.open) == 0 {
-		if strings.Trim(s, " \t\r\n") != "" {
+		if len(bytes.Trim(piece, " \t\r\n")) > 0 {
 			return malformed("text outside of the root element")
 		}
 		return nil
 	}
-	parent := p.open[len(p.open)-1]
-	if n := len(parent.Children); n > 0 && parent.Children[n-1].Name.Local == "" {
-		parent.Children[n-1].Text += s // CDATA beside text
-		return p.count()
-	}
-	parent.Children = append(parent.Children, &Node{Text: s})
+	p.run = append(p.run, piece...)
 	return p.count()
+}
+
+// endText ends a run of text, if there is one.
+func (p *parser) endText() {
+	if len(p.run) == 0 {
+		return
+	}
+	parent := p.open[len(p.open)-1]
+	parent.Children = append(parent.Children, &Node{Text: string(p.run)})
+	p.run = p.run[:0]
 }
