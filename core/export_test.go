@@ -23,6 +23,9 @@ func (s *Service) QueueDamage(id content.BlobID, ref content.ShardRef, cause err
 // SetFolderLimit lets a test see what a folder that is too large meets. Call it before the Service is used.
 func (s *Service) SetFolderLimit(n int) { s.folderLimit = n }
 
+// SetFolderProperties is SetFolderLimit for the bytes of properties.
+func (s *Service) SetFolderProperties(n int) { s.folderProperties = n }
+
 // HoldPasswords keeps every hash of a password waiting until release is called.
 func (s *Service) HoldPasswords() (release func()) {
 	turns := &s.logins.passwords.turns

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// copyFolder is one try of copyTree; errGrew when there are more objects than it has ids for.
+// copyFolder is one try of copyTree; errGrew when there are more objects than it has ids for. Conflict also for
+// more than 64 MiB of dead properties.
 func (se *Session) copyFolder(ctx context.Context, src, dst Path, opts folderOptions) (made bool, err error) {
 	paths, err := checkFolders(src, dst)
 	if err != nil {
@@ -54,9 +55,13 @@ func (w *folderWork) copy(ctx context.Context, a, b *mutation) (made bool, err e
 		return false, err
 	}
 	var n int64
+	room := b.s.folderProperties
 	err = w.eachSource(ctx, a, func(e Entry) error {
 		if !isLive(&e, a.now) {
 			return nil
+		}
+		if room, err = a.lessProperties(ctx, room, &e); err != nil {
+			return err
 		}
 		n++
 		return w.copyEntry(ctx, b, e, n-1)
@@ -82,6 +87,19 @@ func (w *folderWork) copy(ctx context.Context, a, b *mutation) (made bool, err e
 		return false, err
 	}
 	return made, b.finish(ctx)
+}
+
+// lessProperties takes the bytes of the dead properties of e from those that one folder operation may write: all others
+// who write wait for it.
+func (m *mutation) lessProperties(ctx context.Context, room int, e *Entry) (int, error) {
+	if !e.Props {
+		return room, nil
+	}
+	all, err := m.tx.Properties(ctx, e.ObjectID)
+	if room -= propertyBytes(all); err == nil && room < 0 {
+		err = Errorf(Conflict, e.Key, "the properties of the folder's files have more than %d MiB; work on its members", m.s.folderProperties>>20)
+	}
+	return room, err
 }
 
 // eachSource calls fn for what is to be copied.

@@ -9,7 +9,9 @@ import (
 const (
 	// defaultFolderLimit is how many objects one folder operation changes at most: it is one transaction (S6).
 	defaultFolderLimit = 100_000
-	folderPage         = 1000
+	// defaultFolderProperties is how many bytes of dead properties it copies at most.
+	defaultFolderProperties = 64 << 20
+	folderPage              = 1000
 )
 
 // errGrew says that a folder has more objects than ids were reserved for; the operation begins again.

@@ -582,3 +582,28 @@ func TestCopyFolderOfAnother(t *testing.T) {
 	wantKeys(t, env, "bucket", "p/a/1")
 	wantUsage(t, env, "alices")
 }
+
+// TestFolderProperties: a copy of a folder with too many bytes of dead properties is refused whole; a move is not, which
+// writes none of them.
+func TestFolderProperties(t *testing.T) {
+	env := tree(t, core.VersioningOff)
+	ctx := t.Context()
+	ok(t, "make p", env.Admin.MakeFolder(ctx, at("p")))
+	for _, key := range []string{"p/a", "p/b"} {
+		ok(t, "put "+key, putTree(t, env.Admin, key, "x"))
+		change := core.PropertyChange{Property: core.Property{Name: core.PropertyName{Local: "x"}, Value: strings.Repeat("v", 999)}}
+		ok(t, "patch "+key, env.Admin.PatchProperties(ctx, at(key), core.PropertyPatch{Changes: []core.PropertyChange{change}}))
+	}
+	env.Service.SetFolderProperties(1999)
+	before := keys(t, env, "bucket")
+	_, err := env.Admin.CopyPath(ctx, at("p"), at("q"), core.TreeOptions{})
+	wantCode(t, "copy 2,000 bytes of properties", err, core.Conflict)
+	if got := keys(t, env, "bucket"); !slices.Equal(got, before) {
+		t.Errorf("the refused copy left %q, want %q", got, before)
+	}
+	_, err = env.Admin.MovePath(ctx, at("p"), at("moved"), core.TreeOptions{})
+	ok(t, "move", err)
+	env.Service.SetFolderProperties(2000)
+	_, err = env.Admin.CopyPath(ctx, at("moved"), at("q"), core.TreeOptions{})
+	ok(t, "copy", err)
+}

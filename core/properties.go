@@ -121,14 +121,19 @@ func changeProperties(ctx context.Context, tx MetaTx, owner int64, changes []Pro
 		}
 	}
 	all, err := tx.Properties(ctx, owner)
-	size := 0
-	for _, p := range all {
-		size += len(p.Name.Space) + len(p.Name.Local) + len(p.Value)
-	}
+	size := propertyBytes(all)
 	if err == nil && (len(all) > maxProperties || size > maxPropertyBytes) {
 		err = Errorf(MetadataTooLarge, "", "it would have %d properties of %d bytes, at most %d of %d are kept", len(all), size, maxProperties, maxPropertyBytes)
 	}
 	return len(all), err
+}
+
+// propertyBytes is the length of names and values.
+func propertyBytes(all []Property) (n int) {
+	for _, p := range all {
+		n += len(p.Name.Space) + len(p.Name.Local) + len(p.Value)
+	}
+	return n
 }
 
 // Properties returns the dead properties of a node, by name. The node comes from StatPath or ListFolder of the same

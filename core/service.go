@@ -73,9 +73,11 @@ type Service struct {
 	lostCommits atomic.Bool // SettingLostCommits is there
 	inlineMax   int64
 	folderLimit int // objects that one folder operation changes at most, and older versions that any one looks at
-	incarnation uint64
-	holder      string
-	stamp       Stamp // as it was when the Service opened; ConfigEpoch moves on in the cache
+	// folderProperties is how many bytes of dead properties one copies at most.
+	folderProperties int
+	incarnation      uint64
+	holder           string
+	stamp            Stamp // as it was when the Service opened; ConfigEpoch moves on in the cache
 
 	kinds     map[string]drivers.Kind // of administrators
 	userKinds map[string]drivers.Kind // of all others
@@ -142,7 +144,7 @@ func newService(cfg Config) *Service {
 	s := &Service{
 		meta: cfg.Meta, keys: cfg.Keys, log: cfg.Log, clock: cfg.Now, hookFunc: cfg.Hook,
 		volatile: cfg.Volatile, plainBasic: cfg.PlainBasic, inlineMax: cfg.InlineMax, holder: cfg.Holder,
-		folderLimit: defaultFolderLimit,
+		folderLimit: defaultFolderLimit, folderProperties: defaultFolderProperties,
 		incarnation: newIncarnation(),
 		pins:        new(content.Pins),
 		spaces:      new(content.Spaces),
