@@ -100,7 +100,7 @@ func (r *request) pack(a archive, id int64, prefix string) error {
 			return err
 		}
 		for i := range page.Items {
-			if err := r.packOne(a, &page.Items[i].Member); err != nil {
+			if err := r.packOne(a, id, &page.Items[i].Member); err != nil {
 				return err
 			}
 		}
@@ -111,19 +111,28 @@ func (r *request) pack(a archive, id int64, prefix string) error {
 	}
 }
 
-// packOne writes one object, unless it is gone meanwhile or the archive cannot have it.
-func (r *request) packOne(a archive, m *core.Member) error {
+// packOne writes one object of a package, unless it has left that meanwhile or the archive cannot have it. Whatever else
+// keeps it out makes the archive no whole one.
+func (r *request) packOne(a archive, pkg int64, m *core.Member) error {
 	if m.Unfinished || !inTree(m.Path, m.Size) {
 		return nil
 	}
 	rd, err := r.se.OpenMember(r.Context(), m.Entry.ObjectID, core.GetOptions{})
-	if err != nil && skipped(err) {
-		return nil
+	if err != nil && core.CodeOf(err) == core.NoSuchKey {
+		// Where the caller may read nothing any more there is no object either.
+		_, err = r.lies(pkg, m.Path)
+		return err
 	}
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rd.Body.Close() }()
+	if rd.Entry.BucketID != m.Entry.BucketID || rd.Entry.Key != m.Entry.Key { // it moved, or the package did
+		at, err := r.lies(pkg, m.Path)
+		if err != nil || at != (core.Path{Bucket: rd.Bucket.Name, Key: rd.Entry.Key}) {
+			return err
+		}
+	}
 	v := &rd.Entry.Version
 	at := v.UpdateTime
 	if v.MTime != core.NoTime {
@@ -141,10 +150,17 @@ func (r *request) packOne(a archive, m *core.Member) error {
 	return err
 }
 
-// inTree tells whether a tree can show a path: that of a folder's marker ends in "/".
+// lies returns where a path of a package lies now, if the caller may read it yet.
+func (r *request) lies(pkg int64, path string) (core.Path, error) { return r.se.MemberPath(r.Context(), pkg, path) }
+
+// inTree tells whether a tree can show a path, one of Windows too, for which a backslash parts names and a letter with a
+// colon begins another tree. That of a folder's marker ends in "/".
 func inTree(path string, size int64) bool {
 	if size == 0 {
 		path = strings.TrimSuffix(path, "/")
+	}
+	if strings.Contains(path, `\`) || len(path) > 1 && path[1] == ':' {
+		return false
 	}
 	for seg := range strings.SplitSeq(path, "/") {
 		if seg == "" || seg == "." || seg == ".." {

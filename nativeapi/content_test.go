@@ -3,10 +3,12 @@ package nativeapi_test
 import (
 	"archive/tar"
 	"archive/zip"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -92,7 +94,7 @@ func TestConditions(t *testing.T) {
 func TestArchives(t *testing.T) {
 	l := newLab(t)
 	p := l.pkg(l.bucket("bkt"), "pkg")
-	for _, path := range []string{"a", "b/c", "b/d", "../up", "x//y", "/lead", "dir/", "full/"} {
+	for _, path := range []string{"a", "b/c", "b/d", "../up", "x//y", "/lead", "dir/", "full/", `..\..\evil.exe`, `C:\evil`, "C:evil", `a\b`, "12:30"} {
 		data := path
 		if path == "dir/" {
 			data = ""
@@ -100,7 +102,7 @@ func TestArchives(t *testing.T) {
 		l.put(p, path, data)
 	}
 	l.unfinished(p, "multi")
-	want := map[string]string{"a": "a", "b/c": "b/c", "b/d": "b/d", "dir/": ""}
+	want := map[string]string{"a": "a", "b/c": "b/c", "b/d": "b/d", "dir/": "", "12:30": "12:30"}
 	zipped := l.get(fmt.Sprintf("package/download?packageID=%d", p)).body
 	z, err := zip.NewReader(strings.NewReader(zipped), int64(len(zipped)))
 	if err != nil {
@@ -123,8 +125,18 @@ func TestArchives(t *testing.T) {
 	}
 	got = map[string]string{}
 	tr := tar.NewReader(strings.NewReader(l.get(fmt.Sprintf("package/download?packageID=%d&format=tar&prefix=b", p)).body))
-	for h, err := tr.Next(); err == nil; h, err = tr.Next() {
-		data, _ := io.ReadAll(tr)
+	for {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(tr)
+		if err != nil {
+			t.Errorf("%s: %v", h.Name, err)
+		}
 		got[h.Name] = string(data)
 	}
 	if !maps.Equal(got, map[string]string{"b/c": "b/c", "b/d": "b/d"}) {
@@ -132,6 +144,93 @@ func TestArchives(t *testing.T) {
 	}
 	l.want("format", l.get(fmt.Sprintf("package/download?packageID=%d&format=rar", p)), 400, "BadArgument")
 	l.want("no package", l.get("package/download?packageID=999"), 404, "DataNotFound")
+}
+
+// meanwhileWriter calls meanwhile before the first bytes of an answer are taken.
+type meanwhileWriter struct {
+	*httptest.ResponseRecorder
+	meanwhile func()
+}
+
+// Write implements io.Writer.
+func (w *meanwhileWriter) Write(p []byte) (int, error) {
+	if w.meanwhile != nil {
+		w.meanwhile()
+		w.meanwhile = nil
+	}
+	return w.ResponseRecorder.Write(p)
+}
+
+// TestArchivesMeanwhile: an archive ends whole only if it has all that the package had; what left the package is not in
+// it, and who may not read any more gets none.
+func TestArchivesMeanwhile(t *testing.T) {
+	long := strings.Repeat("x", 100<<10)
+	for name, tc := range map[string]struct {
+		meanwhile func(l *lab, b, p int64, ids []int64) error
+		want      string // the names in the archive; "": it is cut
+	}{
+		"nothing": {func(*lab, int64, int64, []int64) error { return nil }, "a b c"},
+		"object deleted": {func(l *lab, _, _ int64, ids []int64) error {
+			return l.env.Admin.DeleteMembers(t.Context(), ids[1:2])
+		}, "a c"},
+		"object moved away": {func(l *lab, _, _ int64, ids []int64) error {
+			return l.env.Admin.MoveMember(t.Context(), ids[1], l.pkg(l.bucket("other"), "pkg"), "b")
+		}, "a c"},
+		"object renamed": {func(l *lab, _, p int64, ids []int64) error {
+			return l.env.Admin.MoveMember(t.Context(), ids[1], p, "a2")
+		}, "a c"},
+		"package renamed": {func(l *lab, _, _ int64, _ []int64) error {
+			_, err := l.env.Admin.MovePath(t.Context(), core.Path{Bucket: "bkt", Key: "pkg"}, core.Path{Bucket: "bkt", Key: "new"}, core.TreeOptions{})
+			return err
+		}, "a b c"},
+		"bucket renamed": {func(l *lab, _, _ int64, _ []int64) error {
+			_, err := l.env.Admin.MovePath(t.Context(), core.Path{Bucket: "bkt"}, core.Path{Bucket: "new"}, core.TreeOptions{})
+			return err
+		}, "a b c"},
+		"bucket deleted": {func(l *lab, _, _ int64, _ []int64) error {
+			return l.env.Admin.DeleteBucket(t.Context(), "bkt", true)
+		}, ""},
+		"right revoked": {func(l *lab, _, _ int64, _ []int64) error {
+			return l.env.Admin.SetGrants(t.Context(), "bkt", nil)
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			b := l.bucket("bkt")
+			p := l.pkg(b, "pkg")
+			ids := []int64{l.put(p, "a", long), l.put(p, "b", long), l.put(p, "c", long)}
+			if err := l.env.Admin.SetGrants(t.Context(), "bkt", []core.Grant{{UserID: l.ids["ann"], Access: core.AccessRead}}); err != nil {
+				t.Fatal(err)
+			}
+			w := &meanwhileWriter{httptest.NewRecorder(), func() {
+				if err := tc.meanwhile(l, b, p, ids); err != nil {
+					t.Error(err)
+				}
+			}}
+			var cut any
+			func() {
+				defer func() { cut = recover() }()
+				l.door.ServeHTTP(w, l.request(call{method: "GET", target: fmt.Sprintf("/v1/package/download?packageID=%d&format=tar", p), user: "ann"}))
+			}()
+			if tc.want == "" {
+				if cut != http.ErrAbortHandler {
+					t.Errorf("the archive is not cut: %v, %d bytes", cut, w.Body.Len())
+				}
+				return
+			}
+			var names []string
+			tr := tar.NewReader(w.Body)
+			for h, err := tr.Next(); !errors.Is(err, io.EOF); h, err = tr.Next() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				names = append(names, h.Name)
+			}
+			if got := strings.Join(names, " "); got != tc.want || cut != nil {
+				t.Errorf("the archive has %q and ends with %v, want %q", got, cut, tc.want)
+			}
+		})
+	}
 }
 
 // TestTraversal: paths are bytes; what would climb out of a tree is a name like any other, in its own package.
