@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -52,12 +53,12 @@ func write[T any](ctx context.Context, a API, call string, doc any) (T, error) {
 // done is the data of calls that answer none.
 type done = *struct{}
 
-// values makes a query of names and values; numbers that are 0 and empty strings are left out.
+// values makes a query of names and values; numbers that are 0, false and empty texts are left out, and no other texts.
 func values(pairs ...any) url.Values {
 	q := url.Values{}
 	for pair := range slices.Chunk(pairs, 2) {
-		if text := fmt.Sprint(pair[1:]...); text != "" && text != "0" && text != "false" {
-			q.Set(fmt.Sprint(pair[0]), text)
+		if !reflect.ValueOf(pair[1]).IsZero() {
+			q.Set(fmt.Sprint(pair[0]), fmt.Sprint(pair[1]))
 		}
 	}
 	return q

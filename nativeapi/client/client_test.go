@@ -72,6 +72,19 @@ func TestRemote(t *testing.T) {
 	}
 }
 
+// Texts are sent as they are, what numbers they may look like; what is not set is left out.
+func TestValues(t *testing.T) {
+	for want, got := range map[string]string{
+		"a=0":            values("a", "0").Encode(),
+		"a=false":        values("a", "false", "b", false, "c", 0, "d", int64(0), "e", "").Encode(),
+		"a=1&b=true&c=x": values("a", 1, "b", true, "c", "x").Encode(),
+	} {
+		if got != want {
+			t.Errorf("values = %q, want %q", got, want)
+		}
+	}
+}
+
 // Credentials go to the server that was named, and do not follow a redirect.
 func TestRemoteFollowsNothing(t *testing.T) {
 	var name, password string
