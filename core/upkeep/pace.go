@@ -15,13 +15,14 @@ const (
 type pace struct {
 	shards, bytes int64 // in a second; 0: no bound
 	deep          bool
+	page          int64 // bytes that end a page
 	crowded       func() bool
 	ready         time.Time // when what was done until now is paid for
 }
 
 // newPace makes the pace of a scrub.
 func newPace(r *Runner, opts ScrubOptions) *pace {
-	p := &pace{shards: opts.Shards, bytes: opts.Bytes, deep: opts.Deep}
+	p := &pace{shards: opts.Shards, bytes: opts.Bytes, deep: opts.Deep, page: scrubBytes}
 	if !p.deep {
 		p.bytes = 0 // none are read
 	}

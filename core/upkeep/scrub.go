@@ -10,8 +10,12 @@ import (
 	"trivium/core/content"
 )
 
-// scrubPage is how many blobs are read at once.
-const scrubPage = 100
+// A page of a pass, after which it notes how far it is, has so many blobs at most, and ends with the one that exceeds so
+// many bytes that are read.
+const (
+	scrubPage  = 100
+	scrubBytes = 1 << 30
+)
 
 // ScrubOptions say how Scrub looks at shards. The zero value looks whether each is there, as fast as it can.
 type ScrubOptions struct {
@@ -91,15 +95,18 @@ func (r *Runner) scrubFrom(ctx context.Context, after content.BlobID, p *pace, f
 	if err != nil || len(page) == 0 {
 		return after, false, err
 	}
-	for i := range page {
+	for i, read := 0, int64(0); i < len(page); i++ {
 		if page[i].State == core.BlobStored {
 			one, err := r.scrubBlob(ctx, page[i].ID, p)
 			if err != nil {
 				return after, false, err
 			}
 			found(&one)
+			read += one.Bytes
 		}
-		after = page[i].ID
+		if after = page[i].ID; p.deep && read >= p.page {
+			return after, true, nil
+		}
 	}
 	return after, len(page) == scrubPage, nil
 }

@@ -353,3 +353,22 @@ func TestRepairAll(t *testing.T) {
 		t.Errorf("told %v, and %d rows are left", told, len(h.queued()))
 	}
 }
+
+// TestScrubOfLongBlobs: a pass that reads much notes how far it is after few blobs, too.
+func TestScrubOfLongBlobs(t *testing.T) {
+	h := newHouse(t, 1, content.Policy{})
+	for i := range 5 {
+		h.put(fmt.Sprint(i), coretest.Bytes(uint64(i), size))
+	}
+	if _, err := h.runner().ScrubStep(t.Context(), true); err != nil { // it is not time
+		t.Fatal(err)
+	}
+	h.shift = 15 * 24 * time.Hour
+	for i, want := range []int64{2, 4, 5} {
+		more, err := h.runner().ScrubStepOf(t.Context(), size+1000)
+		got, foundErr := h.runner().ScrubFound(t.Context(), true)
+		if err != nil || foundErr != nil || got.Checked != want || more != (want < 5) {
+			t.Errorf("step %d = %v, %v: %+v, %v, want %d shards", i, more, err, got, foundErr, want)
+		}
+	}
+}
