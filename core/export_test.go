@@ -67,3 +67,6 @@ func (se *Session) CopyFolder(ctx context.Context, src, dst Path, opts FolderOpt
 
 // DeleteFolder is RemovePath of what must be a folder.
 func (se *Session) DeleteFolder(ctx context.Context, p Path) error { return se.deleteFolder(ctx, p) }
+
+// DefaultDomain is the failure domain of a space that names none.
+func DefaultDomain(seed SpaceSeed) string { return defaultDomain(seed) }

@@ -79,3 +79,24 @@ func failed(t *testing.T, s *core.Service, id content.SpaceID) {
 		}
 	}
 }
+
+// TestDomainsOfServers: all that lies on one server, of one account, fails together, whatever the path.
+func TestDomainsOfServers(t *testing.T) {
+	for _, tt := range []struct {
+		kind string
+		cfg  drivers.Config
+		want string
+	}{
+		{"SFTP", drivers.Config{"host": "Nas", "port": "22", "path": "/a", "user": "u"}, "sftp nas 22 u"},
+		{"SFTP", drivers.Config{"host": "nas", "port": "22", "path": "/b", "user": "u"}, "sftp nas 22 u"},
+		{"WebDAV", drivers.Config{"url": "https://Nas:8443/dav/a", "user": "u"}, "webdav nas:8443 u"},
+		{"WebDAV", drivers.Config{"url": "https://nas:8443/dav/b/", "user": "u"}, "webdav nas:8443 u"},
+		{"Local", drivers.Config{"path": "/Disk"}, "local /Disk"},
+		{"S3", drivers.Config{"endpoint": "https://cloud", "region": "r", "bucket": "b", "accessKeyId": "AK"}, "s3 https://cloud r AK"},
+		{"Memory", drivers.Config{}, "memory x"},
+	} {
+		if got := core.DefaultDomain(core.SpaceSeed{Name: "x", Kind: tt.kind, Config: tt.cfg}); got != tt.want {
+			t.Errorf("%s %v: domain %q, want %q", tt.kind, tt.cfg, got, tt.want)
+		}
+	}
+}

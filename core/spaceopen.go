@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -384,7 +385,20 @@ func defaultDomain(seed SpaceSeed) string {
 	for _, field := range []string{
 		"path", "endpoint", "url", "host", "port", "region", "account", "accessKeyId", "user", "projectID", "remote",
 	} {
-		if v := seed.Config[field]; v != "" {
+		v := seed.Config[field]
+		switch field {
+		case "path": // of a server it says nothing about what fails together
+			if seed.Config["host"] != "" {
+				continue
+			}
+		case "url":
+			if u, err := url.Parse(v); err == nil {
+				v = strings.ToLower(u.Host)
+			}
+		case "host":
+			v = strings.ToLower(v)
+		}
+		if v != "" {
 			parts = append(parts, v)
 		}
 	}
