@@ -11,6 +11,8 @@ type TreeOptions struct {
 	Overwrite bool
 	// Shallow copies a folder without what is below it.
 	Shallow bool
+	// FileOnly refuses a folder or bucket, of which RemovePath and MovePath take all or nothing: BadArgument.
+	FileOnly bool
 	// Conditions are judged on the source, or on what is removed. A folder has no entity tag and no time.
 	Conditions Conditions
 }
@@ -45,16 +47,30 @@ func (se *Session) RemovePath(ctx context.Context, p Path, opts TreeOptions) err
 	case p.Bucket == "":
 		return &Error{Code: Forbidden, Msg: "the root cannot be deleted"}
 	case p.Key == "":
+		if err := opts.whole(p); err != nil {
+			return err
+		}
 		return se.removeBucket(ctx, p.Bucket, &opts)
 	}
 	return se.byKind(ctx, p,
 		func() error { return se.removeFile(ctx, p, &opts) },
 		func() error {
+			if err := opts.whole(p); err != nil {
+				return err
+			}
 			if err := opts.Conditions.judgeFolder(); err != nil {
 				return err
 			}
 			return se.deleteFolder(ctx, p)
 		})
+}
+
+// whole refuses a folder where a file alone is meant.
+func (o *TreeOptions) whole(p Path) error {
+	if !o.FileOnly {
+		return nil
+	}
+	return Errorf(BadArgument, p.String(), "it is a folder, of which all or nothing can be taken away")
 }
 
 // judgeFolder judges conditions on a folder, which exists and has no entity tag.
@@ -260,6 +276,9 @@ func (m *mutation) makeRoom(ctx context.Context, path string, overwrite, folder 
 // below it is unfinished, and into a bucket that demands encryption or forbids the source's spaces.
 func (se *Session) MovePath(ctx context.Context, src, dst Path, opts TreeOptions) (made bool, err error) {
 	if src.Key == "" && dst.Key == "" && src.Bucket != "" {
+		if err := opts.whole(src); err != nil {
+			return false, err
+		}
 		return true, se.renameBucket(ctx, src.Bucket, dst.Bucket, &opts.Conditions)
 	}
 	if err := apart(src, dst); err != nil {
@@ -272,6 +291,9 @@ func (se *Session) MovePath(ctx context.Context, src, dst Path, opts TreeOptions
 			return err
 		},
 		func() error {
+			if err := opts.whole(src); err != nil {
+				return err
+			}
 			if err := opts.Conditions.judgeFolder(); err != nil {
 				return err
 			}

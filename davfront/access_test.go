@@ -46,8 +46,8 @@ func TestAccess(t *testing.T) {
 			switch {
 			case tc.bucket == "public" && reads:
 				want = map[string]int{"GET": 200, "PROPFIND": 207}[method]
-			case tc.bucket == "nobucket" && method == "MKCOL" && tc.user == aliceKey:
-				want = 409
+			case tc.bucket != "public" && method == "MKCOL" && tc.user == aliceKey:
+				want = 409 // whether the bucket is there or not
 			}
 			a := e.want(want, c)
 			if asked := a.Header.Get("Www-Authenticate") != ""; asked != (a.StatusCode == http.StatusUnauthorized) {
@@ -152,5 +152,74 @@ func TestNamesAreEscaped(t *testing.T) {
 	list, _ := e.content("/dav/bucket/p/")
 	if strings.Contains(list, "<a href=\"x\">") || !strings.Contains(list, `href="`+strings.ReplaceAll(got[1], "&", "&amp;")+`"`) {
 		t.Errorf("listing: %s", list)
+	}
+}
+
+// TestHiddenTargets: a target in a bucket that the caller may not know of is answered like one in none.
+func TestHiddenTargets(t *testing.T) {
+	e := newEnv(t)
+	e.want(201, call{method: "MKCOL", target: "/dav/alices", user: aliceKey})
+	e.want(201, call{method: "PUT", target: "/dav/alices/f", body: "x", user: aliceKey})
+	for _, method := range []string{"COPY", "MOVE"} {
+		var answers []string
+		for _, bucket := range []string{"bucket", "nobucket"} {
+			a := e.want(409, call{method: method, target: "/dav/alices/f", headers: "Destination: /dav/" + bucket + "/f", user: aliceKey})
+			answers = append(answers, a.body)
+		}
+		if answers[0] != answers[1] {
+			t.Errorf("%s tells a hidden bucket from none: %q and %q", method, answers[0], answers[1])
+		}
+	}
+}
+
+// TestLocksOfOthers: who may read a bucket and not write there sees that there are locks, but neither tokens nor what
+// owners say of themselves.
+func TestLocksOfOthers(t *testing.T) {
+	e := newEnv(t)
+	e.put("/dav/bucket/f", "x")
+	token := e.want(200, call{method: "LOCK", target: "/dav/bucket/f", body: lockBody}).Header.Get("Lock-Token")
+	if err := e.core.Admin.SetPolicy(t.Context(), "bucket", core.BucketPolicy{PublicRead: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		user string
+		sees bool
+	}{{"", true}, {aliceKey, false}, {"anonymous", false}} {
+		for _, at := range []string{"/dav/bucket/f", "/dav/bucket/"} {
+			body := e.want(207, call{method: "PROPFIND", target: at, headers: "Depth: 1", user: tc.user}).body
+			if !strings.Contains(body, "<D:activelock>") || !strings.Contains(body, "<D:lockroot>") {
+				t.Errorf("%q sees no lock: %s", tc.user, body)
+			}
+			if sees := strings.Contains(body, strings.Trim(token, "<>")); sees != tc.sees || strings.Contains(body, "mailto:") != tc.sees {
+				t.Errorf("%q sees the token: %v, want %v: %s", tc.user, sees, tc.sees, body)
+			}
+		}
+	}
+}
+
+// TestDepthOfFiles: of a file Depth 0 and infinity are the same, of a folder or bucket nothing is taken in part.
+func TestDepthOfFiles(t *testing.T) {
+	e := newEnv(t)
+	e.mkcol("/dav/bucket/d")
+	e.put("/dav/bucket/f", "x")
+	e.want(400, call{method: "DELETE", target: "/dav/bucket/d", headers: "Depth: 0"})
+	e.want(400, call{method: "DELETE", target: "/dav/bucket", headers: "Depth: 0"})
+	e.want(400, call{method: "DELETE", target: "/dav/bucket/f", headers: "Depth: 1"})
+	e.want(400, call{method: "MOVE", target: "/dav/bucket", headers: "Depth: 0\nDestination: /dav/other"})
+	e.want(400, call{method: "MOVE", target: "/dav/bucket/d", headers: "Depth: 0\nDestination: /dav/bucket/e"})
+	e.want(201, call{method: "MOVE", target: "/dav/bucket/f", headers: "Depth: 0\nDestination: /dav/bucket/g"})
+	e.want(204, call{method: "DELETE", target: "/dav/bucket/g", headers: "Depth: 0"})
+	e.want(207, call{method: "PROPFIND", target: "/dav/bucket/d", headers: "Depth: 0"})
+}
+
+// TestPublicURL: behind a proxy that passes requests on under another Host, addresses have the one that clients know.
+func TestPublicURL(t *testing.T) {
+	e := newEnv(t, func(c *Config) { c.PublicURL = "https://Store.example.com" })
+	e.put("/dav/bucket/f", "x")
+	for destination, status := range map[string]int{
+		"https://store.example.com/dav/bucket/a": 201, "http://store.example.com:443/dav/bucket/b": 201, "https://other.example.com/dav/bucket/c": 502,
+		"http://$HOST/dav/bucket/d": 201, "https://store.example.com.evil/dav/bucket/e": 502, "https://store.example.com:8443/dav/bucket/g": 502,
+	} {
+		e.want(status, call{method: "COPY", target: "/dav/bucket/f", headers: "Destination: " + destination})
 	}
 }

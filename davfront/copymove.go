@@ -31,15 +31,12 @@ func copyTo(w http.ResponseWriter, r *request, se *core.Session) error {
 // readTarget reads the headers.
 func readTarget(r *request) (core.Path, core.TreeOptions, error) {
 	var opts core.TreeOptions
-	depths := []depth{depthInfinity}
-	if r.Method == "COPY" {
-		depths = []depth{depthZero, depthInfinity}
-	}
-	d, err := parseDepth(r.Header, depths...)
+	d, err := parseDepth(r.Header, depthZero, depthInfinity)
 	if err != nil {
 		return core.Path{}, opts, err
 	}
 	opts.Shallow = d == depthZero
+	opts.FileOnly = d == depthZero && r.Method == "MOVE"
 	if opts.Overwrite, err = parseOverwrite(r.Header); err != nil {
 		return core.Path{}, opts, err
 	}
@@ -88,11 +85,10 @@ func (r *request) targetError(ctx context.Context, se *core.Session, dst target,
 			return &refusal{status: http.StatusPreconditionFailed, msg: "the target's name is taken by another user's bucket", err: err}
 		}
 		return &refusal{status: http.StatusPreconditionFailed, msg: "there is something at the target already", err: err}
-	case core.NoSuchBucket:
-		// Of the target's bucket it is the parent that is missing.
-		if dst.Key != "" && dst.Bucket != r.at.Bucket && se.May(ctx, r.at.Bucket, core.AccessRead) == nil {
-			return &refusal{status: http.StatusConflict, msg: "the target's bucket does not exist", err: err}
-		}
+	}
+	// Of the target's bucket it is the parent that is missing.
+	if noBucket(err) && dst.Key != "" && dst.Bucket != r.at.Bucket && se.May(ctx, r.at.Bucket, core.AccessRead) == nil {
+		return &refusal{status: http.StatusConflict, msg: "the target's bucket does not exist", err: err}
 	}
 	return err
 }

@@ -19,6 +19,9 @@ type Config struct {
 	Service *core.Service
 	// InfiniteDepth answers PROPFIND with Depth: infinity instead of refusing it (RFC 4918 §9.1).
 	InfiniteDepth bool
+	// PublicURL is the address that clients use where a proxy passes requests on under another Host: addresses in
+	// headers may have its host; "": there is none.
+	PublicURL string
 	// RequestID returns the id that the server gave to the request; nil: there is none.
 	RequestID func(ctx context.Context) string
 	// Note tells the access log who does what, once per request, before the operation runs; nil: nobody asks.

@@ -17,7 +17,7 @@ func resolver(tb testing.TB) *request {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &request{Request: &http.Request{Host: "dav.test", URL: u, Header: http.Header{}}}
+	return &request{door: new(door), Request: &http.Request{Host: "dav.test", URL: u, Header: http.Header{}}}
 }
 
 // inside tells whether a path has no segment that is empty or dots.

@@ -59,7 +59,9 @@ type resource struct {
 	*core.TreeNode
 	now   time.Time
 	locks []core.Lock
-	quota *quota // nil: not asked for, or not known
+	// foreign: whoever asks may not write here, so that tokens and what owners say of themselves are not his to see.
+	foreign bool
+	quota   *quota // nil: not asked for, or not known
 }
 
 // quota are the properties of RFC 4331, in bytes.
@@ -196,6 +198,9 @@ func lockDiscovery(b *bytes.Buffer, x *resource) bool {
 	for i := range x.locks {
 		l := &x.locks[i]
 		folder := l.Key != x.Path.Key || x.Folder
+		if x.foreign {
+			l = &core.Lock{Key: l.Key, Deep: l.Deep, Shared: l.Shared, Expiry: l.Expiry}
+		}
 		writeLock(b, l, x.now, href(core.Path{Bucket: x.Path.Bucket, Key: l.Key}, folder))
 	}
 	return true
@@ -214,7 +219,11 @@ func writeLock(b *bytes.Buffer, l *core.Lock, now time.Time, root string) {
 	rest := max(0, time.Unix(0, l.Expiry).Sub(now)+time.Second-1)
 	b.WriteString("<D:activelock><D:locktype><D:write/></D:locktype><D:lockscope><D:" + scope + "/></D:lockscope><D:depth>" + deep + "</D:depth>")
 	b.WriteString(l.Note)
-	fmt.Fprintf(b, "<D:timeout>Second-%d</D:timeout><D:locktoken><D:href>%s</D:href></D:locktoken><D:lockroot><D:href>", int64(rest/time.Second), l.Token)
+	fmt.Fprintf(b, "<D:timeout>Second-%d</D:timeout>", int64(rest/time.Second))
+	if l.Token != "" {
+		b.WriteString("<D:locktoken><D:href>" + l.Token + "</D:href></D:locktoken>")
+	}
+	b.WriteString("<D:lockroot><D:href>")
 	davxml.Escape(b, root)
 	b.WriteString("</D:href></D:lockroot></D:activelock>")
 }

@@ -100,7 +100,7 @@ func (r *request) resolve(ref string) (p place, elsewhere bool, err error) {
 	if u.Scheme == "" && (u.Host != "" || !strings.HasPrefix(ref, "/")) {
 		return p, false, bad // relative, or without a scheme: neither is allowed
 	}
-	if u.Scheme != "" && (u.Scheme != "http" && u.Scheme != "https" || !sameHost(u, r.Request)) {
+	if u.Scheme != "" && (u.Scheme != "http" && u.Scheme != "https" || !r.sameHost(u)) {
 		return p, true, nil
 	}
 	path := u.EscapedPath()
@@ -111,10 +111,15 @@ func (r *request) resolve(ref string) (p place, elsewhere bool, err error) {
 	return p, false, err
 }
 
-// sameHost tells whether u is an address of the host that the request was sent to. Its scheme does not matter: a proxy
-// may speak TLS to the client and none to us.
-func sameHost(u *url.URL, r *http.Request) bool {
-	return strings.EqualFold(withoutPort(u.Host), withoutPort(r.Host))
+// sameHost tells whether u is an address of the host that the request was sent to, or of the one that clients know. Its
+// scheme does not matter: a proxy may speak TLS to the client and none to us.
+func (r *request) sameHost(u *url.URL) bool {
+	host := withoutPort(u.Host)
+	if strings.EqualFold(host, withoutPort(r.Host)) {
+		return true
+	}
+	public, err := url.Parse(r.door.cfg.PublicURL)
+	return err == nil && public.Host != "" && strings.EqualFold(host, withoutPort(public.Host))
 }
 
 // withoutPort drops the port of a scheme, which one side may write and the other leave out.

@@ -215,6 +215,9 @@ func (m *multistatus) node(ctx context.Context, n *core.TreeNode, locks *core.Fo
 			return err
 		}
 	}
+	if len(x.locks) > 0 {
+		x.foreign = m.se.May(ctx, n.Path.Bucket, core.AccessWrite) != nil
+	}
 	if x.quota, err = m.quotaOf(ctx, n); err != nil {
 		return err
 	}

@@ -242,7 +242,8 @@ func newDoors(st *store, c *config, addr string, token *scrapeToken) (server.Doo
 		return ok
 	}
 	dav := davfront.New(davfront.Config{
-		Service: st.service, InfiniteDepth: c.davInfinity == "true",
+		PublicURL: c.public(),
+		Service:   st.service, InfiniteDepth: c.davInfinity == "true",
 		RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode, Observe: st.observeDAV,
 		NoteReason: func(ctx context.Context, reason string) { server.NoteReason(ctx, "", reason) },
 	})
