@@ -301,9 +301,23 @@ func (s *Service) seedSpaces(ctx context.Context, seeds []SpaceSeed) error {
 	return s.loadSpaces(ctx)
 }
 
-// seedSpace opens and claims one space.
+// seedSpace opens and claims one space. One that an earlier first start has claimed, and died before there was a row, keeps
+// the id that its marker says.
 func (s *Service) seedSpace(ctx context.Context, seed SpaceSeed) (Space, error) {
-	row, err := s.spaceRow(ctx, seed)
+	id, err := s.nextID(ctx, "space")
+	if err != nil {
+		return Space{}, err
+	}
+	row, err := s.claimSeed(ctx, seed, content.SpaceID(id))
+	if me, ok := errors.AsType[*content.MarkerError](err); ok && errors.Is(err, content.ErrOtherSpace) {
+		return s.claimSeed(ctx, seed, me.Found.Space)
+	}
+	return row, err
+}
+
+// claimSeed is seedSpace with that id; a *content.MarkerError that wraps ErrOtherSpace leaves nothing behind.
+func (s *Service) claimSeed(ctx context.Context, seed SpaceSeed, id content.SpaceID) (Space, error) {
+	row, err := s.spaceRow(seed, id)
 	if err != nil {
 		return Space{}, err
 	}
@@ -316,21 +330,21 @@ func (s *Service) seedSpace(ctx context.Context, seed SpaceSeed) (Space, error) 
 		return Space{}, err
 	}
 	sp := contentSpace(row, d)
-	s.opened.keep(row.ID, d)
 	if _, err := content.ClaimSpace(ctx, sp, s.claim()); err != nil {
 		me, ok := errors.AsType[*content.MarkerError](err)
-		if !ok {
-			return Space{}, fmt.Errorf("claim space %s: %w", row.Name, err)
+		if !ok || errors.Is(err, content.ErrOtherSpace) {
+			return Space{}, errors.Join(fmt.Errorf("claim space %s: %w", row.Name, err), d.Close())
 		}
 		s.turnReadOnly(markerReadOnly(row.Name, me))
 		sp.State = content.ReadOnly
 	}
+	s.opened.keep(row.ID, d)
 	s.spaces.Set(sp)
 	return row, nil
 }
 
 // spaceRow makes the row of a seed, secrets sealed.
-func (s *Service) spaceRow(ctx context.Context, seed SpaceSeed) (Space, error) {
+func (s *Service) spaceRow(seed SpaceSeed, id content.SpaceID) (Space, error) {
 	kind, ok := s.kinds[seed.Kind]
 	if !ok {
 		return Space{}, fmt.Errorf("space %s: no kind is called %q", seed.Name, seed.Kind)
@@ -340,12 +354,8 @@ func (s *Service) spaceRow(ctx context.Context, seed SpaceSeed) (Space, error) {
 			return Space{}, fmt.Errorf("space %s: %w", seed.Name, err)
 		}
 	}
-	id, err := s.nextID(ctx, "space")
-	if err != nil {
-		return Space{}, err
-	}
 	row := Space{
-		ID: content.SpaceID(id), Name: seed.Name, Kind: seed.Kind, WorkingDir: seed.WorkingDir,
+		ID: id, Name: seed.Name, Kind: seed.Kind, WorkingDir: seed.WorkingDir,
 		Domain: seed.Domain, Weight: seed.Weight, State: "active", Sealed: !kind.Trusted, Revision: 1,
 	}
 	if row.Weight == 0 {
@@ -354,6 +364,7 @@ func (s *Service) spaceRow(ctx context.Context, seed SpaceSeed) (Space, error) {
 	if row.Domain == "" {
 		row.Domain = defaultDomain(seed)
 	}
+	var err error
 	row.Config, row.Secrets, err = s.sealConfig(row.ID, kind, seed.Config)
 	return row, err
 }
