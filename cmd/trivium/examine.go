@@ -180,7 +180,7 @@ func (st *store) checkContent(ctx context.Context) adminapi.Check {
 		return bad(name, fmt.Sprintf("%d of %s cannot be read", v.Lost, seen), "restore the space from a copy, or put the objects anew", found...)
 	case v.Damaged > 0:
 		return bad(name, fmt.Sprintf("%d of %s have damaged shards", v.Damaged, seen),
-			"nothing is lost: the server rebuilds them; run this again in some minutes, and look after the disk", found...)
+			"nothing is lost: `trivium scrub --deep` queues them, and the server or `trivium repair` rebuilds them; look after the disk", found...)
 	case v.Unsure > 0:
 		return bad(name, fmt.Sprintf("of %d of %s a space did not answer", v.Unsure, seen), "bring the space back and run this again", found...)
 	}
