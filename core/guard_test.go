@@ -11,14 +11,16 @@ import (
 	"trivium/core/coretest"
 )
 
-// lockReads counts what transactions read of locks, and those that write.
+// lockReads counts what transactions read of locks, those that write apart, and transactions that read.
 type lockReads struct {
 	core.MetaStore
-	views, writes, updates int
+	views, writes int
+	opened        int // views
 }
 
 // View implements core.MetaStore.
 func (m *lockReads) View(ctx context.Context, fn func(ctx context.Context, tx core.MetaTx) error) error {
+	m.opened++
 	return m.MetaStore.View(ctx, func(ctx context.Context, tx core.MetaTx) error {
 		return fn(ctx, &lockReadsTx{tx, &m.views})
 	})
@@ -27,7 +29,6 @@ func (m *lockReads) View(ctx context.Context, fn func(ctx context.Context, tx co
 // Update implements core.MetaStore.
 func (m *lockReads) Update(ctx context.Context, fn func(ctx context.Context, tx core.MetaTx) error) error {
 	return m.MetaStore.Update(ctx, func(ctx context.Context, tx core.MetaTx) error {
-		m.updates++
 		return fn(ctx, &lockReadsTx{tx, &m.writes})
 	})
 }

@@ -327,6 +327,9 @@ func (r *memberRange) resume(name string, prefix bool) {
 	r.q.From = max(r.q.From, from)
 }
 
+// leastDropping is how many rows are read at once where other packages are among them.
+const leastDropping = 100
+
 // memberWalk gathers one page and one item more.
 type memberWalk struct {
 	s      *Service
@@ -341,7 +344,11 @@ type memberWalk struct {
 func (w *memberWalk) run(ctx context.Context, r memberRange) error {
 	r.q.BucketID = w.bucket.ID
 	for len(w.items) < w.want {
-		r.q.Limit = min(w.want-len(w.items), maxPage)
+		room := w.want - len(w.items)
+		r.q.Limit = min(room, maxPage)
+		if r.drop { // much of it may be dropped
+			r.q.Limit = min(max(room, leastDropping), maxPage)
+		}
 		var found []MemberItem
 		next, n := r.q, 0
 		err := w.s.viewPage(ctx, func(ctx context.Context, tx MetaTx) error {
@@ -353,6 +360,7 @@ func (w *memberWalk) run(ctx context.Context, r memberRange) error {
 				next.after(items[n-1].name())
 			}
 			found = w.members(items, r.drop)
+			found = found[:min(room, len(found))]
 			return nil
 		})
 		if err != nil {

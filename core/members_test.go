@@ -450,6 +450,50 @@ func TestMembersUnfinished(t *testing.T) {
 	}
 }
 
+// TestRootListingReads: a short page of the root package reads the bucket's other packages many at a time.
+func TestRootListingReads(t *testing.T) {
+	var reads *lockReads
+	env := newEnv(t, coretest.Options{WrapMeta: func(m core.MetaStore) core.MetaStore {
+		reads = &lockReads{MetaStore: m}
+		return reads
+	}})
+	ctx := t.Context()
+	for i := range 150 {
+		pkg(t, env, "off", fmt.Sprintf("p%03d", i))
+		if i%30 == 0 {
+			write(t, env, "off", fmt.Sprintf("p%03d/x", i), nil, core.PutOptions{})
+		}
+	}
+	for i := range 40 {
+		write(t, env, "off", fmt.Sprintf("p%03d/x", 100+i), nil, core.PutOptions{})
+	}
+	for _, key := range []string{"a", "p100", "z1", "z2"} {
+		write(t, env, "off", key, nil, core.PutOptions{})
+	}
+	p, err := env.Admin.PackageNamed(ctx, "off", "")
+	ok(t, "root package", err)
+	var got []string
+	opts := core.MemberListOptions{Limit: 1}
+	for {
+		reads.opened = 0
+		page, err := env.Admin.Members(ctx, p.ID, opts)
+		ok(t, "list", err)
+		if reads.opened > 10 {
+			t.Errorf("a page behind %q took %d views", got, reads.opened)
+		}
+		for _, it := range page.Items {
+			got = append(got, it.Member.Path)
+		}
+		if page.Next == nil {
+			break
+		}
+		opts.After = page.Next
+	}
+	if want := []string{"a", "p100", "z1", "z2"}; !slices.Equal(got, want) {
+		t.Errorf("listed %q, want %q", got, want)
+	}
+}
+
 // partsMeta counts whose parts one reading transaction reads, what one that writes lists, and how many of these list.
 type partsMeta struct {
 	core.MetaStore
