@@ -223,3 +223,18 @@ func TestPublicURL(t *testing.T) {
 		e.want(status, call{method: "COPY", target: "/dav/bucket/f", headers: "Destination: " + destination})
 	}
 }
+
+// TestQuotedTags: an entity tag in quotes is that tag: "*" is none that stands for all, and "" none that a folder has.
+func TestQuotedTags(t *testing.T) {
+	e := newEnv(t)
+	e.put("/dav/bucket/f", "x")
+	e.mkcol("/dav/bucket/d")
+	for _, tag := range []string{`"*"`, `""`, `W/"*"`} {
+		for _, target := range []string{"f", "d"} {
+			e.want(412, call{method: "DELETE", target: "/dav/bucket/" + target, headers: "If-Match: " + tag})
+		}
+		e.want(204, call{method: "PUT", target: "/dav/bucket/f", body: "y", headers: "If-None-Match: " + tag})
+		e.want(412, call{method: "PUT", target: "/dav/bucket/f", body: "y", headers: "If: ([" + tag + "])"})
+	}
+	e.want(204, call{method: "DELETE", target: "/dav/bucket/f", headers: "If-Match: *"})
+}

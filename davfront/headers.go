@@ -176,8 +176,10 @@ func etags(values []string) []string {
 	return out
 }
 
+// unquote drops the quotes of an entity tag. They stay where without them it would be another thing: * stands for any
+// file, and a folder has no tag.
 func unquote(etag string) string {
-	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {
+	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' && etag != `"*"` && etag != `""` {
 		return etag[1 : len(etag)-1]
 	}
 	return etag

@@ -108,9 +108,6 @@ func (p *ifParser) state() (s core.GuardState, ok bool) {
 	}
 	p.rest = rest
 	s.ETag = unquote(tag)
-	if s.ETag == "" {
-		s.ETag = tag // an empty tag is one that nothing has
-	}
 	return s, true
 }
 
