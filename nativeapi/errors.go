@@ -26,7 +26,7 @@ func replyOf(c core.Code) reply {
 		return reply{http.StatusBadRequest, "BadArgument"}
 	case core.Unauthorized:
 		return reply{http.StatusUnauthorized, "Unauthorized"}
-	case core.Forbidden, core.ReadOnly:
+	case core.Forbidden:
 		return reply{http.StatusForbidden, "Forbidden"}
 	case core.NoSuchBucket, core.NoSuchKey, core.NoSuchVersion, core.NoSuchUpload, core.NotFound, core.IsDeleteMarker:
 		return reply{http.StatusNotFound, "DataNotFound"}
@@ -46,7 +46,7 @@ func replyOf(c core.Code) reply {
 		return reply{http.StatusNotImplemented, "NotImplemented"}
 	case core.Overloaded:
 		return reply{http.StatusTooManyRequests, "TooManyRequests"}
-	case core.Unavailable, core.Canceled:
+	case core.Unavailable, core.Canceled, core.ReadOnly:
 		return reply{http.StatusServiceUnavailable, "Unavailable"}
 	case core.NoSpace:
 		return reply{http.StatusInsufficientStorage, "OperationFailed"}
