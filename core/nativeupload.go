@@ -259,7 +259,7 @@ func (c *completions) join(
 		c.m[key] = j
 		s.wait.Go(func() {
 			lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
-			stop := context.AfterFunc(s.life, cancel)
+			stop := context.AfterFunc(s.life, cancel) //nolint:contextcheck // it ends with the Service as well
 			defer func() {
 				stop()
 				cancel()

@@ -151,7 +151,9 @@ func (r *request) packOne(a archive, pkg int64, m *core.Member) error {
 }
 
 // lies returns where a path of a package lies now, if the caller may read it yet.
-func (r *request) lies(pkg int64, path string) (core.Path, error) { return r.se.MemberPath(r.Context(), pkg, path) }
+func (r *request) lies(pkg int64, path string) (core.Path, error) {
+	return r.se.MemberPath(r.Context(), pkg, path)
+}
 
 // inTree tells whether a tree can show a path, one of Windows too, for which a backslash parts names and a letter with a
 // colon begins another tree. That of a folder's marker ends in "/".

@@ -213,7 +213,7 @@ func TestArchivesMeanwhile(t *testing.T) {
 				l.door.ServeHTTP(w, l.request(call{method: "GET", target: fmt.Sprintf("/v1/package/download?packageID=%d&format=tar", p), user: "ann"}))
 			}()
 			if tc.want == "" {
-				if cut != http.ErrAbortHandler {
+				if err, _ := cut.(error); !errors.Is(err, http.ErrAbortHandler) {
 					t.Errorf("the archive is not cut: %v, %d bytes", cut, w.Body.Len())
 				}
 				return
