@@ -195,7 +195,7 @@ func (s *Store) verifyShard(ctx context.Context, cd *coder, p Place) error {
 		return err
 	}
 	defer func() { lane.release(pieces) }()
-	c := &source{s: s, deep: true}
+	c := &source{view: view{s: s, deep: true}}
 	c.begin(cd, &cd.layout, p.Segment)
 	defer c.close()
 	for stripe := range c.geo.Stripes() {

@@ -45,8 +45,10 @@ type Reader struct {
 }
 
 // Open starts reading the pieces in order. It returns when the first bytes are there and verified, so that
-// most failures show before anything is answered. Only the blocks that the pieces touch are read. The caller
-// closes the reader. ctx governs the reads as well: when it ends they fail.
+// most failures show before anything is answered. Only the blocks that the pieces touch are read, of the fastest
+// spaces that suffice: those that are late or do not answer are not waited for while others could help (S21). The
+// caller closes the reader. ctx governs the reads as well: when it ends they fail, at once where others could have
+// taken their place; what drivers still do then ends within 5 s, see Wait.
 //
 // From then on, but for the time in which more is read from the spaces, it is the client's turn: one who takes
 // less than S18 asks for is cut when others wait for the reader's memory; see WithClient.
@@ -127,7 +129,7 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 func (r *Reader) Close() error {
 	r.pace.stop()
 	r.pace.leave()
-	r.data.close()
+	r.data.done()
 	if r.data.lane != nil {
 		r.data.lane.release(r.data.pieces)
 		r.data.lane, r.data.pieces = nil, nil

@@ -36,7 +36,7 @@ func (s *Store) rebuiltShard(ctx context.Context, cd *coder, l *Layout, how rene
 
 // release ends the reads and gives the memory back.
 func (b *rebuilt) release() {
-	b.close()
+	b.done()
 	b.lane.release(b.pieces)
 }
 
@@ -94,7 +94,7 @@ func (b *rebuilt) Read(p []byte) (int, error) {
 
 // next makes the block of the next stripe.
 func (b *rebuilt) next() error {
-	stored, err := b.readShard(b.ctx, b.at, b.place.Index, b.how.move)
+	stored, err := b.readShard(b.ctx, b.at, b.place.Index)
 	if err != nil {
 		return err
 	}
@@ -105,9 +105,8 @@ func (b *rebuilt) next() error {
 	return nil
 }
 
-// readShard returns the stored block of a shard: read where it is if direct says so and that works, else rebuilt
-// from others.
-func (r *stripes) readShard(ctx context.Context, stripe, index int, direct bool) ([]byte, error) {
+// readShard returns the stored block of a shard: read where it is, unless it is lost, or rebuilt from others.
+func (r *stripes) readShard(ctx context.Context, stripe, index int) ([]byte, error) {
 	r.reset()
 	if r.layout.K == 1 {
 		if err := r.readAny(ctx, stripe); err != nil {
@@ -115,10 +114,7 @@ func (r *stripes) readShard(ctx context.Context, stripe, index int, direct bool)
 		}
 		return r.have[0], nil
 	}
-	if direct && r.rank(index) != rankNever {
-		r.readBlocks(ctx, stripe, []int{index})
-	}
-	err := r.rebuild(ctx, stripe, []int{index})
-	r.report(ctx)
+	r.wanted = append(r.wanted[:0], index)
+	err := r.readBlocks(ctx, stripe)
 	return r.have[index], err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync"
 
 	"trivium/core/shardfile"
 	"trivium/drivers"
@@ -15,24 +14,32 @@ import (
 // source reads verified stored blocks of one segment: one stream for each shard it uses, opened where its
 // first block is needed and read in order. It is for one goroutine.
 type source struct {
-	s       *Store
-	coder   *coder
+	view
+
 	layout  *Layout
-	segment int
-	geo     shardfile.Geometry
-	last    int // last stripe that is wanted,
-	lastHi  int // and the last data shard of it
 	streams []stream
 	avoid   []SpaceID // spaces that failed: they are asked last
-	deep    bool      // extra streams are read to the end: repair wants all of them
+}
+
+// view is what the reading of a shard has to know of its segment. It is copied for reads that may outlive the source.
+type view struct {
+	s       *Store
+	coder   *coder
+	segment int
+	geo     shardfile.Geometry
+	last    int  // last stripe that is wanted,
+	lastHi  int  // and the last data shard of it
+	deep    bool // extra streams are read to the end: repair wants all of them
 }
 
 // stream is one shard being read. The zero value is closed.
 type stream struct {
 	rc       io.ReadCloser
-	next     int   // stripe whose block comes next
-	err      error // why the shard is of no use for the stripe that is being read
-	dead     bool  // for the others neither
+	cancel   context.CancelFunc // ends what rc was opened with; nil: it ends with the reader's context
+	next     int                // stripe whose block comes next
+	err      error              // why the shard is of no use for the stripe that is being read
+	dead     bool               // for the others neither
+	late     int                // before this stripe it is asked after others, which overtook it
 	reported bool
 }
 
@@ -68,20 +75,23 @@ func (st *stream) close() {
 		_ = st.rc.Close() // what was read has been verified
 		st.rc = nil
 	}
+	if st.cancel != nil {
+		st.cancel()
+		st.cancel = nil
+	}
 }
 
-// rank says how gladly a shard is read, less is better: here is where the order of spaces by their speed, the
-// hedging of late ones and a breaker belong.
-func (c *source) rank(index int) int {
+// rank says how gladly a shard is read as far as this reader knows, less is better, and in which space it is.
+func (c *source) rank(index int) (int, Space) {
 	p := c.layout.Place(c.segment, index)
 	sp, ok := c.s.cfg.Spaces.Get(p.Space)
 	switch {
 	case !ok || sp.State == Down || c.streams[index].dead:
-		return rankNever
+		return rankNever, sp
 	case slices.Contains(c.avoid, p.Space):
-		return rankFailed
+		return rankFailed, sp
 	}
-	return rankGood
+	return rankGood, sp
 }
 
 // Ranks of shards. Those that are never read cost no call.
@@ -90,19 +100,6 @@ const (
 	rankFailed
 	rankNever
 )
-
-// order returns the shards that may be read for a stripe, best first, without those that failed for it.
-func (c *source) order() []int {
-	list := make([]int, 0, len(c.streams))
-	for rank := range rankNever {
-		for i := range c.streams {
-			if c.streams[i].err == nil && c.rank(i) == rank {
-				list = append(list, i)
-			}
-		}
-	}
-	return list
-}
 
 // stripe begins a stripe: failures of single blocks in the last one are forgotten.
 func (c *source) stripe() {
@@ -117,7 +114,7 @@ func (c *source) stripe() {
 // an erasure for this stripe and is kept in its stream.
 func (c *source) block(ctx context.Context, index, stripe int, buf *piece) ([]byte, error) {
 	st := &c.streams[index]
-	stored, err := c.tryBlock(ctx, st, index, stripe, buf)
+	stored, err := c.tryBlock(ctx, st, c.layout.Place(c.segment, index), stripe, buf)
 	if err != nil {
 		st.err = err
 		return nil, err
@@ -126,11 +123,14 @@ func (c *source) block(ctx context.Context, index, stripe int, buf *piece) ([]by
 }
 
 // tryBlock is block without the bookkeeping. The header, if it comes along, lies in the piece's room before the block.
-func (c *source) tryBlock(ctx context.Context, st *stream, index, stripe int, buf *piece) ([]byte, error) {
+func (c *view) tryBlock(ctx context.Context, st *stream, p Place, stripe int, buf *piece) ([]byte, error) {
 	head := 0
-	if st.rc == nil || st.next != stripe {
+	if st.rc != nil && st.next != stripe {
 		st.close()
-		if err := c.open(ctx, st, index, stripe); err != nil {
+	}
+	if st.rc == nil {
+		if err := c.open(ctx, st, p, stripe); err != nil {
+			st.close()
 			st.dead = true
 			return nil, err
 		}
@@ -138,7 +138,6 @@ func (c *source) tryBlock(ctx context.Context, st *stream, index, stripe int, bu
 			head = shardfile.HeaderSize
 		}
 	}
-	p := c.layout.Place(c.segment, index)
 	raw := buf.buf[headRoom-head : headRoom+c.geo.FramedLen(stripe)]
 	_, err := io.ReadFull(st.rc, raw)
 	if err != nil {
@@ -169,14 +168,13 @@ func cut(err error) error {
 
 // open begins a stream at a stripe. At the first one the header comes along, to be read with the block; further in
 // the checksums alone say whose blocks they are, so that a range costs one call.
-func (c *source) open(ctx context.Context, st *stream, index, stripe int) error {
-	p := c.layout.Place(c.segment, index)
+func (c *view) open(ctx context.Context, st *stream, p Place, stripe int) error {
 	sp, ok := c.s.cfg.Spaces.Get(p.Space)
 	if !ok || sp.State == Down {
 		return fmt.Errorf("space %d: %w", p.Space, errDown)
 	}
 	end := c.last
-	if index < c.layout.K && index > c.lastHi && !c.deep {
+	if p.Index < c.geo.K && p.Index > c.lastHi && !c.deep {
 		end--
 	}
 	from, to := c.geo.Offset(stripe), c.geo.Offset(max(end, stripe)+1)
@@ -192,7 +190,7 @@ func (c *source) open(ctx context.Context, st *stream, index, stripe int) error 
 }
 
 // header compares the header of a shard with what must be there.
-func (c *source) header(raw []byte, p Place) error {
+func (c *view) header(raw []byte, p Place) error {
 	h, err := shardfile.ParseHeader(raw)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
@@ -203,25 +201,11 @@ func (c *source) header(raw []byte, p Place) error {
 	return nil
 }
 
-// blocks reads the blocks of one or several shards of a stripe at once into have, which is by index; bufs gives the
-// memory. Those that fail stay nil.
-func (c *source) blocks(ctx context.Context, stripe int, indexes []int, have [][]byte, bufs []*piece) {
-	var wg sync.WaitGroup
-	for _, i := range indexes[1:] {
-		wg.Go(func() {
-			have[i], _ = c.block(ctx, i, stripe, bufs[i]) // kept in the stream
-		})
-	}
-	first := indexes[0]
-	have[first], _ = c.block(ctx, first, stripe, bufs[first])
-	wg.Wait()
-}
-
-// report tells of shards that were of no use and notes their spaces.
+// report tells of shards that were of no use and notes their spaces. One that did not come in time may be sound.
 func (c *source) report(ctx context.Context) {
 	for i := range c.streams {
 		st := &c.streams[i]
-		if st.err == nil || st.reported || ctx.Err() != nil || errors.Is(st.err, errDown) {
+		if st.err == nil || st.reported || ctx.Err() != nil || errors.Is(st.err, errDown) || errors.Is(st.err, errTimeout) {
 			continue
 		}
 		st.reported = true
@@ -244,7 +228,7 @@ func (c *source) failure(ctx context.Context, stripe int) error {
 	var errs []error
 	for i := range c.streams {
 		err := c.streams[i].err
-		if err == nil && c.rank(i) == rankNever {
+		if rank, _ := c.rank(i); err == nil && rank == rankNever {
 			err = errDown
 		}
 		hope[i] = c.layout.Place(c.segment, i).Space != 0 &&

@@ -29,6 +29,8 @@ type Space struct {
 	Weight     float64 // share of new shards relative to others; 0 counts as 1
 	State      SpaceState
 	Sealed     bool // content is encrypted before it gets here
+
+	speed *speed // of its reads; Spaces gives every space its own
 }
 
 // Target is a class as core resolved it: where and how new content is written.
@@ -54,6 +56,9 @@ func (s *Spaces) Set(sp Space) {
 	}
 	if sp.Domain == "" {
 		sp.Domain = fmt.Sprintf("space %d", sp.ID)
+	}
+	if sp.speed = s.byID[sp.ID].speed; sp.speed == nil {
+		sp.speed = newSpeed()
 	}
 	s.byID[sp.ID] = sp
 }

@@ -24,6 +24,7 @@ type Config struct {
 	Garbage func(Blob)
 	// Damage hears of shards that could not be used in a read, each once for a segment of a reader: missing
 	// (drivers.ErrNotExist), cut or not matching a checksum (ErrCorrupt), or unreadable for now (anything else).
+	// Shards that were not waited for, since others came first or nothing came for minutes, are not named.
 	// It is called by the reader's goroutine and must not block. May be nil.
 	Damage func(BlobID, ShardRef, error)
 	// Hook is called at named points: "shard.put.before", "shard.put.after", "put.done",
@@ -35,13 +36,15 @@ type Config struct {
 
 // Store writes, reads and repairs blobs. All methods may be called concurrently.
 type Store struct {
-	cfg     Config
-	crc     *shardfile.Combiner
-	digests *digest.Pool
-	counter atomic.Uint64
-	late    sync.WaitGroup // Puts that outlived their upload's answer
-	uploads sync.Pool      // of *upload
-	codes   sync.Map       // codeKey → *erasure.Code
+	cfg      Config
+	crc      *shardfile.Combiner
+	digests  *digest.Pool
+	counter  atomic.Uint64
+	late     sync.WaitGroup // Puts that outlived their upload's answer, reads of shards that others overtook
+	hedges   bucket
+	contests sync.Pool // of *contest
+	uploads  sync.Pool // of *upload
+	codes    sync.Map  // codeKey → *erasure.Code
 }
 
 // codeKey names a code: its matrix is made once.
@@ -81,8 +84,8 @@ func (s *Store) code(l *Layout) (*erasure.Code, error) {
 	return code, nil
 }
 
-// Wait returns when no Put of an answered or abandoned upload is running any more. Call it before the drivers
-// are closed, when no new work comes in.
+// Wait returns when no Put of an answered or abandoned upload is running any more, and no read that a Reader was not
+// willing to wait for. Call it before the drivers are closed, when no new work comes in.
 func (s *Store) Wait() { s.late.Wait() }
 
 // nextID returns the ID of a new blob.

@@ -16,6 +16,8 @@ type stripes struct {
 	free   []*piece // of them
 	have   [][]byte
 	bufs   []*piece
+	wanted []int // blocks of the stripe that is read
+	*contest
 }
 
 // read makes the stored blocks lo..hi of the data shards of a stripe available in have. They were verified, or
@@ -25,19 +27,11 @@ func (r *stripes) read(ctx context.Context, stripe, lo, hi int) error {
 	if r.layout.K == 1 {
 		return r.readAny(ctx, stripe)
 	}
-	var wanted, now []int
+	r.wanted = r.wanted[:0]
 	for i := lo; i <= hi; i++ {
-		wanted = append(wanted, i)
-		if r.rank(i) == rankGood {
-			now = append(now, i)
-		}
+		r.wanted = append(r.wanted, i)
 	}
-	if len(now) > 0 {
-		r.readBlocks(ctx, stripe, now)
-	}
-	err := r.rebuild(ctx, stripe, wanted)
-	r.report(ctx)
-	return err
+	return r.readBlocks(ctx, stripe)
 }
 
 // reset begins a stripe with all memory free.
@@ -60,31 +54,35 @@ func resize[T any](s []T, n int) []T {
 
 // readAny reads a block of which every shard has a copy, from the one that was good last.
 func (r *stripes) readAny(ctx context.Context, stripe int) error {
-	for i := range r.streams {
-		if r.streams[i].rc != nil && r.tryAny(ctx, stripe, i) {
-			return nil
-		}
+	if r.layout.N == 1 {
+		return r.readOnly(ctx, stripe)
 	}
-	for _, i := range r.order() {
-		if r.tryAny(ctx, stripe, i) {
-			return nil
-		}
+	r.wanted = append(r.wanted[:0], 0)
+	var err error
+	if !r.fast(ctx, stripe) {
+		r.report(ctx)
+		err = r.race(ctx, stripe, r.wanted)
+		r.report(ctx)
 	}
-	r.report(ctx)
-	return r.failure(ctx, stripe)
+	if i := slices.IndexFunc(r.have, func(b []byte) bool { return b != nil }); err == nil {
+		r.have[0] = r.have[i]
+	}
+	return err
 }
 
-// tryAny reads one copy of a block and tells whether it is good.
-func (r *stripes) tryAny(ctx context.Context, stripe, index int) bool {
-	r.take(index)
-	stored, err := r.block(ctx, index, stripe, r.bufs[index])
+// readOnly reads a block that only one shard has: there is nothing to choose, and nothing to come in its place.
+func (r *stripes) readOnly(ctx context.Context, stripe int) error {
+	if rank, _ := r.rank(0); rank == rankNever {
+		return r.failure(ctx, stripe)
+	}
+	r.take(0)
+	stored, err := r.block(ctx, 0, stripe, r.bufs[0])
 	if err != nil {
 		r.report(ctx)
-		r.free = append(r.free, r.bufs[index])
-		return false
+		return r.failure(ctx, stripe)
 	}
 	r.have[0] = stored
-	return true
+	return nil
 }
 
 // take gives a shard memory for its block. A stripe that has to be rebuilt takes more than was acquired; the
@@ -103,37 +101,29 @@ func (r *stripes) take(index int) {
 	r.free = r.free[:last]
 }
 
-// readBlocks reads the blocks of several shards at once.
-func (r *stripes) readBlocks(ctx context.Context, stripe int, indexes []int) {
-	for _, i := range indexes {
-		r.take(i)
+// readBlocks makes the wanted blocks of a stripe available, rebuilding those that were not read.
+func (r *stripes) readBlocks(ctx context.Context, stripe int) error {
+	if r.fast(ctx, stripe) {
+		return nil
 	}
-	r.blocks(ctx, stripe, indexes, r.have, r.bufs)
+	err := r.race(ctx, stripe, r.wanted)
+	if err == nil {
+		err = r.rebuild(stripe)
+	}
+	r.report(ctx)
+	return err
 }
 
-// rebuild makes those of the wanted blocks that were not read, from as few others as suffice.
-func (r *stripes) rebuild(ctx context.Context, stripe int, wanted []int) error {
+// rebuild makes those of the wanted blocks that were not read from the others.
+func (r *stripes) rebuild(stripe int) error {
 	var missing []int
-	for _, i := range wanted {
+	for _, i := range r.wanted {
 		if r.have[i] == nil {
 			missing = append(missing, i)
 		}
 	}
 	if len(missing) == 0 {
 		return nil
-	}
-	for {
-		more, ok := r.sources(missing)
-		if !ok {
-			return r.failure(ctx, stripe)
-		}
-		if len(more) == 0 {
-			break
-		}
-		r.readBlocks(ctx, stripe, more)
-		if missing = slices.DeleteFunc(missing, func(i int) bool { return r.have[i] != nil }); len(missing) == 0 {
-			return nil
-		}
 	}
 	stored := r.geo.StoredLen(stripe)
 	for _, i := range missing {
@@ -144,35 +134,4 @@ func (r *stripes) rebuild(ctx context.Context, stripe int, wanted []int) error {
 		return fmt.Errorf("rebuild stripe %d of segment %d of %v: %w: %w", stripe, r.segment, r.coder.id, ErrCorrupt, err)
 	}
 	return nil
-}
-
-// sources returns the shards that have yet to be read to determine the missing ones; ok is false if what is left
-// does not. A missing shard whose space failed before is itself read before content is given up.
-func (r *stripes) sources(missing []int) (toRead []int, ok bool) {
-	var order []int
-	for i, b := range r.have {
-		if b != nil {
-			order = append(order, i)
-		}
-	}
-	for _, i := range r.order() {
-		if r.have[i] == nil {
-			order = append(order, i)
-		}
-	}
-	for _, m := range missing {
-		from := r.coder.code.Sources(order, m)
-		if from == nil {
-			if !slices.Contains(order, m) {
-				return nil, false
-			}
-			from = []int{m}
-		}
-		for _, i := range from {
-			if r.have[i] == nil && !slices.Contains(toRead, i) {
-				toRead = append(toRead, i)
-			}
-		}
-	}
-	return toRead, true
 }
