@@ -158,9 +158,16 @@ func TestSpecificationExamples(t *testing.T) {
 	if n := strings.Count(out, `":`); n != 13 { // the names of the example, and no others
 		t.Errorf("the answer of the completion has %d names: %s", n, out)
 	}
-	// This policy needs redundancy, which is not there yet.
+	// The policy is about three spaces and another user.
+	l.sh(`curl -u alice:secret $T/v1/admin/user/create -H 'Content-Type: application/json' -d '{"name":"bob"}'`, `"userId":2,`)
+	for id := 2; id <= 3; id++ {
+		l.post("userSpace/create", fmt.Sprintf(`{"name":"s%d","storage":{"type":"Local"},"credential":{"type":"Local"},"shardStore":{"maxSize":0}}`, id),
+			fmt.Sprintf(`{"userSpaceID":%d,"name":"s%d"`, id, id))
+	}
 	l.post("bucket/setPolicy", `{"bucketID":1,"policy":{"redundancy":{"type":"ec","k":2,"n":3,"chunkSize":5242880},"spaces":[1,2,3],
- "versioning":"Enabled","publicRead":false,"grants":[{"userID":2,"access":"read"}]}}`, `"code":"BadArgument"`, `policy.redundancy.type: ec`)
+ "versioning":"Enabled","publicRead":false,"grants":[{"userID":2,"access":"read"}]}}`,
+		`{"policy":{"redundancy":{"type":"ec","k":2,"n":3,"chunkSize":5242880},"spaces":[1,2,3],`+
+			`"versioning":"Enabled","publicRead":false,"grants":[{"userID":2,"access":"read"}]}}`)
 }
 
 // TestReferenceExamples sends the bodies of the reference text as they stand there, but for its comments, and the queries
