@@ -172,10 +172,10 @@ func promise(r *v1.Redundancy) string {
 	switch {
 	case n == 1:
 		return what
-	case r.Strict:
+	case r.Strict, n == k+1:
 		return what + fmt.Sprintf("; a write waits until all %d are durable", n)
 	case r.DegradedWrites:
 		return what + fmt.Sprintf("; a write waits until %d are durable, %d if no more spaces answer; the others follow", k+1, k)
 	}
-	return what + fmt.Sprintf("; a write waits until %d are durable, the others have up to a second more and follow later", min(n, k+1))
+	return what + fmt.Sprintf("; a write waits until %d are durable, the others have up to a second more and follow later", k+1)
 }

@@ -66,7 +66,7 @@ func spacesKeepContent(t *testing.T, s *instance, a admin, clouds []*instance) {
 	t.Helper()
 	ctx, c := t.Context(), keeper(s)
 	out := a.do(t, "policy", "set", "data", "ec(2,3)", "--spaces", "cloud0,cloud1,cloud2")
-	if !strings.Contains(out, "a write waits until 3 are durable") {
+	if !strings.Contains(out, "a write waits until all 3 are durable") {
 		t.Errorf("policy set says %q", out)
 	}
 	want := coretest.Bytes(1, 9<<20)
