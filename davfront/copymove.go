@@ -90,5 +90,5 @@ func (r *request) targetError(ctx context.Context, se *core.Session, dst target,
 	if noBucket(err) && dst.Key != "" && dst.Bucket != r.at.Bucket && se.May(ctx, r.at.Bucket, core.AccessRead) == nil {
 		return &refusal{status: http.StatusConflict, msg: "the target's bucket does not exist", err: err}
 	}
-	return err
+	return r.memberError(ctx, se, err, r.at.Path, dst.Path)
 }

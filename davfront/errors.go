@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 
 // refusal is an error of the protocol, which core knows nothing of.
 type refusal struct {
-	status    int
+	status    int    // 207: of a tree, the member href is locked
 	condition string // element of RFC 4918 §16 that names what does not hold; "": none
 	href      string // in that element; "": none
 	msg       string
@@ -53,14 +54,37 @@ func (r *request) translate(err error) *refusal {
 		out.status, out.msg = http.StatusNotFound, "there is no such bucket"
 	case e.Code == core.Locked:
 		out.condition = "lock-token-submitted"
-		bucket, key, _ := strings.Cut(e.Path, "/")
-		out.href = href(core.Path{Bucket: bucket, Key: key}, false)
+		at := lockedPath(e)
+		out.href = href(at, at.Key == "")
 	case e.Code == core.NoSpace:
 		out.condition = "sufficient-disk-space" // RFC 4331 §6
 	}
 	if out.status == http.StatusInternalServerError {
 		out.msg = "internal error: the log says more under the id of this request"
 	}
+	return out
+}
+
+// lockedPath is where the lock is that is in the way.
+func lockedPath(e *core.Error) core.Path {
+	bucket, key, _ := strings.Cut(e.Path, "/")
+	return core.Path{Bucket: bucket, Key: key}
+}
+
+// memberError says of an error of what is done to whole trees, here the roots, that it is a member below which is
+// locked, and which (RFC 4918 §9.6.1, §9.9.4): 207. Those above, which stay for its sake, are not named.
+func (r *request) memberError(ctx context.Context, se *core.Session, err error, roots ...core.Path) error {
+	e, ok := errors.AsType[*core.Error](err)
+	if !ok || e.Code != core.Locked {
+		return err
+	}
+	at := lockedPath(e)
+	if !slices.ContainsFunc(roots, func(root core.Path) bool { return overlap(root, at) && len(root.Key) < len(at.Key) }) {
+		return err
+	}
+	n, statErr := se.StatPath(ctx, at) // gone meanwhile: then it was a file, for all that the client sees
+	out := r.translate(err)
+	out.status, out.href = http.StatusMultiStatus, href(at, statErr == nil && n.Folder)
 	return out
 }
 
@@ -127,27 +151,48 @@ func (r *request) fail(ctx context.Context, err error) {
 		w.WriteHeader(e.status)
 		return
 	}
+	writeXML(w, e.status, e.document())
+}
+
+// document is the body of the reply.
+func (e *refusal) document() []byte {
 	var b bytes.Buffer
-	b.WriteString(xmlHead + `<D:error xmlns:D="DAV:" xmlns:t="urn:trivium">`)
-	if e.condition != "" {
-		b.WriteString("<D:" + e.condition + ">")
-		if e.href != "" {
-			b.WriteString("<D:href>")
-			davxml.Escape(&b, e.href)
-			b.WriteString("</D:href>")
-		}
-		b.WriteString("</D:" + e.condition + ">")
+	if e.status == http.StatusMultiStatus {
+		b.WriteString(xmlHead + `<D:multistatus xmlns:D="DAV:"><D:response><D:href>`)
+		davxml.Escape(&b, e.href)
+		b.WriteString("</D:href><D:status>HTTP/1.1 423 Locked</D:status><D:error>")
+		e.writeCondition(&b)
+		b.WriteString("</D:error><D:responsedescription>")
+		davxml.Escape(&b, clean(e.msg))
+		b.WriteString("</D:responsedescription></D:response></D:multistatus>\n")
+		return b.Bytes()
 	}
+	b.WriteString(xmlHead + `<D:error xmlns:D="DAV:" xmlns:t="urn:trivium">`)
+	e.writeCondition(&b)
 	b.WriteString("<t:message>")
 	davxml.Escape(&b, clean(e.msg))
 	b.WriteString("</t:message></D:error>\n")
-	writeXML(w, e.status, b.Bytes())
+	return b.Bytes()
+}
+
+// writeCondition writes the element that names what does not hold.
+func (e *refusal) writeCondition(b *bytes.Buffer) {
+	if e.condition == "" {
+		return
+	}
+	b.WriteString("<D:" + e.condition + ">")
+	if e.href != "" {
+		b.WriteString("<D:href>")
+		davxml.Escape(b, e.href)
+		b.WriteString("</D:href>")
+	}
+	b.WriteString("</D:" + e.condition + ">")
 }
 
 // noteReason tells the log what the status alone does not say: which condition is false, what is in the way.
 func (r *request) noteReason(ctx context.Context, e *refusal) {
 	switch e.status {
-	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusLocked, http.StatusBadGateway:
+	case http.StatusMultiStatus, http.StatusConflict, http.StatusPreconditionFailed, http.StatusLocked, http.StatusBadGateway:
 		if r.door.cfg.NoteReason != nil {
 			r.door.cfg.NoteReason(ctx, clean(e.msg))
 		}

@@ -19,7 +19,7 @@ func remove(w http.ResponseWriter, r *request, se *core.Session) error {
 	opts := core.TreeOptions{Conditions: writeConditions(r.Header), FileOnly: d == depthZero}
 	err = se.RemovePath(r.Context(), r.at.Path, opts)
 	if err != nil {
-		return err
+		return r.memberError(r.Context(), se, err, r.at.Path)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
