@@ -66,6 +66,10 @@ func (se *Session) foresee(ctx context.Context) error {
 	return se.s.view(ctx, func(ctx context.Context, tx MetaTx) error { return se.guarding(tx).judge(ctx) })
 }
 
+// Holds judges the guard for an operation that writes nothing, on what is when it is called: PreconditionFailed, or
+// BadArgument as Guarded says. Without a guard everything holds. Of what the caller may not read it tells nothing.
+func (se *Session) Holds(ctx context.Context) error { return fail("judge", "", se.foresee(ctx)) }
+
 // judge returns PreconditionFailed unless one of the lists holds, and tells what is wrong with the last of them.
 func (w guarding) judge(ctx context.Context) error {
 	if w.se.guard == nil || len(w.se.guard.Lists) == 0 {

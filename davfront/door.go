@@ -53,7 +53,7 @@ type handler func(w http.ResponseWriter, r *request, se *core.Session) error
 type route struct {
 	op  string // for the log and metrics
 	run handler
-	// open: nobody need say who he is. public: who does not may read what a bucket's policy makes public.
+	// open: nobody need say who he is. public: it reads, and who does not may read what a bucket's policy makes public.
 	open, public bool
 }
 
@@ -139,7 +139,21 @@ func (d *door) handle(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	return rt.run(&r.rec, r, d.cfg.Service.Session(r.principal).Guarded(guard))
+	se := d.cfg.Service.Session(r.principal).Guarded(guard)
+	if rt.public && len(guard.Lists) > 0 && r.mayRead(ctx, se) {
+		if err := se.Holds(ctx); err != nil {
+			return err
+		}
+	}
+	return rt.run(&r.rec, r, se)
+}
+
+// mayRead tells whether the caller may read what is at the address. Who may not is told so, not whether If holds.
+func (r *request) mayRead(ctx context.Context, se *core.Session) bool {
+	if r.at.Bucket == "" {
+		return !r.principal.Anonymous
+	}
+	return se.May(ctx, r.at.Bucket, core.AccessRead) == nil
 }
 
 // recorder remembers what was answered.

@@ -32,7 +32,7 @@ func proppatch(w http.ResponseWriter, r *request, se *core.Session) error {
 		case err != nil:
 			return err
 		}
-	} else if _, err := se.StatPath(r.Context(), r.at.Path); err != nil {
+	} else if err := refusedPatch(r, se); err != nil {
 		return err
 	}
 	n, err := se.StatPath(r.Context(), r.at.Path)
@@ -41,6 +41,16 @@ func proppatch(w http.ResponseWriter, r *request, se *core.Session) error {
 	}
 	writeXML(w, http.StatusMultiStatus, p.answer(href(n.Path, n.Folder)))
 	return nil
+}
+
+// refusedPatch judges a request of which nothing is done: what is not there, or not as If says, is told before what is
+// wrong with the properties.
+func refusedPatch(r *request, se *core.Session) error {
+	if err := se.Holds(r.Context()); err != nil {
+		return err
+	}
+	_, err := se.StatPath(r.Context(), r.at.Path)
+	return err
 }
 
 // readPatching reads the document of the request.
