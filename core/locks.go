@@ -23,6 +23,7 @@ const (
 // LockRequest is what a new lock shall be. Time is clipped to 1 s to MaxLockTime.
 type LockRequest struct {
 	Shared, Deep bool
+	There        bool // only what is there already is locked: Conflict where nothing is
 	Time         time.Duration
 	Note         string
 }
@@ -35,8 +36,8 @@ func lockEnd(now int64, d time.Duration) int64 {
 // LockPath locks a bucket, file or folder, or a path where nothing is: an empty file is made there, and made is true
 // (RFC 4918 §7.3, §9.10). A guarded session's locks are no exception: a path that is under one is Locked. Errors:
 // NoSuchBucket, Forbidden (the right to write is wanted), BadKey, KeyTooLong, BadArgument (Note), Locked with the path
-// of the lock that is in the way, Conflict when the parent does not exist or for too many locks, PreconditionFailed,
-// NoSpace.
+// of the lock that is in the way, Conflict when the parent does not exist, nothing is there as req demands, or for too
+// many locks, PreconditionFailed, NoSpace.
 func (se *Session) LockPath(ctx context.Context, p Path, req LockRequest) (l Lock, made bool, err error) {
 	if p.Key != "" {
 		if err := checkTreePath(p.Key); err != nil {
@@ -69,6 +70,9 @@ func (se *Session) LockPath(ctx context.Context, p Path, req LockRequest) (l Loc
 		}
 		if made, err = m.lock(ctx, l, ids); err != nil {
 			return err
+		}
+		if made && req.There {
+			return Errorf(Conflict, p.String(), "there is no folder that could be locked; an address that ends in a slash makes no file")
 		}
 		return m.finish(ctx)
 	})

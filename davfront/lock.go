@@ -36,7 +36,7 @@ func lock(w http.ResponseWriter, r *request, se *core.Session) error {
 		return err
 	}
 	l, made, err := se.LockPath(r.Context(), r.at.Path, core.LockRequest{
-		Shared: info.Shared, Deep: d == depthInfinity, Time: parseTimeout(r.Header), Note: info.Owner,
+		Shared: info.Shared, Deep: d == depthInfinity, There: r.at.slash, Time: parseTimeout(r.Header), Note: info.Owner,
 	})
 	if err != nil {
 		return r.lockError(err)
@@ -46,7 +46,7 @@ func lock(w http.ResponseWriter, r *request, se *core.Session) error {
 	if made {
 		status = http.StatusCreated
 	}
-	writeLocked(w, r, &l, status)
+	r.writeLocked(w, se, &l, status)
 	return nil
 }
 
@@ -59,7 +59,7 @@ func refreshLock(w http.ResponseWriter, r *request, se *core.Session) error {
 	if err != nil {
 		return err
 	}
-	writeLocked(w, r, &l, http.StatusOK)
+	r.writeLocked(w, se, &l, http.StatusOK)
 	return nil
 }
 
@@ -73,11 +73,14 @@ func (r *request) lockError(err error) error {
 	return e
 }
 
-// writeLocked answers with the lock.
-func writeLocked(w http.ResponseWriter, r *request, l *core.Lock, status int) {
+// writeLocked answers with the lock. Its root is written as PROPFIND has it.
+func (r *request) writeLocked(w http.ResponseWriter, se *core.Session, l *core.Lock, status int) {
+	root := core.Path{Bucket: r.at.Bucket, Key: l.Key}
+	n, err := se.StatPath(r.Context(), root)
+	folder := n.Folder || err != nil && r.at.slash && l.Key == r.at.Key // of what is gone meanwhile, as the client has it
 	var b bytes.Buffer
 	b.WriteString(xmlHead + `<D:prop xmlns:D="DAV:"><D:lockdiscovery>`)
-	writeLock(&b, l, r.door.cfg.Now(), href(core.Path{Bucket: r.at.Bucket, Key: l.Key}, r.at.slash && l.Key == r.at.Key))
+	writeLock(&b, l, r.door.cfg.Now(), href(root, folder))
 	b.WriteString("</D:lockdiscovery></D:prop>\n")
 	writeXML(w, status, b.Bytes())
 }
