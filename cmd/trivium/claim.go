@@ -34,6 +34,7 @@ func (d *dataDir) recognise() error {
 		return d.unusable(err)
 	}
 	if there {
+		d.found = true
 		return nil
 	}
 	entries, err := os.ReadDir(d.path)
@@ -55,6 +56,7 @@ func (d *dataDir) recognise() error {
 		if there, err := d.hasStore(); err != nil {
 			return d.unusable(err)
 		} else if there {
+			d.found = true
 			return nil
 		}
 		return fmt.Errorf("data directory %s: there is no store in it, and it holds %s of others: name an empty or a new directory with --data",
@@ -201,10 +203,13 @@ func (d *dataDir) make(path string) error {
 	return nil
 }
 
-// abandon removes what this process made for a store that did not come to be: empty directories, and the lock at the
-// end, while it is held.
+// abandon removes what this process made for a store that did not come to be, or beside one that was there and did not
+// open, which may be of others: empty directories, and the lock at the end, while it is held.
 func (d *dataDir) abandon() {
-	if there, err := d.hasStore(); there || err != nil {
+	if d.opened {
+		return
+	}
+	if there, err := d.hasStore(); there && !d.found || err != nil {
 		return
 	}
 	for _, name := range slices.Backward(d.made) {

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
+
+	"trivium/core"
 )
 
 // plant makes files, and directories where a name ends with a slash, below dir.
@@ -75,6 +80,76 @@ func TestForeignDirectoryIsRefused(t *testing.T) {
 				t.Errorf("it held %q, and holds %q", before, after)
 			}
 		})
+	}
+}
+
+// TestForeignMetadataIsRefused: a file where metadata would be makes no store of a directory, and is left as it is. In a
+// directory that has the right names for another reason, only what this process made goes.
+func TestForeignMetadataIsRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		holds []string
+		key   bool // a master key is there
+	}{
+		{"alone", []string{"meta/trivium.db", "report.txt"}, false},
+		{"with a key", []string{"meta/trivium.db", "report.txt"}, true},
+		{"with all names", []string{"meta/trivium.db", "lock", "tmp/report.txt", "space/report.txt"}, false},
+		{"content alone", []string{"space/trivium.json"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			plant(t, dir, tt.holds...)
+			if tt.key {
+				if err := os.WriteFile(filepath.Join(dir, "master.key"), core.GenerateMasterKeys().Marshal(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := below(t, dir)
+			d, err := openDataDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st, err := openStore(t.Context(), &config{data: dir}, d, zerolog.Nop()); err == nil {
+				_ = st.close(t.Context())
+				t.Error("it was taken for a store")
+			}
+			if err := d.close(); err != nil {
+				t.Error(err)
+			}
+			if after := below(t, dir); !slices.Equal(after, before) {
+				t.Errorf("it held %q, and holds %q", before, after)
+			}
+		})
+	}
+}
+
+// TestStoreKeepsItsPlaces: what is made anew in the directory of a store that opens stays.
+func TestStoreKeepsItsPlaces(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	var before []string
+	for i := range 2 {
+		d, err := openDataDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st, err := openStore(t.Context(), &config{data: dir}, d, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(st.close(t.Context()), d.close()); err != nil {
+			t.Fatal(err)
+		}
+		after := below(t, dir)
+		if i == 1 {
+			if !slices.Equal(after, before) {
+				t.Errorf("it held %q, and holds %q", before, after)
+			}
+			continue
+		}
+		before = after
+		if err := errors.Join(os.Remove(d.join("lock")), os.Remove(d.tmp())); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -27,6 +27,8 @@ type dataDir struct {
 	path string
 	lock *os.File
 	made []string // files and directories that this process made, in this order
+	// found says that there was what looks like a store before anything was made, and opened that a store opened.
+	found, opened bool
 }
 
 // maxSecrets bounds what is read of a file of the directory, in bytes.
@@ -183,7 +185,7 @@ func (d *dataDir) hold(who string) error {
 	return nil
 }
 
-// close releases the lock, and removes what was made when no store came to be.
+// close releases the lock, and removes what was made when no store came to be, or what was there is none.
 func (d *dataDir) close() error {
 	d.abandon()
 	return errors.Join(d.lock.Truncate(0), d.lock.Close())

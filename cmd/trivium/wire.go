@@ -206,6 +206,7 @@ func openStore(ctx context.Context, c *config, dir *dataDir, log zerolog.Logger)
 		return nil, wordMasterKey(err, dir.masterKeyPath(c.masterKeyFile))
 	}
 	st.upkeep = upkeep.New(st.service.Maintenance())
+	dir.opened = true
 	return st, nil
 }
 
