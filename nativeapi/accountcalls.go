@@ -41,7 +41,7 @@ func login(w http.ResponseWriter, r *request) error {
 func health(w http.ResponseWriter, r *request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
-	if err := r.d.cfg.Service.Ready(ctx); err != nil {
+	if err := r.d.cfg.Ready(ctx); err != nil {
 		return &refusal{http.StatusServiceUnavailable, "Unavailable", "the server is not ready"}
 	}
 	doc := v1.Health{Status: "ok", Time: time.Now().UTC()}

@@ -31,6 +31,9 @@ type Config struct {
 	Scrub    func(ctx context.Context, deep bool) (adminapi.Scrubbed, error)
 	Repair   func(ctx context.Context) (adminapi.Repaired, error)
 	Progress func() adminapi.Progress
+	// Ready answers system/health, which everybody may ask: nil when reads and writes work. It must bear being asked often.
+	// nil: Service.Ready, which asks the store each time. The administration does not use it.
+	Ready func(ctx context.Context) error
 	// RequestID returns the id that the server gave to the request, or "".
 	RequestID func(ctx context.Context) string
 	// Note tells the access log who does what, once per request, before the call runs; nil: nobody asks.

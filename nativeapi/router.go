@@ -75,8 +75,8 @@ type native struct {
 }
 
 // New returns the door of /v1 for a listener: it authenticates every caller (native API, "Authentication and rights").
-// Of the Config it uses Service, Status, RequestID, Note, NoteCode, Observe, PublicURL, UploadMemory, ArchiveMemory,
-// Now and TokenLifetime.
+// Of the Config it uses Service, Status, RequestID, Note, NoteCode, Observe, Ready, PublicURL, UploadMemory,
+// ArchiveMemory, Now and TokenLifetime.
 func New(cfg Config) http.Handler { return newNative(cfg, nil).router() }
 
 // NewLocal is New and NewAdmin in one, for callers who are administrators because they got here. It authenticates
@@ -96,6 +96,9 @@ func NewLocal(cfg Config) http.Handler {
 func newNative(cfg Config, local *core.Principal) *native {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Ready == nil {
+		cfg.Ready = cfg.Service.Ready
 	}
 	if cfg.UploadMemory == 0 {
 		cfg.UploadMemory = uploadMemory

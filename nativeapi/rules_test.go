@@ -3,6 +3,7 @@ package nativeapi_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"trivium/core"
 	"trivium/core/coretest"
+	"trivium/nativeapi"
 	"trivium/s3front/sigv4"
 )
 
@@ -275,6 +277,24 @@ func TestRuleTooLarge(t *testing.T) {
 	r := l.request(call{method: http.MethodPut, target: fmt.Sprintf("/v1/object/putByPath?packageID=%d&path=x", p), user: "admin"})
 	r.Body, r.ContentLength = io.NopCloser(unread{t}), 5<<40+1
 	l.want("5 TiB and a byte", l.send(r), 413, "TooLarge")
+}
+
+// TestRuleHealthOfTheServer: where the server knows whether it is ready, the store is not asked.
+func TestRuleHealthOfTheServer(t *testing.T) {
+	l := newLab(t)
+	var known error
+	l.door = nativeapi.New(nativeapi.Config{Service: l.env.Service, Ready: func(context.Context) error { return known }})
+	health := func() answer { return l.do(call{method: http.MethodGet, target: "/v1/system/health"}) }
+	l.ok("ready", health())
+	known = errors.New("disk on fire")
+	if a := l.want("not ready", health(), 503, "Unavailable"); strings.Contains(a.body, "fire") {
+		t.Errorf("it tells why: %s", a.body)
+	}
+	known = nil
+	if err := l.env.Service.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	l.ok("as the server has it", health())
 }
 
 // TestRuleHealth: it is for everybody, and 503 when the store has closed.

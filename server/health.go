@@ -72,6 +72,15 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Ready returns nil when the page /-/health/ready says so: the store is asked at most once at a time, and a good answer
+// is given again for half a second. It waits 5 s at most. Its error says no more than the page does.
+func (s *Server) Ready(ctx context.Context) error {
+	if state := s.readiness(ctx); state != "ready" {
+		return errors.New("the server is " + state)
+	}
+	return nil
+}
+
 // readiness is "ready", or why not: "starting", "stopping" or "unavailable" (the log says more).
 func (s *Server) readiness(ctx context.Context) string {
 	d := s.doors.Load()

@@ -55,6 +55,37 @@ func TestReadinessOfAHangingStore(t *testing.T) {
 	})
 }
 
+// TestReadyAsksSeldom: who asks the server again and again has the answer that the store gave to the first.
+func TestReadyAsksSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(Config{}, newPipes(), nil)
+		if err := s.Ready(t.Context()); err == nil || err.Error() != "the server is starting" {
+			t.Errorf("Ready without doors = %v", err)
+		}
+		var asked atomic.Int32
+		var down atomic.Bool
+		s.Open(Doors{S3: named("s3"), Ready: func(context.Context) error {
+			if asked.Add(1); down.Load() {
+				return errors.New("disk on fire")
+			}
+			return nil
+		}})
+		for range 100 {
+			if err := s.Ready(t.Context()); err != nil {
+				t.Errorf("Ready = %v", err)
+			}
+		}
+		if status, _ := probe(s); status != http.StatusOK || asked.Load() != 1 {
+			t.Errorf("the page says %d, and the store was asked %d times, want 200 and once", status, asked.Load())
+		}
+		down.Store(true)
+		time.Sleep(readyFresh)
+		if err := s.Ready(t.Context()); err == nil || err.Error() != "the server is unavailable" {
+			t.Errorf("Ready of a store that is down = %v", err)
+		}
+	})
+}
+
 // TestReadinessIsShared lets the first asker go away: the others get the answer, good or bad.
 func TestReadinessIsShared(t *testing.T) {
 	for _, tt := range []struct {

@@ -250,7 +250,7 @@ func (p *process) open(ctx context.Context) (_ *store, err error) {
 	if err := st.measure(p.metrics); err != nil {
 		return nil, err
 	}
-	doors, err := newDoors(st, p.c, p.srv.Addr(), &p.token)
+	doors, err := newDoors(st, p.c, p.srv, &p.token)
 	if err != nil {
 		return nil, err
 	}

@@ -228,8 +228,8 @@ func (st *store) gates() map[string]admission.Stats {
 	return all
 }
 
-// newDoors makes the doors on the store, with the addresses of c, and reads the token of metrics. addr is where they are.
-func newDoors(st *store, c *config, addr string, token *scrapeToken) (server.Doors, error) {
+// newDoors makes the doors on the store, with the addresses of c, and reads the token of metrics. srv is what they are opened on.
+func newDoors(st *store, c *config, srv *server.Server, token *scrapeToken) (server.Doors, error) {
 	domains := c.domains()
 	if _, err := token.read(c); err != nil {
 		return server.Doors{}, err
@@ -248,9 +248,9 @@ func newDoors(st *store, c *config, addr string, token *scrapeToken) (server.Doo
 		RequestID: server.RequestID, Note: server.Note, NoteCode: server.NoteCode, Observe: st.observeDAV,
 		NoteReason: func(ctx context.Context, reason string) { server.NoteReason(ctx, "", reason) },
 	})
-	admin := adminConfig(st, addr)
+	admin := adminConfig(st, srv.Addr())
 	native := admin
-	native.PublicURL = c.public()
+	native.PublicURL, native.Ready = c.public(), srv.Ready
 	return server.Doors{
 		S3: answering(s3, st.hook), DAV: answering(dav, st.hook), S3Host: bucket, Ready: st.service.Ready,
 		Native: answering(nativeapi.New(native), st.hook), RemoteAdmin: nativeapi.NewRemoteAdmin(admin),
