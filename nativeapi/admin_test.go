@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -57,7 +58,7 @@ func newSetup(t *testing.T) *setup {
 		Note:      func(_ context.Context, principal, op string) { s.notes = append(s.notes, principal+" "+op) },
 		Observe:   func(_ context.Context, e nativeapi.Event) { s.events = append(s.events, e) },
 	})
-	s.client = client.InProcess(s.door)
+	s.client = client.InProcess(s.door, slog.New(slog.DiscardHandler))
 	return s
 }
 

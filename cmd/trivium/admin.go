@@ -57,7 +57,7 @@ func administer(cmd *cobra.Command, c *config, work func(ctx context.Context, a 
 		}
 		if busy == nil {
 			err := offline(cmd, c, func(ctx context.Context, st *store) error {
-				return work(ctx, client.InProcess(newAdmin(st, "")))
+				return work(ctx, client.InProcess(newAdmin(st, ""), st.log))
 			})
 			if busy = err; !errors.Is(err, errInUse) {
 				return err

@@ -10,9 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -83,9 +85,10 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// InProcess returns a client of a handler of this process.
-func InProcess(h http.Handler) *Client {
-	return &Client{http: &http.Client{Transport: inProcess{h}}}
+// InProcess returns a client of a handler of this process. A panic of the handler is an error of the call, and is in log
+// with its stack.
+func InProcess(h http.Handler, log *slog.Logger) *Client {
+	return &Client{http: &http.Client{Transport: inProcess{h, log}}}
 }
 
 // get makes a call that reads.
@@ -158,7 +161,10 @@ func (c *Client) refused(status int, text []byte) error {
 }
 
 // inProcess is a transport to a handler.
-type inProcess struct{ h http.Handler }
+type inProcess struct {
+	h   http.Handler
+	log *slog.Logger
+}
 
 // RoundTrip implements http.RoundTripper. It returns when the answer begins; who closes its body waits for the handler.
 func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -185,11 +191,14 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// serve runs the handler; an answer that it cuts ends with an error.
+// serve runs the handler; an answer that it cuts ends with an error, and so does one in which it panics.
 func (p inProcess) serve(out *recorder, in *http.Request) (err error) {
 	defer func() {
-		if recover() != nil {
+		if fault := recover(); fault == http.ErrAbortHandler { //nolint:errorlint // it is compared by the server, too
 			err = io.ErrUnexpectedEOF
+		} else if fault != nil {
+			p.log.ErrorContext(in.Context(), "panic", "path", in.URL.Path, "panic", fault, "stack", string(debug.Stack()))
+			err = fmt.Errorf("internal error, of which the log has more: %v", fault)
 		}
 		err = errors.Join(err, in.Body.Close())
 		out.WriteHeader(http.StatusOK)

@@ -1,10 +1,12 @@
 package client
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -12,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 )
+
+// quiet is a log that nobody reads.
+var quiet = slog.New(slog.DiscardHandler)
 
 // answering is a handler with one answer.
 func answering(status int, text string) http.Handler {
@@ -35,17 +40,44 @@ func TestErrors(t *testing.T) {
 		{502, "<html>\n<b>no</b>\n", "status 502: <html>", ""},
 		{503, "", "status 503: ", ""},
 	} {
-		err := InProcess(answering(tt.status, tt.text)).Ping(t.Context())
+		err := InProcess(answering(tt.status, tt.text), quiet).Ping(t.Context())
 		e, ok := errors.AsType[*Error](err)
 		if !ok || e.Error() != tt.want || e.Status != tt.status || e.Code != tt.code {
 			t.Errorf("answer %d %.80s = %#v, want %q of code %q", tt.status, tt.text, err, tt.want, tt.code)
 		}
 	}
-	if err := InProcess(answering(200, "{")).Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "read the answer") {
+	if err := InProcess(answering(200, "{"), quiet).Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "read the answer") {
 		t.Errorf("an answer that is no JSON = %v", err)
 	}
-	if err := InProcess(answering(200, `{"code":"OK","data":{}}`)).Ping(t.Context()); err != nil {
+	if err := InProcess(answering(200, `{"code":"OK","data":{}}`), quiet).Ping(t.Context()); err != nil {
 		t.Errorf("Ping = %v", err)
+	}
+}
+
+// TestPanics: a fault of a handler of this process is told and logged; an answer that is cut is no fault of the program.
+func TestPanics(t *testing.T) {
+	for _, tt := range []struct {
+		what      any
+		begun     bool
+		want, log string
+	}{
+		{"boom", false, "internal error, of which the log has more: boom", "TestPanics"},
+		{errors.New("boom"), true, "internal error, of which the log has more: boom", "TestPanics"},
+		{http.ErrAbortHandler, true, "unexpected EOF", ""},
+	} {
+		var out bytes.Buffer
+		err := InProcess(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if tt.begun {
+				_, _ = w.Write([]byte("{"))
+			}
+			panic(tt.what)
+		}), slog.New(slog.NewTextHandler(&out, nil))).Ping(t.Context())
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("panic %v = %v, want %q", tt.what, err, tt.want)
+		}
+		if got := out.String(); !strings.Contains(got, tt.log) || (tt.log == "") != (got == "") {
+			t.Errorf("panic %v is logged as %q", tt.what, got)
+		}
 	}
 }
 
