@@ -16,7 +16,7 @@ func learningKind(reg *memory.Registry, shown *atomic.Value) drivers.Kind {
 	mem := memory.Kind(reg)
 	learns := mem
 	learns.Name = "Learns"
-	learns.Fields = []drivers.Field{{Name: "name", Required: true}, {Name: "hostKey"}, {Name: "user", Credential: true}}
+	learns.Fields = []drivers.Field{{Name: "name", Required: true}, {Name: "hostKey", Learned: true}, {Name: "user", Credential: true}}
 	learns.Validate = nil
 	learns.Open = func(ctx context.Context, name string, cfg drivers.Config) (drivers.Driver, error) {
 		key, _ := shown.Load().(string)
@@ -65,6 +65,22 @@ func TestWhatIsLearnedOfASpaceIsRequired(t *testing.T) {
 	ok(t, "update", err)
 	failed(t, s, row.ID)
 	learned("first")
+	for _, bad := range []drivers.Config{{"hostKey": ""}, {"hostKey": " "}, {"name": "c2"}, {"user": "x"}, {"hostKey": "second", "other": "x"}} {
+		if _, err := se.UpdateSpace(ctx, row.ID, core.SpaceChange{Learned: bad}); core.CodeOf(err) != core.BadArgument {
+			t.Errorf("change of %v = %v, want BadArgument", bad, err)
+		}
+	}
+	learned("first")
+	// It is not where the storage is, so it may change, and the credentials stay.
+	_, err = se.UpdateSpace(ctx, row.ID, core.SpaceChange{Learned: drivers.Config{"hostKey": "second"}})
+	ok(t, "update", err)
+	up(t, s, row.ID)
+	learned("second")
+	cfg, err := se.SpaceConfig(ctx, row.ID, false)
+	ok(t, "config", err)
+	if cfg["user"] != "w" || cfg["name"] != "c1" {
+		t.Errorf("the settings are %v", cfg)
+	}
 }
 
 // failed waits until a space is down.

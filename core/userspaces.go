@@ -41,6 +41,7 @@ type NewSpace struct {
 type SpaceChange struct {
 	Name     *string
 	Config   drivers.Config // credentials, HiddenSecret for one that stays; nil: all stay
+	Learned  drivers.Config // by what the storage is known again (drivers.Field.Learned); what is not in it stays
 	Domain   *string
 	Weight   *float64
 	State    *string
@@ -369,7 +370,7 @@ func (se *Session) UpdateSpace(ctx context.Context, id content.SpaceID, c SpaceC
 	if err != nil {
 		return Space{}, fail("update space", old.Name, err)
 	}
-	if c.Config != nil {
+	if c.Config != nil || len(c.Learned) > 0 {
 		se.s.opened.retire(id)
 		se.s.openSoon()
 	} else {
@@ -411,33 +412,62 @@ func (s *Service) apply(row *Space, kind *drivers.Kind, c *SpaceChange) error {
 	if err := checkFeatures(kind, row.Features, row.NoShards); err != nil {
 		return err
 	}
-	if c.Config == nil {
+	if c.Config == nil && len(c.Learned) == 0 {
 		return nil
 	}
 	cfg, err := s.openConfig(row)
 	if err != nil {
 		return err
 	}
-	for _, f := range kind.Fields {
-		if !f.Credential && !f.Secret {
-			continue
-		}
-		if v, given := c.Config[f.Name]; !given {
-			delete(cfg, f.Name)
-		} else if v != HiddenSecret || !f.Secret {
-			cfg[f.Name] = v
-		}
+	if c.Config != nil {
+		err = changeCredentials(cfg, row.Name, kind, c.Config)
 	}
-	for name := range c.Config {
-		if !slices.ContainsFunc(kind.Fields, func(f drivers.Field) bool { return f.Name == name && (f.Credential || f.Secret) }) {
-			return Errorf(BadArgument, row.Name, "credential.%s: there is no such field", name)
-		}
+	if err == nil {
+		err = changeLearned(cfg, row.Name, kind, c.Learned)
+	}
+	if err != nil {
+		return err
 	}
 	if err := checkConfig(kind, cfg); err != nil {
 		return err
 	}
 	row.Config, row.Secrets, err = s.sealConfig(row.ID, *kind, cfg)
 	return err
+}
+
+// changeLearned changes by what the storage of a space is known again. Nothing is no value for it: whoever shows up next
+// would be taken for the storage.
+func changeLearned(cfg drivers.Config, space string, kind *drivers.Kind, changed drivers.Config) error {
+	for name, value := range changed {
+		switch {
+		case !slices.ContainsFunc(kind.Fields, func(f drivers.Field) bool { return f.Name == name && f.Learned }):
+			return Errorf(BadArgument, space, "storage.%s: it cannot be changed", name)
+		case strings.TrimSpace(value) == "":
+			return Errorf(BadArgument, space, "storage.%s: it cannot be taken away; give the new one", name)
+		}
+		cfg[name] = value
+	}
+	return nil
+}
+
+// changeCredentials makes the credentials of a space those of changed.
+func changeCredentials(cfg drivers.Config, space string, kind *drivers.Kind, changed drivers.Config) error {
+	for _, f := range kind.Fields {
+		if !f.Credential && !f.Secret {
+			continue
+		}
+		if v, given := changed[f.Name]; !given {
+			delete(cfg, f.Name)
+		} else if v != HiddenSecret || !f.Secret {
+			cfg[f.Name] = v
+		}
+	}
+	for name := range changed {
+		if !slices.ContainsFunc(kind.Fields, func(f drivers.Field) bool { return f.Name == name && (f.Credential || f.Secret) }) {
+			return Errorf(BadArgument, space, "credential.%s: there is no such field", name)
+		}
+	}
+	return nil
 }
 
 // set changes a value if there is a new one.

@@ -18,7 +18,10 @@ type Field struct {
 	Secret   bool // sealed at rest, never shown; always a Credential
 	// Credential says that the field is about who uses the storage, not about which it is: it may change later.
 	Credential bool
-	Type       FieldType
+	// Learned says that Open may find the value out (see Learned): it is about how the storage is known again, not about
+	// which it is, and may change later, but not to nothing.
+	Learned bool
+	Type    FieldType
 	// Feature, when not empty, is the feature that gives the field its value: it is not among the settings people see.
 	Feature string
 	// Fixed is a field that nobody can give: it has its Default.

@@ -80,7 +80,7 @@ func newLabOn(t *testing.T, public string, opts coretest.Options) *lab {
 	l.now.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
 	clock := func() time.Time { return time.Unix(0, l.now.Load()).UTC() }
 	clouds := []drivers.Kind{cloudKind("S3"), cloudKind("OBS")}
-	opts.Now, opts.Kinds, opts.UserKinds = clock, clouds, clouds
+	opts.Now, opts.Kinds, opts.UserKinds = clock, append(opts.Kinds, clouds...), append(opts.UserKinds, clouds...)
 	l.env = coretest.New(t, opts)
 	l.door = nativeapi.New(nativeapi.Config{
 		Service: l.env.Service, Now: clock, PublicURL: l.public, Status: func() adminapi.Status { return adminapi.Status{Version: "v1"} },

@@ -377,11 +377,16 @@ func (r *request) spaceChange(row *core.Space, in *v1.UserSpaceChange) (core.Spa
 		return c, badArgument("storage.type: it cannot be changed; make another space and drain this one")
 	}
 	fields, _ := r.se.SpaceFields(row.Kind)
+	c.Learned = make(map[string]string)
 	for _, f := range fields {
 		if f.Credential || f.Secret {
 			continue
 		}
-		if value, given := cfg[f.Name]; given && value != row.Config[f.Name] {
+		switch value, given := cfg[f.Name]; {
+		case !given || value == row.Config[f.Name]:
+		case f.Learned:
+			c.Learned[f.Name] = value
+		default:
 			return c, badArgument("storage." + f.Name + ": it cannot be changed; make another space and drain this one")
 		}
 		delete(cfg, f.Name)

@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"trivium/core/content"
+	"trivium/core/coretest"
+	"trivium/drivers"
 )
 
 const cloudSpace = `"storage":{"type":"S3","endpoint":"https://a","bucket":"b1"},"credential":{"type":"S3","accessKeyId":"AK1","secretAccessKey":"SK1"}`
@@ -73,6 +77,38 @@ func TestEdge27DeleteSpace(t *testing.T) {
 	a := l.want("in use", l.post("userSpace/delete", `{"userSpaceID":1}`), 409, "Conflict")
 	if !strings.Contains(a.Message, "1 shards") {
 		t.Errorf("message %q", a.Message)
+	}
+}
+
+// TestSpaceGetsAnotherHostKey: by what a storage is known again may change, alone or with the credential, and the rest
+// stays.
+func TestSpaceGetsAnotherHostKey(t *testing.T) {
+	far := cloudKind("Far")
+	far.Fields = append(far.Fields, drivers.Field{Name: "hostKey", Learned: true})
+	l := newLabOn(t, "", coretest.Options{Kinds: []drivers.Kind{far}})
+	of := strings.NewReplacer("S3", "Far").Replace
+	id := num(l.ok("create", l.post("userSpace/create", of(`{"name":"x",`+cloudSpace+`,"shardStore":null}`))), "userSpace", "userSpaceID")
+	update := func(body string) answer {
+		t.Helper()
+		return l.post("userSpace/update", fmt.Sprintf(`{"userSpaceID":%d,%s}`, id, of(body)))
+	}
+	shown := func(a answer) string {
+		return str(a, "userSpace", "storage", "endpoint") + " " + str(a, "userSpace", "storage", "hostKey") + " " +
+			str(a, "userSpace", "credential", "accessKeyId") + " " + str(a, "userSpace", "credential", "secretAccessKey")
+	}
+	if got := shown(l.ok("key alone", update(`"storage":{"type":"S3","hostKey":"K1"}`))); got != "https://a K1 AK1 ******" {
+		t.Errorf("with a key it is %q", got)
+	}
+	a := l.ok("key and credential", update(`"storage":{"type":"S3","endpoint":"https://a","hostKey":"K2"},"credential":{"type":"S3","accessKeyId":"AK2","secretAccessKey":"******"}`))
+	if got := shown(a); got != "https://a K2 AK2 ******" {
+		t.Errorf("with another key it is %q", got)
+	}
+	for _, bad := range []string{`"hostKey":""`, `"hostKey":"K3","endpoint":"https://b"`, `"hostKey":7`} {
+		l.want(bad, update(`"storage":{"type":"S3",`+bad+`}`), 400, "BadArgument")
+	}
+	l.up(content.SpaceID(id))
+	if got := shown(l.get(fmt.Sprintf("userSpace/get?userSpaceID=%d", id))); got != "https://a K2 AK2 ******" {
+		t.Errorf("in the end it is %q", got)
 	}
 }
 

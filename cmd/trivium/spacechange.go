@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -71,7 +70,7 @@ func spaceSet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set NAME [SETTING=VALUE...]", Short: "Change a space: its name, weight, limit, failure domain, state or credentials",
 		Long: `Change a space: its name, weight, limit, failure domain, state or credentials. Where it is cannot be changed: add another
-space and drain this one.`,
+space and drain this one. A server of SFTP that got a new key is known again by hostKey=KEY.`,
 		Args: betweenArguments(1, maxSettings, "the name of a space"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			change := v1.UserSpaceChange{}
@@ -84,7 +83,7 @@ space and drain this one.`,
 					return err
 				}
 				if change.UserSpaceID = sp.UserSpaceID; len(args) > 1 {
-					if change.Credential, err = newCredential(ctx, a, &sp, args[1:]); err != nil {
+					if err := changeSettings(ctx, a, &sp, args[1:], &change); err != nil {
 						return err
 					}
 				}
@@ -129,21 +128,23 @@ func (f *spaceFlags) change(cmd *cobra.Command, c *v1.UserSpaceChange, name stri
 	return nil
 }
 
-// newCredential is the credential of a space with some settings changed.
-func newCredential(ctx context.Context, a client.API, sp *v1.UserSpace, settings []string) (v1.Fields, error) {
-	storage, changed, err := spaceSettings(ctx, a, fmt.Sprint(sp.Storage["type"]), settings)
+// changeSettings adds to a change that of some settings of a space. Which may change, the server says.
+func changeSettings(ctx context.Context, a client.API, sp *v1.UserSpace, settings []string, change *v1.UserSpaceChange) error {
+	storage, credential, err := spaceSettings(ctx, a, fmt.Sprint(sp.Storage["type"]), settings)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if len(storage) > 1 {
-		return nil, errors.New("where a space is cannot be changed, only its credentials: add another space and drain this one")
+	if len(storage) > 1 { // it has a type
+		change.Storage = storage
 	}
-	all, err := fieldsOf(sp.Credential)
-	if err != nil {
-		return nil, err
+	if len(credential) == 1 {
+		return nil
 	}
-	maps.Copy(all, changed)
-	return all, nil
+	if change.Credential, err = fieldsOf(sp.Credential); err != nil {
+		return err
+	}
+	maps.Copy(change.Credential, credential)
+	return nil
 }
 
 // spaceDrain empties spaces.

@@ -15,7 +15,7 @@ func Kind(opts Options) drivers.Kind {
 			{Name: "host", Help: "name or address of the server", Required: true},
 			{Name: "port", Help: "port of the server", Default: "22", Type: drivers.Number},
 			{Name: "path", Help: "directory that keeps the content, made if it is missing; a relative one begins in the user's home", Required: true},
-			{Name: "hostKey", Help: `the server's key ("ssh-ed25519 AAAA...") or its fingerprint ("SHA256:..."); empty: the first one seen is kept`},
+			{Name: "hostKey", Help: `the server's key ("ssh-ed25519 AAAA...") or its fingerprint ("SHA256:..."); empty: the first one seen is kept`, Learned: true},
 			{Name: "user", Help: "user name", Required: true, Credential: true},
 			{Name: "password", Help: "the user's password", Secret: true, Credential: true},
 			{Name: "privateKey", Help: "private key in PEM or OpenSSH form, instead of the password", Secret: true, Credential: true},

@@ -58,7 +58,7 @@ type NewUserSpace struct {
 type UserSpaceChange struct {
 	UserSpaceID   int64       `json:"userSpaceID" api:"required"`
 	Name          *string     `json:"name,omitempty"`
-	Storage       Fields      `json:"storage,omitempty"` // may be there, but not another one
+	Storage       Fields      `json:"storage,omitempty"` // may be there, but not another one: only its hostKey changes
 	Credential    Fields      `json:"credential,omitempty"`
 	ShardStore    *ShardStore `json:"shardStore,omitempty"`
 	Features      *[]Feature  `json:"features,omitempty"`
