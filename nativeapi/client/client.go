@@ -197,7 +197,7 @@ func (p inProcess) serve(out *recorder, in *http.Request) (err error) {
 		if fault := recover(); fault == http.ErrAbortHandler { //nolint:errorlint // it is compared by the server, too
 			err = io.ErrUnexpectedEOF
 		} else if fault != nil {
-			p.log.ErrorContext(in.Context(), "panic", "path", in.URL.Path, "panic", fault, "stack", string(debug.Stack()))
+			p.log.Error("panic", "path", in.URL.Path, "panic", fault, "stack", string(debug.Stack()))
 			err = fmt.Errorf("internal error, of which the log has more: %v", fault)
 		}
 		err = errors.Join(err, in.Body.Close())
