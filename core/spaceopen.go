@@ -145,7 +145,11 @@ func (s *Service) claimed(ctx context.Context, id content.SpaceID) error {
 // written into the empty mount point of a disk that is not there; only content that ends with the process begins anew,
 // and a fresh space gets its first one. An older epoch is raised (S25).
 func (s *Service) checkSpace(ctx context.Context, sp content.Space, fresh bool) error {
-	_, err := content.CheckMarker(ctx, sp, s.claim())
+	claim := s.claim()
+	if fresh {
+		claim = s.firstClaim()
+	}
+	_, err := content.CheckMarker(ctx, sp, claim)
 	switch {
 	case errors.Is(err, drivers.ErrNotExist) && (fresh || sp.Driver.Traits().Volatile):
 	case errors.Is(err, drivers.ErrNotExist):
@@ -153,8 +157,19 @@ func (s *Service) checkSpace(ctx context.Context, sp content.Space, fresh bool) 
 	case err != nil:
 		return err
 	}
-	_, err = content.ClaimSpace(ctx, sp, s.claim())
+	_, err = content.ClaimSpace(ctx, sp, claim)
 	return err
+}
+
+// firstClaim is the claim of a space that is new: it may lie where one was that was removed, or where a first start has
+// claimed one that died before there was a row.
+func (s *Service) firstClaim() content.Claim {
+	c := s.claim()
+	c.Gone = func(id content.SpaceID) bool {
+		_, there := s.opened.row(func(row Space) bool { return row.ID == id })
+		return !there
+	}
+	return c
 }
 
 // claim is how this process uses spaces.
@@ -166,6 +181,14 @@ func (s *Service) claim() content.Claim {
 		c.Knows = nil // the lease of the last process may be among them
 	}
 	return c
+}
+
+// claimOf is how the space of that id is claimed; 0 is a new one.
+func (s *Service) claimOf(id content.SpaceID) content.Claim {
+	if id == 0 {
+		return s.firstClaim()
+	}
+	return s.claim()
 }
 
 // knowsWriter tells whether a process had a lease of this store. Every process takes one before it claims a space.
@@ -301,23 +324,9 @@ func (s *Service) seedSpaces(ctx context.Context, seeds []SpaceSeed) error {
 	return s.loadSpaces(ctx)
 }
 
-// seedSpace opens and claims one space. One that an earlier first start has claimed, and died before there was a row, keeps
-// the id that its marker says.
+// seedSpace opens and claims one space.
 func (s *Service) seedSpace(ctx context.Context, seed SpaceSeed) (Space, error) {
-	id, err := s.nextID(ctx, "space")
-	if err != nil {
-		return Space{}, err
-	}
-	row, err := s.claimSeed(ctx, seed, content.SpaceID(id))
-	if me, ok := errors.AsType[*content.MarkerError](err); ok && errors.Is(err, content.ErrOtherSpace) {
-		return s.claimSeed(ctx, seed, me.Found.Space)
-	}
-	return row, err
-}
-
-// claimSeed is seedSpace with that id; a *content.MarkerError that wraps ErrOtherSpace leaves nothing behind.
-func (s *Service) claimSeed(ctx context.Context, seed SpaceSeed, id content.SpaceID) (Space, error) {
-	row, err := s.spaceRow(seed, id)
+	row, err := s.spaceRow(ctx, seed)
 	if err != nil {
 		return Space{}, err
 	}
@@ -330,21 +339,21 @@ func (s *Service) claimSeed(ctx context.Context, seed SpaceSeed, id content.Spac
 		return Space{}, err
 	}
 	sp := contentSpace(row, d)
-	if _, err := content.ClaimSpace(ctx, sp, s.claim()); err != nil {
+	s.opened.keep(row.ID, d)
+	if _, err := content.ClaimSpace(ctx, sp, s.firstClaim()); err != nil {
 		me, ok := errors.AsType[*content.MarkerError](err)
-		if !ok || errors.Is(err, content.ErrOtherSpace) {
-			return Space{}, errors.Join(fmt.Errorf("claim space %s: %w", row.Name, err), d.Close())
+		if !ok {
+			return Space{}, fmt.Errorf("claim space %s: %w", row.Name, err)
 		}
 		s.turnReadOnly(markerReadOnly(row.Name, me))
 		sp.State = content.ReadOnly
 	}
-	s.opened.keep(row.ID, d)
 	s.spaces.Set(sp)
 	return row, nil
 }
 
 // spaceRow makes the row of a seed, secrets sealed.
-func (s *Service) spaceRow(seed SpaceSeed, id content.SpaceID) (Space, error) {
+func (s *Service) spaceRow(ctx context.Context, seed SpaceSeed) (Space, error) {
 	kind, ok := s.kinds[seed.Kind]
 	if !ok {
 		return Space{}, fmt.Errorf("space %s: no kind is called %q", seed.Name, seed.Kind)
@@ -354,8 +363,12 @@ func (s *Service) spaceRow(seed SpaceSeed, id content.SpaceID) (Space, error) {
 			return Space{}, fmt.Errorf("space %s: %w", seed.Name, err)
 		}
 	}
+	id, err := s.nextID(ctx, "space")
+	if err != nil {
+		return Space{}, err
+	}
 	row := Space{
-		ID: id, Name: seed.Name, Kind: seed.Kind, WorkingDir: seed.WorkingDir,
+		ID: content.SpaceID(id), Name: seed.Name, Kind: seed.Kind, WorkingDir: seed.WorkingDir,
 		Domain: seed.Domain, Weight: seed.Weight, State: "active", Sealed: !kind.Trusted, Revision: 1,
 	}
 	if row.Weight == 0 {
@@ -364,7 +377,6 @@ func (s *Service) spaceRow(seed SpaceSeed, id content.SpaceID) (Space, error) {
 	if row.Domain == "" {
 		row.Domain = defaultDomain(seed)
 	}
-	var err error
 	row.Config, row.Secrets, err = s.sealConfig(row.ID, kind, seed.Config)
 	return row, err
 }

@@ -104,7 +104,7 @@ func (se *Session) TestSpace(ctx context.Context, t SpaceTest) error {
 	ctx, cancel := context.WithTimeout(ctx, testPatience)
 	defer cancel()
 	t.Config = cfg
-	if err := tryOut(ctx, &kind, &t, se.s.claim()); err != nil {
+	if err := tryOut(ctx, &kind, &t, se.s.claimOf(t.ID)); err != nil {
 		return &Error{Code: Unavailable, Op: "test space", Msg: explainSpace(err), Err: err}
 	}
 	return nil

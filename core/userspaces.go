@@ -16,6 +16,7 @@ import (
 
 const (
 	maxSpaceName   = 255
+	maxSpaces      = 300      // of one owner: more than the pieces that an object can have
 	maxSpaceConfig = 64 << 10 // bytes of all settings of a space
 	maxWorkingDir  = 512
 	// testPatience is how long a test of a space takes at most.
@@ -292,10 +293,17 @@ func putNamed(ctx context.Context, tx MetaTx, row *Space) error {
 	if err != nil {
 		return err
 	}
+	others := 0
 	for i := range all {
-		if all[i].ID != row.ID && all[i].Owner == row.Owner && all[i].Name == row.Name {
+		if all[i].ID == row.ID || all[i].Owner != row.Owner {
+			continue
+		}
+		if others++; all[i].Name == row.Name {
 			return &Error{Code: Exists, Path: row.Name, Msg: "you have a space of that name already"}
 		}
+	}
+	if others >= maxSpaces {
+		return Errorf(Conflict, row.Name, "you have %d spaces, which is the most; remove one first", others)
 	}
 	return tx.PutSpace(ctx, *row)
 }

@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -218,6 +219,40 @@ func TestTwoSpacesInOnePlace(t *testing.T) {
 		}
 	}
 	ok(t, "ready", s.Ready(ctx))
+}
+
+// TestSpaceInThePlaceOfAnother: where a space was that is removed a new one may be.
+func TestSpaceInThePlaceOfAnother(t *testing.T) {
+	s, _, _ := withSpaces(t)
+	ctx := t.Context()
+	se := s.Session(core.System("test"))
+	n := core.NewSpace{Name: "a", Kind: "Cloud", Config: drivers.Config{"name": "c", "password": "right"}}
+	first, err := se.CreateSpace(ctx, n)
+	ok(t, "create", err)
+	up(t, s, first.ID)
+	test := core.SpaceTest{Kind: "Cloud", Config: n.Config}
+	wantCode(t, "test of the place of another", se.TestSpace(ctx, test), core.Unavailable)
+	ok(t, "delete", se.DeleteSpace(ctx, first.ID, false))
+	ok(t, "test", se.TestSpace(ctx, test))
+	second, err := se.CreateSpace(ctx, n)
+	ok(t, "create again", err)
+	up(t, s, second.ID)
+}
+
+// TestManySpaces: nobody makes any number of them.
+func TestManySpaces(t *testing.T) {
+	s, h, _ := withSpaces(t)
+	se := s.Session(core.System("test"))
+	h.update(t, func(ctx context.Context, tx core.MetaTx) error {
+		for i := range content.SpaceID(300) {
+			if err := tx.PutSpace(ctx, core.Space{ID: 5000 + i, Name: fmt.Sprint("s", i), Kind: "none", State: "down"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	_, err := se.CreateSpace(t.Context(), core.NewSpace{Name: "more", Kind: "Memory"})
+	wantCode(t, "one more", err, core.Conflict)
 }
 
 // TestSpaceUsage counts what spaces hold, keeps limits, and refuses to remove what holds content.

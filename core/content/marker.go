@@ -43,6 +43,9 @@ type Claim struct {
 	// Knows tells whether the metadata store knows the process that claimed the space last. One it does not know
 	// works on another copy of that store, or on a newer state of it. nil: every one is known.
 	Knows func(ctx context.Context, writer uint64) (bool, error)
+	// Gone tells whether a space of the store that was there is one no more, so that a new one may take its place. nil:
+	// none is.
+	Gone func(SpaceID) bool
 }
 
 // ClaimSpace makes sure that sp is marked as belonging to the store and in use by the process of c: it writes the
@@ -59,7 +62,7 @@ func ClaimSpace(ctx context.Context, sp Space, c Claim) (Marker, error) {
 		if errors.Is(err, drivers.ErrExist) {
 			return CheckMarker(ctx, sp, c)
 		}
-	case err == nil && (m.Epoch < c.Epoch || m.Writer != c.Writer || m.Space == 0):
+	case err == nil && (m.Epoch < c.Epoch || m.Writer != c.Writer || m.Space != sp.ID):
 		m.Epoch, m.Writer, m.Space = max(m.Epoch, c.Epoch), c.Writer, sp.ID
 		err = writeMarker(ctx, sp, m, false)
 	}
@@ -79,19 +82,23 @@ func CheckMarker(ctx context.Context, sp Space, c Claim) (Marker, error) {
 		return Marker{}, fmt.Errorf("marker of space %d: %w", sp.ID, err)
 	case m.StoreID != c.StoreID:
 		return m, &MarkerError{Space: sp.ID, Found: m, Err: ErrForeignStore}
-	case m.Space != 0 && m.Space != sp.ID:
-		return m, &MarkerError{Space: sp.ID, Found: m, Err: ErrOtherSpace}
 	case m.Epoch > c.Epoch:
 		return m, &MarkerError{Space: sp.ID, Found: m, Err: ErrNewerEpoch}
+	}
 	// An older epoch was left for this one on purpose: whoever wrote last in it does not matter.
-	case m.Epoch < c.Epoch || m.Writer == 0 || m.Writer == c.Writer || c.Knows == nil:
-		return m, nil
+	if m.Epoch == c.Epoch && m.Writer != 0 && m.Writer != c.Writer && c.Knows != nil {
+		known, err := c.Knows(ctx, m.Writer)
+		if err == nil && !known {
+			err = &MarkerError{Space: sp.ID, Found: m, Err: ErrForeignWriter}
+		}
+		if err != nil {
+			return m, err
+		}
 	}
-	known, err := c.Knows(ctx, m.Writer)
-	if err == nil && !known {
-		err = &MarkerError{Space: sp.ID, Found: m, Err: ErrForeignWriter}
+	if m.Space != 0 && m.Space != sp.ID && (c.Gone == nil || !c.Gone(m.Space)) {
+		return m, &MarkerError{Space: sp.ID, Found: m, Err: ErrOtherSpace}
 	}
-	return m, err
+	return m, nil
 }
 
 // ErrNoShards says that the directory of a space's shards is missing or empty though content is in it: another disk is

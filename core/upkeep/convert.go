@@ -65,7 +65,7 @@ func (r *Runner) postponeConvert(name string) {
 	r.later[name], r.waits[name] = time.Now().Add(wait), wait
 }
 
-// reclass looks through the buckets whose policy was changed and converts what it finds, page by page.
+// reclass looks through the buckets whose policy was changed. One that fails does not hold up the others.
 func (r *Runner) reclass(ctx context.Context, rep *Report) error {
 	jobs, err := r.jobs(ctx, core.ReclassPrefix)
 	if err != nil {
@@ -73,24 +73,37 @@ func (r *Runner) reclass(ctx context.Context, rep *Report) error {
 	}
 	for _, j := range jobs {
 		var st core.ReclassState
-		if err := json.Unmarshal(j.State, &st); err != nil {
-			return fmt.Errorf("job %s: %w", j.Name, err)
+		err := json.Unmarshal(j.State, &st)
+		if err == nil {
+			err = r.reclassBucket(ctx, st, rep)
 		}
-		for more := true; more; {
-			page, err := r.m.Reclass(ctx, st)
-			if err == nil {
-				err = r.m.KeepReclass(ctx, &page, r.convertPage(ctx, page.Convert, rep))
-			}
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err != nil {
-				return fmt.Errorf("look through bucket %d: %w", st.BucketID, err)
-			}
-			st, more = page.Next, page.More
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			rep.Failed++
+			r.m.Log.Warn("look through a bucket whose policy was changed", "job", j.Name, "err", err)
 		}
 	}
 	return nil
+}
+
+// reclassBucket converts what it finds in one bucket, page by page.
+func (r *Runner) reclassBucket(ctx context.Context, st core.ReclassState, rep *Report) error {
+	for {
+		page, err := r.m.Reclass(ctx, st)
+		if err != nil {
+			return err
+		}
+		failed := r.convertPage(ctx, page.Convert, rep)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := r.m.KeepReclass(ctx, &page, failed); err != nil || !page.More {
+			return err
+		}
+		st = page.Next
+	}
 }
 
 // convertPage converts versions and returns those that it could not.

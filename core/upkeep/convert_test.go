@@ -290,3 +290,54 @@ func TestLostSpace(t *testing.T) {
 		t.Errorf("Recount = %v", err)
 	}
 }
+
+// TestLostSpaces: a blob in two of them is moved out of both, also when one of its shards has nowhere to go yet; a space of
+// which the last content was deleted goes as well.
+func TestLostSpaces(t *testing.T) {
+	h := newHouse(t, 4, content.Policy{Redundancy: content.Copies, N: 3})
+	ctx := t.Context()
+	h.put("a", coretest.Bytes(1, size))
+	b := h.blobs()[0]
+	for _, id := range b.Layout.Base[:2] { // one space is left that has none of the three
+		if err := h.Admin.DeleteSpace(ctx, id, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rep, err := h.runner().Drain(ctx)
+	if err != nil || rep.Moved != 1 || rep.Failed != 1 {
+		t.Fatalf("Drain = %+v, %v, want one shard moved and one left", rep, err)
+	}
+	h.check("a", coretest.Bytes(1, size))
+	if err := metatest.Recount(ctx, h.Meta); err != nil {
+		t.Errorf("Recount = %v", err)
+	}
+	if _, err := h.Admin.DeleteObject(ctx, "bkt", "a", core.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	h.collect(upkeep.CollectOptions{Now: true})
+	if _, err := h.runner().Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := h.Admin.Spaces(ctx); err != nil || len(rows) != 2 {
+		t.Errorf("%d spaces are left, %v, want 2", len(rows), err)
+	}
+}
+
+// TestConvertOfOneBucketThatCannot: one job that fails holds up no other.
+func TestConvertOfOneBucketThatCannot(t *testing.T) {
+	h := newHouse(t, 3, content.Policy{})
+	ctx := t.Context()
+	h.put("a", coretest.Bytes(1, size))
+	err := h.Meta.Update(ctx, func(ctx context.Context, tx core.MetaTx) error {
+		return tx.PutJob(ctx, core.Job{Name: core.ReclassPrefix + "0", State: []byte(`{"bucket":0,"since":1`)}) // cut
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Admin.SetPolicy(ctx, "bkt", core.BucketPolicy{Redundancy: content.Policy{Redundancy: content.Copies, N: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	if rep := h.convert(); rep.Converted != 1 || rep.Failed != 1 {
+		t.Errorf("converted %+v, want one version and one failure", rep)
+	}
+}

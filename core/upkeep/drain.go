@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"trivium/core"
 	"trivium/core/content"
@@ -50,7 +51,7 @@ func (r *Runner) Drain(ctx context.Context) (Report, error) {
 		}
 	}
 	if rep.Moved > 0 {
-		if err := r.m.DropLost(ctx); err != nil {
+		if _, err := r.leaving(ctx); err != nil { // drops what is empty now
 			return rep, fmt.Errorf("drain: %w", err)
 		}
 	}
@@ -60,10 +61,12 @@ func (r *Runner) Drain(ctx context.Context) (Report, error) {
 	return rep, nil
 }
 
-// leaving returns the spaces that are draining or given up and hold something.
+// leaving returns the spaces that are draining or given up and hold something. Those that were given up and hold nothing
+// any more are removed.
 func (r *Runner) leaving(ctx context.Context) (ids []content.SpaceID, err error) {
+	empty := false
 	err = r.view(ctx, func(ctx context.Context, tx core.MetaTx) error {
-		ids = nil
+		ids, empty = nil, false
 		rows, err := tx.Spaces(ctx)
 		if err != nil {
 			return err
@@ -78,11 +81,38 @@ func (r *Runner) leaving(ctx context.Context) (ids []content.SpaceID, err error)
 			}
 			if use.Objects > 0 {
 				ids = append(ids, rows[i].ID)
+			} else {
+				empty = empty || rows[i].State == core.SpaceLost
 			}
 		}
 		return nil
 	})
+	if err == nil && empty {
+		err = r.m.DropLost(ctx)
+	}
 	return ids, err
+}
+
+// drainPause is how long a Drain that could move nothing is not repeated; twice as long after each further one, up to
+// drainRest: each looks through all blobs.
+const (
+	drainPause = time.Minute
+	drainRest  = time.Hour
+)
+
+// drainDue is Drain for Run: what cannot be moved is not tried over and over.
+func (r *Runner) drainDue(ctx context.Context) error {
+	if time.Now().Before(r.drainAfter) {
+		return nil
+	}
+	rep, err := r.Drain(ctx)
+	if rep.Failed == 0 || rep.Moved > 0 {
+		r.drainWait = 0
+		return err
+	}
+	r.drainWait = min(max(drainPause, 2*r.drainWait), drainRest)
+	r.drainAfter = time.Now().Add(r.drainWait)
+	return err
 }
 
 // shardsIn names the shards of a blob that lie in those spaces.

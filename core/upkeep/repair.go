@@ -128,7 +128,7 @@ func (r *Runner) swap(ctx context.Context, old core.Blob, rebuilt content.Blob, 
 		case won:
 			gone = content.Superseded(old.Layout, rebuilt.Layout)
 			b.Layout = rebuilt.Layout
-			err = errors.Join(r.m.AddStored(ctx, tx, &old.Layout, -1), r.m.AddStored(ctx, tx, &rebuilt.Layout, 1), tx.PutBlob(ctx, b))
+			err = errors.Join(r.m.MoveStored(ctx, tx, &old.Layout, &rebuilt.Layout), tx.PutBlob(ctx, b))
 		case ok: // the layout that won may name the same shards
 			gone = content.Superseded(rebuilt.Layout, b.Layout)
 		}

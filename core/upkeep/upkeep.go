@@ -40,7 +40,10 @@ type Runner struct {
 	// later and waits are when a conversion that failed is tried again, and how long it waits; guarded by converting.
 	later map[string]time.Time
 	waits map[string]time.Duration
-	held  map[int64]time.Time // when buckets were looked through that could not be emptied; by sweeping
+	// drainAfter is when Run drains again, drainWait how long it waited; of its goroutine alone.
+	drainAfter time.Time
+	drainWait  time.Duration
+	held       map[int64]time.Time // when buckets were looked through that could not be emptied; by sweeping
 }
 
 // New makes a Runner. It starts nothing.
@@ -84,8 +87,7 @@ func (r *Runner) Run(ctx context.Context) {
 		return err
 	})
 	every(10*time.Second, "drain", func(ctx context.Context) error {
-		_, err := r.Drain(ctx)
-		return err
+		return r.drainDue(ctx)
 	})
 	every(time.Minute, "scrub", func(ctx context.Context) error {
 		return r.scrubDue(ctx, ScrubOptions{Shards: shardsPerSecond})
